@@ -1,4 +1,4 @@
-//! The host: puts the parts together, starts them, and takes them down in order.
+//! The host: assembles the parts, starts them, and shuts them down in order.
 
 mod builder;
 mod reporters;
@@ -22,7 +22,7 @@ pub use self::builder::HostBuilder;
 use self::reporters::Reporters;
 pub use self::start_error::StartError;
 
-/// A running host. Dropping it without [`Host::shutdown`] ends its runs where they are.
+/// A running host. Dropping it without [`Host::shutdown`] aborts its runs.
 pub struct Host {
     core: HostCore,
     #[cfg_attr(
@@ -33,27 +33,28 @@ pub struct Host {
     events: Events,
     state: AppState,
     shutdown_grace: Duration,
-    /// From here on the host is not ready.
+    /// Once cancelled, the host is not ready.
     closing: CancellationToken,
 }
 
 impl Host {
-    /// Every page, to be served or mounted in somebody's own service.
+    /// Returns all pages, for serving or for mounting in another service.
     pub fn router(&self) -> Router {
         vitals_server::router(self.state.clone())
     }
 
-    /// Every page but `/health` itself, for a service that has its own.
+    /// Returns all pages except `/health`, for a service that has its own.
     pub fn probes_router(&self) -> Router {
         vitals_server::probes_router(self.state.clone())
     }
 
-    /// Adds a native check, or replaces the one of that name; it runs at once. What is answered can be
-    /// awaited until the check counts: [`Registration::applied`]. `[checks.<name>]` in the configuration sets its schedule.
+    /// Adds a native check, or replaces the one of that name. It runs at once. The returned
+    /// [`Registration`] can be awaited until the check counts. `[checks.<name>]` in the
+    /// configuration sets its schedule.
     ///
     /// # Errors
     ///
-    /// A name that no check can have, or that the configuration gives to a check of a plugin.
+    /// The name is invalid, or the configuration uses it for a check with a plugin.
     pub fn register<F, R>(
         &self,
         name: &str,
@@ -66,32 +67,33 @@ impl Host {
         self.core.register(name, NativeCheck::new(check))
     }
 
-    /// Takes a native check out; it is gone from every answer a moment later.
+    /// Removes a native check. It disappears from all pages shortly after.
     ///
     /// # Errors
     ///
-    /// A name that no check can have.
+    /// The name is invalid.
     pub fn unregister(&self, name: &str) -> Result<(), InvalidName> {
         self.core.unregister(name)
     }
 
-    /// What asks this host to look at files and configuration now.
+    /// Returns a handle for requesting reloads of files and configuration.
     pub fn reloader(&self) -> Reloader {
         self.core.reloader()
     }
 
-    /// Where the service around the host counts: `GET /metrics` shows that with the host's own.
+    /// Returns the metrics of the embedding program, which `GET /metrics` shows with those of the
+    /// host.
     #[cfg(feature = "metrics")]
     pub fn metrics(&self) -> vitals_report::metrics::ServiceMetrics {
         self.reporters.metrics.of_service()
     }
 
-    /// The verdict over all checks, as `/health` has it.
+    /// Returns the verdict over all checks, as in `/health`.
     pub fn health(&self) -> Status {
         self.core.board().health()
     }
 
-    /// What tells how this host does, for whoever supervises the process.
+    /// Returns a handle to the host's status, for a supervisor of the process.
     pub fn status(&self) -> HostStatus {
         self.core.status()
     }
@@ -101,54 +103,54 @@ impl Host {
         self.core.board().first_round().await;
     }
 
-    /// Reports an error of yours to the Sentry of the configuration, with its sources. Answers the id
-    /// of the event; nothing where there is no DSN, or more is reported than is sent in a minute.
+    /// Reports an error of the embedding program to the configured Sentry, with its sources.
+    /// Returns the id of the event, or `None` without a DSN or beyond the rate limit.
     ///
-    /// Never waits for the server. What the configuration holds secret is taken out of every text.
+    /// Never waits for the server. Secrets of the configuration are removed from every text.
     #[cfg(feature = "sentry")]
     pub fn capture_error(&self, error: &dyn std::error::Error) -> Option<String> {
         self.reporters.sentry.error(error)
     }
 
-    /// Reports a message of yours to the Sentry of the configuration, as [`Host::capture_error`]
-    /// does an error.
+    /// Reports a message of the embedding program to the configured Sentry, like
+    /// [`Host::capture_error`].
     #[cfg(feature = "sentry")]
     pub fn capture_message(&self, level: vitals_model::Severity, message: &str) -> Option<String> {
         self.reporters.sentry.message(level, message)
     }
 
-    /// The answer to `GET /health` at this moment, for a program that wants it without HTTP.
+    /// Returns the body of `GET /health` at this moment, for use without HTTP.
     pub fn health_json(&self) -> bytes::Bytes {
         self.core.board().page(Timestamp::now()).body(true)
     }
 
-    /// Serves every page until `ended`, then shuts down. Answers how many runs were still going on
-    /// when their grace was over.
-    pub async fn serve(self, listener: TcpListener, ended: impl Future<Output = ()>) -> usize {
+    /// Serves every page until `shutdown` completes, then shuts down. Returns how many runs were
+    /// still in flight after their grace period.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> usize {
         let site = vitals_server::site(self.state.clone());
-        self.serve_router(site, listener, ended).await
+        self.serve_router(site, listener, shutdown).await
     }
 
-    /// Like [`Host::serve`], with pages of your own, shut down in order with the host and bounded:
+    /// Serves a router of your own like [`Host::serve`], with ordered shutdown and these limits:
     ///
-    /// - 1,024 connections at once, half of them of one client address. For a new one the longest
-    ///   idle connection of the client that holds most is closed, or one that is slow.
-    /// - 10 s for the headers of a request and 16 KiB of them; 30 s and 2 MiB for its body, after
-    ///   which reading it is an error.
-    /// - A client has to take 64 KiB of an answer in 10 s, or all that is there of it. Where 128 MiB
-    ///   of answers wait to be taken, the oldest one of the client that has most of them is cut off.
+    /// - 1,024 concurrent connections, half of them from one client address. A new one evicts the
+    ///   longest idle connection, or a slow one, of the client with the most connections.
+    /// - 10 s for the headers of a request and 16 KiB of them; 30 s and 2 MiB for its body. Reading
+    ///   beyond that is an error.
+    /// - A client has to read 64 KiB of a response in 10 s, or all that is available. If 128 MiB of
+    ///   responses wait to be read, the oldest one of the client with the most bytes is cut off.
     pub async fn serve_router(
         self,
         router: Router,
         listener: TcpListener,
-        ended: impl Future<Output = ()>,
+        shutdown: impl Future<Output = ()>,
     ) -> usize {
         let stop = CancellationToken::new();
         let grace = self.shutdown_grace;
         let serving = tokio::spawn(vitals_server::serve(listener, router, stop.clone(), grace));
-        // A caller that drops this future takes the server down too.
+        // If the caller drops this future, the server stops too.
         let _stop = stop.clone().drop_guard();
-        ended.await;
+        shutdown.await;
         let dropped = self.shutdown().await;
         stop.cancel();
         if let Err(error) = serving.await {
@@ -157,13 +159,13 @@ impl Host {
         dropped
     }
 
-    /// Not ready from here on; begins no run any more, gives those in flight `shutdown_grace`, and
-    /// sends what is left to report and to notify. Answers how many runs had to be dropped. A second call waits
-    /// for the first.
+    /// Shuts down: the host is not ready from then on, starts no more runs, waits up to
+    /// `shutdown_grace` for runs in flight, and sends pending reports and notifications. Returns
+    /// how many runs were dropped. A second call waits for the first.
     pub async fn shutdown(&self) -> usize {
         self.closing.cancel();
         let dropped = self.core.shutdown(self.shutdown_grace).await;
-        self.events.flush(FLUSH).await;
+        self.events.flush(FLUSH_TIMEOUT).await;
         dropped
     }
 }
@@ -182,5 +184,5 @@ impl std::fmt::Debug for Host {
     }
 }
 
-/// How long reports and notifications may take to be sent at shutdown.
-const FLUSH: Duration = Duration::from_secs(2);
+/// The time limit for sending reports and notifications at shutdown.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);

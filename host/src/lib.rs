@@ -1,8 +1,8 @@
-//! vitals: a host for health checks that nobody has to trust.
+//! vitals: a host that runs untrusted health checks.
 //!
-//! A check is a WebAssembly component; the host runs it in a sandbox, on a schedule, under hard
-//! limits, swaps it when its file changes, and answers probes, scrapers and people from the last
-//! results. This crate is the host as a library; the binary `vitals` is its thin user.
+//! A check is a WebAssembly component. The host runs it in a sandbox, on a schedule, under hard
+//! limits, and replaces it when its file changes. Probes, scrapers and people get the latest
+//! results. This crate is the host as a library; the binary `vitals` is a thin wrapper.
 //!
 //! ```no_run
 //! use vitals_host::{Host, Outcome, config::Config};
@@ -31,12 +31,11 @@
 //!
 //! A configuration that asks for a feature that is left out is an error: [`MissingFeature`].
 //!
-//! Of crates before their 1.0 two types stand in signatures: `axum::Router`, which pages are mounted by,
-//! and `secrecy::SecretString`, which tokens of a configuration are. Both change with a new minor version
-//! of this crate alone.
+//! One type of a crate before its 1.0 is part of signatures: `axum::Router`, by which pages are
+//! mounted. It changes only with a new minor version of this crate.
 //!
-//! A fact goes one way through the crates: `vitals-config` → `vitals-core` → `vitals-report` and
-//! `vitals-server`, and only `vitals-sandbox` knows that WebAssembly exists.
+//! Data flows in one direction through the crates: `vitals-config` → `vitals-core` →
+//! `vitals-report` and `vitals-server`. Only `vitals-sandbox` knows about WebAssembly.
 
 mod features;
 mod host;

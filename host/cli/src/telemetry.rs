@@ -1,7 +1,7 @@
-//! The log of the binary: text for people, JSON for machines. The library installs none of it.
+//! The log of the binary: text for people, or JSON for machines. The library does not install it.
 //!
-//! A thread of its own writes the lines: who reads them slowly, or not at all, holds up nothing but
-//! them. What finds no room meanwhile is dropped, counted and said.
+//! A thread of its own writes the lines, so that a slow or missing reader delays nothing else.
+//! Lines beyond the queue are dropped, counted and reported.
 
 mod filter;
 
@@ -21,20 +21,20 @@ use vitals_host::config::{LogFormat, Logging};
 
 pub(crate) use self::filter::fault;
 
-/// The log, to be kept until the program ends: what was logged last is written when it is dropped.
+/// The log. Keep it until the program ends; the drop writes the last lines.
 #[derive(Debug)]
-#[must_use = "lines are written for as long as it is there"]
+#[must_use = "lines are written until it is dropped"]
 pub(crate) struct Log {
     lost: Lost,
     writer: Option<WorkerGuard>,
 }
 
-/// Sends log lines to standard error, those about panics among them. To be called once, by a program
-/// that has no subscriber of its own.
+/// Sends log lines, including those about panics, to standard error. To be called once, by a
+/// program without a subscriber of its own.
 ///
 /// # Errors
 ///
-/// A filter that can't be read.
+/// The filter is invalid.
 pub(crate) fn start(logging: &Logging) -> Result<Log, ParseError> {
     let filter = EnvFilter::try_new(logging.filter.as_deref().unwrap_or(DEFAULT_FILTER))?;
     let failed = Arc::default();
@@ -45,9 +45,9 @@ pub(crate) fn start(logging: &Logging) -> Result<Log, ParseError> {
         .thread_name("vitals-log")
         .finish(stderr);
     let lost = Lost {
-        crowded_out: queue.error_counter(),
+        dropped: queue.error_counter(),
         failed,
-        told: Arc::default(),
+        reported: Arc::default(),
     };
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -63,20 +63,20 @@ pub(crate) fn start(logging: &Logging) -> Result<Log, ParseError> {
                 .init();
         }
     }
-    // The one of the standard library writes to standard error itself, and waits for its reader.
+    // The standard hook writes to standard error directly, and may block on its reader.
     std::panic::set_hook(Box::new(log_panic));
     let writer = Some(writer);
     Ok(Log { lost, writer })
 }
 
 impl Log {
-    /// Says how many lines were lost, soon after they were, for as long as it is polled.
-    pub(crate) fn tell_of_lost(&self) -> impl Future<Output = ()> + Send + use<> {
+    /// Reports lost lines soon after the loss, as long as the future is polled.
+    pub(crate) fn report_lost_lines(&self) -> impl Future<Output = ()> + Send + use<> {
         let lost = self.lost.clone();
         async move {
             loop {
-                tokio::time::sleep(BETWEEN_LOOKS).await;
-                lost.tell();
+                tokio::time::sleep(REPORT_INTERVAL).await;
+                lost.report();
             }
         }
     }
@@ -84,54 +84,54 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.lost.tell();
+        self.lost.report();
         let writer = self.writer.take();
-        // Beside this thread: it says on standard output where it can't end, which may be the same
-        // pipe that nobody reads.
+        // On another thread: if the guard can't finish, it prints to standard output, which may be
+        // a pipe without a reader.
         let (ended, end) = mpsc::channel();
         let closing = thread::Builder::new().spawn(move || {
             drop(writer);
-            // Nobody waits for it where it took too long.
+            // The receiver is gone if the time limit has passed.
             let _ = ended.send(());
         });
         if closing.is_ok() {
-            let _ = end.recv_timeout(CLOSING_TIME);
+            let _ = end.recv_timeout(CLOSE_TIMEOUT);
         }
     }
 }
 
-/// Lines that nobody will read.
+/// Counts lines that were lost.
 #[derive(Clone, Debug)]
 struct Lost {
-    crowded_out: ErrorCounter,
+    dropped: ErrorCounter,
     failed: Arc<AtomicUsize>,
-    /// How many of them have been told of.
-    told: Arc<AtomicUsize>,
+    /// The number of lost lines that were reported.
+    reported: Arc<AtomicUsize>,
 }
 
 impl Lost {
     fn count(&self) -> usize {
         let failed = self.failed.load(Ordering::Relaxed);
-        self.crowded_out.dropped_lines().saturating_add(failed)
+        self.dropped.dropped_lines().saturating_add(failed)
     }
 
-    /// Says how many there are since that was last said. Where the line itself is lost it is said
-    /// again, with more.
-    fn tell(&self) {
-        let (told, lost) = (self.told.load(Ordering::Relaxed), self.count());
-        if lost > told {
+    /// Logs how many lines were lost since the last report. If that line is itself lost, it is
+    /// logged again.
+    fn report(&self) {
+        let (reported, lost) = (self.reported.load(Ordering::Relaxed), self.count());
+        if lost > reported {
             tracing::warn!(
-                lines = lost - told,
-                "log lines were lost, their reader is too slow or gone"
+                lines = lost - reported,
+                "log lines lost, the reader of the log is too slow or gone"
             );
             if self.count() == lost {
-                self.told.store(lost, Ordering::Relaxed);
+                self.reported.store(lost, Ordering::Relaxed);
             }
         }
     }
 }
 
-/// Standard error; counts the lines that it does not take.
+/// Standard error, with a count of lines that could not be written.
 struct Stderr(Arc<AtomicUsize>);
 
 impl Write for Stderr {
@@ -151,8 +151,8 @@ impl Write for Stderr {
     }
 }
 
-/// Says where the program's own code panicked. What it said may quote a secret: who contains the panic
-/// knows which there are, takes them out and logs it.
+/// Logs where a panic occurred. The message may quote a secret, so it is logged where the panic is
+/// contained and the secrets are known.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let thread = thread::current();
     let location = panic.location().map(ToString::to_string);
@@ -170,9 +170,9 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 }
 
 const DEFAULT_FILTER: &str = "info";
-/// Lines that wait to be written. With the longest that guests can write it is some 40 MiB; it is to be
-/// more than thousands of checks say at start.
+/// The limit on waiting lines: some 40 MiB of the longest lines that guests can write, and more
+/// than thousands of checks log at the start.
 const QUEUED_LINES: usize = 16 << 10;
-const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
-/// More than the writer gives its reader at the end.
-const CLOSING_TIME: Duration = Duration::from_secs(2);
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Longer than the guard's own timeout for its reader.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,12 +1,12 @@
-//! A runtime of its own for the host's loops: the watcher, and the sweep over old results. What they
-//! do, and what they load, takes no thread from the pages. Native checks stay where the program that
-//! embeds the host started it.
+//! The runtime of the host's own loops: the watcher and the sweep over stale results. Their work,
+//! and the loading of plugins, takes no thread from the pages. Native checks run on the runtime of
+//! the embedding program.
 
 use std::io;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// The runtime; what lives on it is dropped with it.
+/// The runtime. Its tasks are dropped with it.
 #[derive(Debug)]
 pub(crate) struct Background(Option<Runtime>);
 
@@ -22,18 +22,18 @@ impl Background {
 
     pub(crate) fn handle(&self) -> &Handle {
         let runtime = self.0.as_ref();
-        runtime.expect("it is there until it is dropped").handle()
+        runtime.expect("the runtime exists until the drop").handle()
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
-            // What blocks a thread now ends later, and nobody waits for that.
+            // A blocked thread ends later, and nothing waits for it.
             runtime.shutdown_background();
         }
     }
 }
 
-/// One for the watcher while the other is busy with a plugin that is being loaded.
+/// One thread for the watcher while the other is busy with loading a plugin.
 const THREADS: usize = 2;

@@ -1,13 +1,13 @@
-//! The latest result of each check, and the answers assembled from them.
+//! The latest result of each check, and the pages assembled from the results.
 //!
-//! Each check's JSON fragment is made when its result changes; the whole answer at most once per
-//! change, when somebody asks. Nothing here runs anything, and reading never waits for a run.
+//! The JSON fragment of a check is built when its result changes. The whole page is built on
+//! request, at most once per change. The module runs nothing, and reading never waits for a run.
 
 mod check_page;
+mod check_result;
+mod first_round;
 mod fragment;
 mod page;
-mod posting;
-mod round;
 mod slot;
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,9 +20,11 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 
+pub use check_result::{
+    CheckFacts, CheckResult, Expired, PluginFacts, Previous, Promotion, Published,
+};
+use first_round::FirstRound;
 pub use page::HealthPage;
-pub use posting::{Before, CheckFacts, CheckResult, Expired, PluginFacts, Promotion, Published};
-use round::FirstRound;
 use slot::{Order, Slot};
 
 use crate::schedule::JobGeneration;
@@ -32,21 +34,21 @@ use vitals_model::{CheckName, Status, verdict};
 #[derive(Debug, Default)]
 pub struct Board {
     slots: RwLock<BTreeMap<CheckName, Arc<Slot>>>,
-    /// Counts changes; what was assembled at another count is out of date.
+    /// The number of changes. A page assembled at another count is out of date.
     changes: AtomicU64,
     job_generations: AtomicU64,
     directory_unreadable: AtomicBool,
-    /// Whether files in the plugins directory are left out, or it can't be read.
+    /// Whether files in the plugins directory are ignored, or it can't be read.
     directory_incomplete: AtomicBool,
     round: FirstRound,
     assembled: ArcSwapOption<HealthPage>,
     assembling: Mutex<()>,
-    summed: ArcSwapOption<(u64, Status)>,
+    cached_verdict: ArcSwapOption<(u64, Status)>,
 }
 
 impl Board {
-    /// Adds a check, or changes what is known about it; its result stays. Results are published for
-    /// the job generation that is answered.
+    /// Adds a check, or replaces its facts and keeps its result. Returns the job generation to
+    /// publish results for.
     pub fn upsert(&self, name: CheckName, facts: CheckFacts) -> JobGeneration {
         let mut slots = self.slots.write();
         let job_generation = self.next_job_generation();
@@ -62,13 +64,13 @@ impl Board {
         job_generation
     }
 
-    /// A job generation of a check that is to come: greater than all before it.
+    /// Returns a new job generation, greater than all earlier ones.
     pub fn next_job_generation(&self) -> JobGeneration {
         JobGeneration(self.job_generations.fetch_add(1, Ordering::AcqRel) + 1)
     }
 
-    /// Lets new job generations of checks take over together with their first results: an answer shows
-    /// all of them or none. Says of each what its result stands after.
+    /// Switches checks to new job generations together with their first results. A page shows
+    /// either all of them or none. Returns the outcome for each.
     pub fn promote(&self, promotions: Vec<Promotion>) -> Vec<Published> {
         let mut slots = self.slots.write();
         let take_over = |promotion: Promotion| {
@@ -92,7 +94,7 @@ impl Board {
         published
     }
 
-    /// Takes a check off.
+    /// Removes a check.
     pub fn remove(&self, name: &CheckName) {
         let removed = self.slots.write().remove(name);
         if removed.is_some() {
@@ -101,14 +103,14 @@ impl Board {
         }
     }
 
-    /// Posts the newest result of a check, unless it comes too late.
+    /// Publishes the newest result of a check, unless it is late.
     pub fn publish(&self, name: &CheckName, result: CheckResult) -> Published {
         let slots = self.slots.read();
         let published = slots
             .get(name)
-            .map_or(Published::Refused, |slot| slot.publish(result));
+            .map_or(Published::Late, |slot| slot.publish(result));
         drop(slots);
-        if published == Published::Refused {
+        if published == Published::Late {
             return published;
         }
         self.changed();
@@ -118,8 +120,8 @@ impl Board {
         published
     }
 
-    /// Says whether the plugins directory can be read, and whether all files in it count: while not, the
-    /// verdict is at best degraded.
+    /// Records whether the plugins directory can be read, and whether all its files are loaded.
+    /// Otherwise the verdict is at best degraded.
     pub fn set_directory(&self, readable: bool, complete: bool) {
         self.directory_unreadable
             .store(!readable, Ordering::Release);
@@ -129,21 +131,21 @@ impl Board {
         }
     }
 
-    /// Says that every check that there will be at start has been placed: the first round is over
-    /// when each of them has a result.
-    pub fn all_placed(&self) {
-        self.round.all_placed();
+    /// Records that all checks of the start have been added. The first round ends when each of them
+    /// has a result.
+    pub fn all_added(&self) {
+        self.round.all_added();
         self.end_first_round_if_complete();
     }
 
-    /// Ends the first round, come what may.
+    /// Ends the first round unconditionally.
     pub fn end_first_round(&self) {
         if self.round.end() {
             self.changed();
         }
     }
 
-    /// Whether the first round is over.
+    /// Returns whether the first round is over.
     pub fn first_round_is_over(&self) -> bool {
         self.round.is_over()
     }
@@ -153,10 +155,10 @@ impl Board {
         self.round.over().await;
     }
 
-    /// Turns results that have become too old into `unknown`, and hands each to `tell` before the next
-    /// result of its check can be shown. An `unhealthy` one stays: `unknown` never improves a verdict.
-    /// Answers when the next result becomes too old; nothing where none can.
-    pub fn expire(&self, now: Instant, mut tell: impl FnMut(&Expired)) -> Option<Instant> {
+    /// Turns stale results into `unknown`. Calls `on_expired` for each before the next result of
+    /// its check can be shown. An `unhealthy` result stays, because `unknown` never improves a
+    /// verdict. Returns when the next result becomes stale, if any does.
+    pub fn expire(&self, now: Instant, mut on_expired: impl FnMut(&Expired)) -> Option<Instant> {
         let slots = self.slots.read();
         let expiries = slots
             .values()
@@ -176,19 +178,19 @@ impl Board {
             drop(slots);
             if let Some(expired) = expired {
                 self.changed();
-                tell(&expired);
+                on_expired(&expired);
             }
         }
         next
     }
 
-    /// The verdict over all checks; counted anew at most once per change.
+    /// Returns the verdict over all checks. It is computed at most once per change.
     pub fn health(&self) -> Status {
         let changes = self.changes.load(Ordering::Acquire);
-        if let Some(summed) = self.summed.load().as_ref()
-            && summed.0 == changes
+        if let Some(cached_verdict) = self.cached_verdict.load().as_ref()
+            && cached_verdict.0 == changes
         {
-            return summed.1;
+            return cached_verdict.1;
         }
         let slots = self.slots.read();
         let sum = verdict(
@@ -197,12 +199,12 @@ impl Board {
                 .map(|slot| (slot.status(), slot.facts().critical)),
         );
         drop(slots);
-        let sum = page::at_best(sum, self.directory_is_complete());
-        self.summed.store(Some(Arc::new((changes, sum))));
+        let sum = page::limit_verdict(sum, self.directory_is_complete());
+        self.cached_verdict.store(Some(Arc::new((changes, sum))));
         sum
     }
 
-    /// The answer to `GET /health` at this moment.
+    /// Returns the body of `GET /health` at this moment.
     pub fn page(&self, now: Timestamp) -> Arc<HealthPage> {
         if let Some(page) = self.current_page(now) {
             return page;
@@ -211,7 +213,8 @@ impl Board {
         if let Some(page) = self.current_page(now) {
             return page;
         }
-        // Read before the slots: what changes while they are read makes the page out of date.
+        // The count is read before the slots, so that a change during the assembly makes the page
+        // out of date.
         let changes = self.changes.load(Ordering::Acquire);
         let last = self.assembled.load_full();
         let page = if let Some(page) = last.filter(|page| page.changes() == changes) {
@@ -226,7 +229,7 @@ impl Board {
         page
     }
 
-    /// Everything known of one check, as JSON; nothing for an unknown name.
+    /// Returns everything known about one check as JSON, or `None` for an unknown name.
     pub fn check(&self, name: &str, authorized: bool) -> Option<Bytes> {
         let slots = self.slots.read();
         let slot = Arc::clone(slots.get(name)?);
@@ -234,7 +237,7 @@ impl Board {
         Some(slot.page(authorized))
     }
 
-    /// What is known of the job generation of a check whose result was published just now.
+    /// Returns the facts of a job generation whose result was just published.
     pub fn facts(
         &self,
         name: &CheckName,
@@ -244,14 +247,14 @@ impl Board {
         slots.get(name)?.facts_of(job_generation).cloned()
     }
 
-    /// The order in which what is shown of a check changes: whoever holds its lock over a change and
-    /// what is said of it says everything in that order.
+    /// Returns the lock that orders the changes of a check. A caller that holds it while it changes
+    /// the check and emits the events keeps both in the same order.
     pub(crate) fn order(&self, name: &CheckName) -> Order {
         let slots = self.slots.read();
         slots.get(name).map(|slot| slot.order()).unwrap_or_default()
     }
 
-    /// Each check with its status, for metrics.
+    /// Returns the status of each check, for metrics.
     pub fn statuses(&self) -> Vec<(CheckName, Status)> {
         let slots = self.slots.read();
         slots
@@ -260,7 +263,7 @@ impl Board {
             .collect()
     }
 
-    /// How many checks have each status.
+    /// Returns the number of checks with each status.
     pub fn counts(&self) -> HashMap<Status, usize> {
         let slots = self.slots.read();
         let mut counts = HashMap::new();
@@ -276,7 +279,7 @@ impl Board {
         (fresh && page.second() == now.as_second()).then_some(page)
     }
 
-    /// Whether the plugins directory could be read when it was last looked at.
+    /// Returns whether the last scan could read the plugins directory.
     pub fn directory_is_readable(&self) -> bool {
         !self.directory_unreadable.load(Ordering::Acquire)
     }
@@ -289,7 +292,7 @@ impl Board {
         self.changes.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Ends the first round if nothing is waited for any more.
+    /// Ends the first round if every check has a result.
     fn end_first_round_if_complete(&self) {
         if !self.round.waits_for_results() {
             return;
@@ -301,10 +304,10 @@ impl Board {
     }
 }
 
-/// The message that is shown with a result that is too old.
+/// The message shown with a stale result.
 pub(crate) use fragment::STALE;
 
-/// How often results are looked at for their age where nothing says when to.
+/// The interval between searches for stale results if no expiry time is known.
 pub const EXPIRY_SWEEP: Duration = Duration::from_millis(500);
 
 #[cfg(test)]

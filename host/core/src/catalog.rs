@@ -1,83 +1,83 @@
-//! What is loaded now: the plugins with their generations, and what each check stands on.
+//! The loaded plugins with their generations, and the state of each check.
 //!
-//! Failed loads are kept as values beside the version that still serves. This module loads and binds;
-//! it runs no check and shows nothing.
+//! A failed load is kept as a value beside the active version. This module loads and binds; it runs
+//! no check and shows no result.
 
 mod apply;
 mod baseline;
 mod binding;
 mod candidate;
+mod check_configs;
 mod check_error;
 mod check_state;
 mod files;
+mod load_request;
 mod names;
 mod page;
 mod plugin_entry;
-mod said;
+mod resolve_state;
 mod stamp;
-mod standing;
-mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use baseline::Given;
+use baseline::GrantBaseline;
 use binding::Binder;
-pub(crate) use binding::{BIND_TIME, Bound, Unbound, bind_all};
-pub(crate) use candidate::{Candidate, Fitting};
+pub(crate) use binding::{BIND_TIME, CheckBinding, UnboundCheck, bind_all};
+pub(crate) use candidate::{BoundCandidate, Candidate};
+pub(crate) use check_configs::Revision;
+use check_configs::{CheckConfigs, RejectedUnder};
 pub(crate) use check_error::{BindError, CheckError, NotRegistered};
 pub(crate) use check_state::{CheckState, CheckStates, GuestCheck};
-pub(crate) use files::{Excess, Files, LibraryError, through};
-use files::{Keep, Misnamed, PluginFile};
+pub(crate) use files::{Excess, Files, LibraryError, link_directories};
+use files::{InvalidPluginFile, Keep, PluginFile};
 use jiff::Timestamp;
-pub use names::{Names, RegisterError};
+pub(crate) use load_request::{LoadRequest, Source};
+pub use names::{RegisterError, ReservedNames};
 pub(crate) use page::ConfigurationPage;
-pub(crate) use plugin_entry::{LoadOutcome, PluginEntry, Recorded, Restored, Seen};
-pub(crate) use said::Revision;
-use said::{RefusedUnder, Said};
+pub(crate) use plugin_entry::{LastSeen, LoadOutcome, PluginEntry, Recorded, Restored};
 pub(crate) use stamp::Stamp;
-pub(crate) use wanted::{Source, Wanted};
 
 use crate::native::NativeCheck;
 use vitals_config::{CheckConfig, Config, Environment};
 use vitals_model::{CheckName, Digest, PluginName};
 use vitals_sandbox::{Plugin, Task};
 
-/// What is loaded, under one configuration.
+/// The loaded plugins and the checks of one configuration.
 #[derive(Debug)]
 pub(crate) struct Catalog {
     config: Arc<Config>,
     binder: Binder,
-    said: Said,
+    check_configs: CheckConfigs,
     files: Files,
     entries: BTreeMap<PluginName, PluginEntry>,
-    /// Under what each check last ran, also where its plugin's file is gone: who takes a file away
-    /// and puts another there has not put in a first version.
-    given: BTreeMap<CheckName, Given>,
-    /// What checks said when the newest file of their plugin was refused for it.
-    refused: BTreeMap<PluginName, RefusedUnder>,
+    /// The last grants of each check. They are kept when the plugin's file is removed, so that
+    /// removing and adding a file does not bypass the widening rule.
+    grant_baselines: BTreeMap<CheckName, GrantBaseline>,
+    /// The configurations of checks because of which the newest file of their plugin was rejected.
+    rejected: BTreeMap<PluginName, RejectedUnder>,
     revision: Revision,
     natives: BTreeMap<CheckName, NativeCheck>,
-    /// What checks were last bound to, and what came of it.
-    bound: BTreeMap<CheckName, Bound>,
-    /// The checks that stand for files whose name no plugin can have.
-    stand_ins: BTreeMap<CheckName, Misnamed>,
+    /// The last binding of each check, with its result.
+    bindings: BTreeMap<CheckName, CheckBinding>,
+    /// The placeholder checks for files with an invalid plugin name.
+    placeholders: BTreeMap<CheckName, InvalidPluginFile>,
 }
 
-/// What a look at the directories changed.
+/// What a scan of the directories changed.
 #[derive(Debug)]
-pub(crate) struct Taken {
-    /// The plugins whose file is gone and which left the catalog for that.
-    pub(crate) gone: Vec<PluginName>,
-    /// Whether anything is not as it was.
-    pub(crate) is_change: bool,
+pub(crate) struct ScanChanges {
+    /// The plugins that left the catalog because their file is gone.
+    pub(crate) removed: Vec<PluginName>,
+    /// Whether anything changed.
+    pub(crate) changed: bool,
 }
 
 impl Catalog {
-    /// An empty catalog.
+    /// Creates an empty catalog.
     pub(crate) fn new(config: Arc<Config>, environment: Environment) -> Self {
         Self {
-            said: Said::new(&config),
+            check_configs: CheckConfigs::new(&config),
             binder: Binder {
                 config: Arc::clone(&config),
                 environment,
@@ -85,86 +85,87 @@ impl Catalog {
             config,
             files: Files::default(),
             entries: BTreeMap::new(),
-            given: BTreeMap::new(),
-            refused: BTreeMap::new(),
+            grant_baselines: BTreeMap::new(),
+            rejected: BTreeMap::new(),
             revision: Revision::default(),
             natives: BTreeMap::new(),
-            bound: BTreeMap::new(),
-            stand_ins: BTreeMap::new(),
+            bindings: BTreeMap::new(),
+            placeholders: BTreeMap::new(),
         }
     }
 
-    /// The configuration that it stands under.
+    /// Returns the current configuration.
     pub(crate) fn config(&self) -> &Arc<Config> {
         &self.config
     }
 
-    /// Takes in what lies in the directories. Where a directory could not be read everything of it
-    /// stays.
-    pub(crate) fn set_files(&mut self, files: Files) -> Taken {
-        let files = files.after(&self.files);
+    /// Replaces the files with those of a new scan. A directory that could not be read keeps its
+    /// files.
+    pub(crate) fn set_files(&mut self, files: Files) -> ScanChanges {
+        let files = files.with_earlier(&self.files);
         let before = std::mem::replace(&mut self.files, files);
-        let is_gone = |name: &&PluginName| self.file(name).is_none();
-        let gone: BTreeSet<_> = self.entries.keys().filter(is_gone).cloned().collect();
-        for name in &gone {
+        let is_removed = |name: &&PluginName| self.file(name).is_none();
+        let removed: BTreeSet<_> = self.entries.keys().filter(is_removed).cloned().collect();
+        for name in &removed {
             self.entries.remove(name);
         }
-        let bound = self.bound.len();
-        // A look is the time to try again what may have come right by itself. And a plugin that is gone
-        // is not kept by the checks that were bound to it: its code can be large.
-        self.bound
-            .retain(|_, bound| !bound.is_transient() && !gone.contains(bound.plugin.name()));
-        Taken {
-            is_change: self.files != before || self.bound.len() != bound || !gone.is_empty(),
-            gone: gone.into_iter().collect(),
+        let bound = self.bindings.len();
+        // Each scan retries transient failures. Bindings of removed plugins are dropped, because
+        // they keep the code in memory.
+        self.bindings
+            .retain(|_, bound| !bound.is_transient() && !removed.contains(bound.plugin.name()));
+        ScanChanges {
+            changed: self.files != before || self.bindings.len() != bound || !removed.is_empty(),
+            removed: removed.into_iter().collect(),
         }
     }
 
-    /// The plugins whose files must not be left out at a look, however many others there are.
+    /// Returns the plugins whose files a scan must list, regardless of the number of other files.
     pub(crate) fn keep(&self) -> Keep {
         Keep {
-            named: self.said.named.clone(),
+            named: self.check_configs.named.clone(),
             known: self.files.names_in_dir().cloned().collect(),
             auto: self.config.plugins.auto,
         }
     }
 
-    /// The plugins of which a file lies in the plugins directory while their checks take the library's.
-    pub(crate) fn passed_over(&self) -> BTreeSet<PluginName> {
-        let names = self.said.by_plugin.keys();
-        let is_passed_over = |name: &&PluginName| {
+    /// Returns the plugins with an unused file in the plugins directory, because their checks use
+    /// the library.
+    pub(crate) fn ignored_in_dir(&self) -> BTreeSet<PluginName> {
+        let names = self.check_configs.by_plugin.keys();
+        let is_ignored = |name: &&PluginName| {
             !self.files.is_one_directory()
                 && self.files.dropped_in(name).is_some()
                 && self
                     .file(name)
                     .is_some_and(|(source, _)| source == Source::Library)
         };
-        names.filter(is_passed_over).cloned().collect()
+        names.filter(is_ignored).cloned().collect()
     }
 
-    /// What was last seen in the directories.
+    /// Returns the result of the last scan.
     pub(crate) fn files(&self) -> &Files {
         &self.files
     }
 
-    /// The files that are to be loaded: of plugins that checks name, and those that lie in the
-    /// plugins directory. While a directory can't be read nothing in it can, and what was loaded
-    /// stays.
-    pub(crate) fn wanted(&self) -> Vec<Wanted> {
-        let named = self.said.by_plugin.keys();
+    /// Returns the files to load: those of plugins that checks name, and those in the plugins
+    /// directory. Files in an unreadable directory are left out, and plugins loaded from them stay.
+    pub(crate) fn load_requests(&self) -> Vec<LoadRequest> {
+        let named = self.check_configs.by_plugin.keys();
         let dropped_in = self.files.names_in_dir();
-        let dropped_in = dropped_in.filter(|name| !self.said.by_plugin.contains_key(*name));
+        let dropped_in =
+            dropped_in.filter(|name| !self.check_configs.by_plugin.contains_key(*name));
         named
             .chain(dropped_in)
-            .filter_map(|name| self.wanted_of(name))
+            .filter_map(|name| self.load_request(name))
             .collect()
     }
 
-    /// The file of one plugin that is to be loaded, if there is one and it can be read.
-    pub(crate) fn wanted_of(&self, name: &PluginName) -> Option<Wanted> {
+    /// Returns the file of a plugin to load, if there is one and it can be read.
+    pub(crate) fn load_request(&self, name: &PluginName) -> Option<LoadRequest> {
         let (source, file) = self.file(name)?;
         let is_readable = self.files.can_read(&file.path);
-        is_readable.then(|| Wanted {
+        is_readable.then(|| LoadRequest {
             name: name.clone(),
             path: file.path.clone(),
             source,
@@ -174,54 +175,56 @@ impl Catalog {
         })
     }
 
-    /// The file of a plugin, and where it lies. Checks of the configuration take the library's; where
-    /// all of them say that it may lie in the plugins directory, that comes first.
+    /// Returns the file of a plugin and its directory. Checks of the configuration use the library.
+    /// If all of them have `dir = true`, the plugins directory comes first.
     fn file(&self, name: &PluginName) -> Option<(Source, &PluginFile)> {
         let dir = self.files.dropped_in(name).map(|file| (Source::Dir, file));
-        let Some(checks) = self.said.by_plugin.get(name) else {
+        let Some(checks) = self.check_configs.by_plugin.get(name) else {
             return dir.filter(|_| self.config.plugins.auto);
         };
         let library = self.files.in_library(name);
         let library = library.map(|file| (Source::Library, file));
-        let mut checks = checks.iter().map(|check| &self.said.configured[check]);
+        let mut checks = checks
+            .iter()
+            .map(|check| &self.check_configs.configured[check]);
         if checks.clone().all(|check| check.dir) {
             return dir.or(library);
         }
-        library.or_else(|| dir.filter(|_| checks.any(|check| Source::Dir.serves(check))))
+        library.or_else(|| dir.filter(|_| checks.any(|check| Source::Dir.is_usable_by(check))))
     }
 
-    /// The digests that the checks of a plugin ask for; none where one of them asks for none.
+    /// Returns the digests that the checks of a plugin pin, or `None` if one of them pins none.
     fn pinned(&self, plugin: &PluginName, source: Source) -> Option<BTreeSet<Digest>> {
-        let checks = self.said.by_plugin.get(plugin)?.iter();
-        let checks = checks.map(|check| &self.said.configured[check]);
-        let mut checks = checks.filter(|check| source.serves(check));
+        let checks = self.check_configs.by_plugin.get(plugin)?.iter();
+        let checks = checks.map(|check| &self.check_configs.configured[check]);
+        let mut checks = checks.filter(|check| source.is_usable_by(check));
         checks.try_fold(BTreeSet::new(), |mut all, check| {
             all.insert(check.sha256?);
             Some(all)
         })
     }
 
-    /// The entry of a plugin.
+    /// Returns the entry of a plugin.
     pub(crate) fn entry(&self, name: &PluginName) -> Option<&PluginEntry> {
         self.entries.get(name)
     }
 
-    /// Says that a file is being loaded, and answers where the one before it lay if that was in the other
-    /// directory.
-    pub(crate) fn begin(&mut self, wanted: &Wanted) -> Option<Source> {
-        let entry = self.entries.entry(wanted.name.clone()).or_default();
-        entry.begin(wanted.path.clone(), wanted.source)
+    /// Records that a file is being loaded. Returns the directory of the previous file if it was
+    /// another one.
+    pub(crate) fn begin(&mut self, request: &LoadRequest) -> Option<Source> {
+        let entry = self.entries.entry(request.name.clone()).or_default();
+        entry.begin(request.path.clone(), request.source)
     }
 
-    /// Takes in what became of loading a file; `stamp` is the one it had, if that was settled.
+    /// Records the outcome of loading a file. `stamp` is the file's stamp, if it was settled.
     pub(crate) fn record_load(
         &mut self,
-        wanted: &Wanted,
+        request: &LoadRequest,
         outcome: LoadOutcome,
         stamp: Option<Stamp>,
         now: Timestamp,
     ) -> Recorded {
-        let (name, source) = (&wanted.name, wanted.source);
+        let (name, source) = (&request.name, request.source);
         let Some(entry) = self.entries.get_mut(name) else {
             return Recorded::Unchanged;
         };
@@ -229,17 +232,17 @@ impl Catalog {
             LoadOutcome::Failed(digest, error) if error.depends_on_configuration() => *digest,
             _ => None,
         };
-        let recorded = entry.put(source, outcome, stamp, now);
+        let recorded = entry.record(source, outcome, stamp, now);
         match refused {
-            Some(digest) => self.remember_refusal(name, source, digest),
-            None if recorded != Recorded::Unchanged => drop(self.refused.remove(name)),
+            Some(digest) => self.remember_rejection(name, source, digest),
+            None if recorded != Recorded::Unchanged => drop(self.rejected.remove(name)),
             None => {}
         }
         recorded
     }
 
-    /// Takes in that the file of a plugin is the version that serves, if it is: somebody put it back,
-    /// or it could not be read for a while.
+    /// Records that the file of a plugin is the active version again, if it is: somebody put it
+    /// back, or it could not be read for a while.
     pub(crate) fn restore(
         &mut self,
         plugin: &Plugin,
@@ -247,11 +250,11 @@ impl Catalog {
         stamp: Option<Stamp>,
     ) -> Option<Restored> {
         let entry = self.entries.get_mut(plugin.name())?;
-        let good = entry.active()?;
-        if good.digest() != plugin.digest() {
+        let active = entry.active()?;
+        if active.digest() != plugin.digest() {
             return None;
         }
-        self.refused.remove(plugin.name());
+        self.rejected.remove(plugin.name());
         Some(entry.restore(source, stamp))
     }
 
@@ -260,58 +263,61 @@ impl Catalog {
         self.natives.insert(name, check);
     }
 
-    /// Takes a native check out.
+    /// Removes a native check.
     pub(crate) fn unregister(&mut self, name: &CheckName) {
         self.natives.remove(name);
     }
 
-    /// What every check stands on now: those of the configuration, native ones, and those of
-    /// plugins that were dropped in. A check whose plugin is the one it was bound to before is not
-    /// bound again; one that is bound now takes its time.
+    /// Returns the state of every check: those of the configuration, native ones, and dropped-in
+    /// plugins. Checks keep their binding while plugin and configuration are the same. Other checks
+    /// are bound here, which may take time.
     pub(crate) fn states(&mut self) -> CheckStates {
         let mut states = CheckStates::new();
         for (name, check) in self.checks() {
             let state = self.state(&name, &check).unwrap_or_else(|unbound| {
                 let bound = unbound.bind();
                 let state = bound.state.clone();
-                self.take_in(bound);
+                self.record_binding(bound);
                 state
             });
             states.entry(name).or_insert((check, state));
         }
-        self.stand_ins.clear();
-        let misnamed = self.files.misnamed().iter();
-        for file in misnamed.filter(|_| self.config.plugins.auto) {
-            let name = file.stand_in(|name| states.contains_key(name));
-            let state = CheckState::Failed(CheckError::Misnamed(file.message.clone()));
-            states.insert(name.clone(), (Arc::clone(&self.said.unconfigured), state));
-            self.stand_ins.insert(name, file.clone());
+        self.placeholders.clear();
+        let invalid_files = self.files.invalid_files().iter();
+        for file in invalid_files.filter(|_| self.config.plugins.auto) {
+            let name = file.placeholder_check(|name| states.contains_key(name));
+            let state = CheckState::Failed(CheckError::InvalidName(file.message.clone()));
+            states.insert(
+                name.clone(),
+                (Arc::clone(&self.check_configs.unconfigured), state),
+            );
+            self.placeholders.insert(name, file.clone());
         }
-        self.bound.retain(|name, _| states.contains_key(name));
+        self.bindings.retain(|name, _| states.contains_key(name));
         states
     }
 
-    /// The checks that are yet to be bound, for somebody who has the time.
-    pub(crate) fn unbound(&self) -> Vec<Unbound> {
+    /// Returns the checks that are not yet bound, so that the caller can bind them elsewhere.
+    pub(crate) fn unbound(&self) -> Vec<UnboundCheck> {
         let checks = self.checks().into_iter();
         checks
             .filter_map(|(name, check)| self.state(&name, &check).err())
             .collect()
     }
 
-    /// Takes in what came of binding a check.
-    pub(crate) fn take_in(&mut self, bound: Bound) {
+    /// Records the result of binding a check.
+    pub(crate) fn record_binding(&mut self, bound: CheckBinding) {
         if matches!(bound.state, CheckState::Guest(_))
-            && self.said.configured.contains_key(&bound.name)
+            && self.check_configs.configured.contains_key(&bound.name)
         {
-            let given = Given {
+            let baseline = GrantBaseline {
                 plugin: bound.plugin.name().clone(),
                 schema: Arc::clone(bound.plugin.schema().document()),
                 check: Arc::clone(&bound.check),
             };
-            self.given.insert(bound.name.clone(), given);
+            self.grant_baselines.insert(bound.name.clone(), baseline);
         }
-        self.bound.insert(bound.name.clone(), bound);
+        self.bindings.insert(bound.name.clone(), bound);
     }
 
     /// Binds a plugin to the configuration of a check that need not be in the catalog.
@@ -324,18 +330,18 @@ impl Catalog {
         self.binder.bind(name, check, plugin)
     }
 
-    /// Whether the configuration has a check of this name.
-    pub(crate) fn knows(&self, name: &CheckName) -> bool {
+    /// Returns whether the configuration has a check of this name.
+    pub(crate) fn has_check(&self, name: &CheckName) -> bool {
         self.config.checks.contains_key(name)
     }
 
-    /// Whether a check of the configuration runs on the plugin, or would if it were enabled.
+    /// Returns whether a check of the configuration names the plugin, enabled or not.
     pub(crate) fn is_named(&self, plugin: &PluginName) -> bool {
-        self.said.named.contains(plugin)
+        self.check_configs.named.contains(plugin)
     }
 
     fn checks(&self) -> Vec<(CheckName, Arc<CheckConfig>)> {
-        let configured = self.said.configured.iter();
+        let configured = self.check_configs.configured.iter();
         let mut checks: Vec<_> = configured
             .map(|(name, check)| (name.clone(), Arc::clone(check)))
             .collect();
@@ -344,13 +350,15 @@ impl Catalog {
             .natives
             .keys()
             .filter(|name| !named.contains_key(*name));
-        checks.extend(native.map(|name| (name.clone(), Arc::clone(&self.said.unconfigured))));
+        checks.extend(
+            native.map(|name| (name.clone(), Arc::clone(&self.check_configs.unconfigured))),
+        );
         let dropped_in = self.files.names_in_dir();
         checks.extend(dropped_in.filter_map(|plugin| self.dropped_in(plugin)));
         checks
     }
 
-    /// The check that a plugin in the plugins directory is by itself, where no check names it.
+    /// Returns the check of a dropped-in plugin that no configured check names.
     fn dropped_in(&self, plugin: &PluginName) -> Option<(CheckName, Arc<CheckConfig>)> {
         let runs = self.config.plugins.auto && !self.is_named(plugin);
         runs.then(|| {
@@ -360,16 +368,18 @@ impl Catalog {
         })
     }
 
-    /// The checks that may run on a file of a plugin from there.
+    /// Returns the checks that may use a file of a plugin from `source`.
     fn checks_on(&self, plugin: &PluginName, source: Source) -> Vec<(CheckName, Arc<CheckConfig>)> {
-        let Some(names) = self.said.by_plugin.get(plugin) else {
+        let Some(names) = self.check_configs.by_plugin.get(plugin) else {
             let is_there = self.files.dropped_in(plugin).is_some();
             let dropped_in = self.dropped_in(plugin).filter(|_| is_there);
             return dropped_in.into_iter().collect();
         };
-        let checks = names.iter().map(|name| (name, &self.said.configured[name]));
+        let checks = names
+            .iter()
+            .map(|name| (name, &self.check_configs.configured[name]));
         checks
-            .filter(|(_, check)| source.serves(check))
+            .filter(|(_, check)| source.is_usable_by(check))
             .map(|(name, check)| (name.clone(), Arc::clone(check)))
             .collect()
     }

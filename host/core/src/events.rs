@@ -1,7 +1,7 @@
-//! What happens to checks, plugins and the host: one stream of events, read by every [`Sink`].
+//! The stream of events about checks, plugins and the host, which every [`Sink`] reads.
 //!
-//! Each event is emitted in one place. Who listens, and what a listener makes of an event, is unknown
-//! here: a new sink implements the trait and is added where the host is assembled.
+//! Each event is emitted in one place. The module knows no sink: a new one implements the trait and
+//! is added where the host is assembled.
 
 mod stream;
 
@@ -19,104 +19,105 @@ use vitals_model::reload::CheckChanges;
 use vitals_model::{CheckName, Digest, PluginName, RunReport, Status};
 use vitals_sandbox::LoadError;
 
-/// A listener to events: metrics, the log, an error tracker, notifications.
+/// A receiver of events: metrics, the log, an error tracker, notifications.
 ///
-/// Events of one check arrive in the order in which the board shows them; those of different checks may
-/// arrive from several threads at once.
+/// Events of one check arrive in the order in which the board shows them. Events of different
+/// checks may arrive from several threads at once.
 pub trait Sink: Send + Sync {
-    /// Takes an event. Must not wait: it is called on the threads that run checks and load plugins.
+    /// Handles an event. Must not block: it is called on the threads that run checks and load
+    /// plugins.
     fn on(&self, event: &Event<'_>);
 
-    /// Delivers what is still queued, for at most `patience`. Called once, at shutdown.
-    fn flush(&self, patience: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let _ = patience;
+    /// Delivers queued messages, for at most `timeout`. Called once, at shutdown.
+    fn flush(&self, timeout: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let _ = timeout;
         Box::pin(std::future::ready(()))
     }
 }
 
-/// Something that happened.
+/// An event of the host.
 #[derive(Clone, Copy)]
 pub enum Event<'e> {
-    /// A check exists from now on, or what is known about it has changed.
+    /// A check was added, or its facts have changed.
     CheckUpserted {
-        /// The check.
+        /// The name of the check.
         check: &'e CheckName,
-        /// What is known about it from now on.
+        /// The new facts of the check.
         facts: &'e CheckFacts,
     },
-    /// A check no longer exists.
+    /// A check was removed.
     CheckRemoved {
-        /// The check.
+        /// The name of the check.
         check: &'e CheckName,
     },
     /// A run is over. Emitted before the board shows its result.
     RunFinished {
-        /// The run.
+        /// The finished run.
         run: &'e FinishedRun,
-        /// When it finished.
+        /// The time when the run ended.
         checked_at: Timestamp,
     },
     /// The shown status of a check has changed, or the check fails for another reason than before.
     Transition(&'e Transition<'e>),
     /// A due run waited this long for a permit, whether it got one or not.
     RunWaited {
-        /// How long.
+        /// The time between the due time and the permit, or the end of waiting.
         time: Duration,
     },
-    /// `count` due runs were not made.
+    /// `count` due runs were skipped.
     RunsSkipped {
-        /// The check.
+        /// The name of the check.
         check: &'e CheckName,
-        /// Why.
+        /// The reason.
         reason: Skipped,
-        /// How many.
+        /// The number of skipped runs.
         count: u64,
     },
-    /// A version of a plugin has been admitted and is active from now on.
+    /// A version of a plugin was admitted and is now active.
     PluginLoaded(&'e PluginLoaded<'e>),
-    /// The newest file of a plugin was rejected; a version loaded before stays active.
+    /// The newest file of a plugin was rejected. The active version, if any, stays.
     PluginRejected(&'e PluginRejected<'e>),
-    /// The file of a plugin, rejected before, holds the active version again.
+    /// The file of a plugin was rejected before and now contains the active version again.
     PluginRecovered {
-        /// The plugin.
+        /// The name of the plugin.
         plugin: &'e PluginName,
         /// The active version.
         version: &'e str,
-        /// The digest of its file.
+        /// The digest of the file.
         digest: Digest,
     },
-    /// A plugin is read from another directory from now on.
+    /// A plugin is now read from another directory.
     PluginMoved {
-        /// The plugin.
+        /// The name of the plugin.
         plugin: &'e PluginName,
-        /// The name of the directory before.
+        /// The name of the previous directory.
         from: &'e str,
-        /// The name of the directory from now on.
+        /// The name of the new directory.
         to: &'e str,
-        /// The file there.
+        /// The file in the new directory.
         path: &'e Path,
     },
-    /// The file of a plugin no longer exists, and no check names the plugin.
+    /// The file of a plugin was removed, and no check names the plugin.
     PluginRemoved {
-        /// The plugin.
+        /// The name of the plugin.
         plugin: &'e PluginName,
     },
-    /// A configuration has been read and applied.
+    /// A configuration was read and applied.
     ConfigurationApplied(&'e ConfigurationApplied<'e>),
-    /// A configuration was rejected as a whole; the one before it stays in force.
+    /// A configuration was rejected as a whole. The previous one stays active.
     ConfigurationRejected {
-        /// The configuration file, where there is one.
+        /// The configuration file, if there is one.
         path: Option<&'e Path>,
-        /// What is wrong with the configuration.
+        /// The errors in the configuration.
         errors: &'e [String],
     },
     /// The host's own code panicked. The panic was contained and logged.
     HostPanicked {
-        /// Where it panicked, worded the same each time.
+        /// The place of the panic, as a constant phrase.
         place: &'e str,
-        /// The check that it panicked over, if it was one.
+        /// The check during whose run it panicked, if any.
         check: Option<&'e CheckName>,
-        /// The message of the panic, where it can be shown.
+        /// The message of the panic, if it may be shown.
         message: Option<&'e str>,
     },
     /// A file system did not answer in time, and the host stopped waiting for it.
@@ -125,53 +126,53 @@ pub enum Event<'e> {
 
 /// See [`Event::Transition`].
 pub struct Transition<'t> {
-    /// The check.
+    /// The name of the check.
     pub check: &'t CheckName,
-    /// What is known about the check; nothing where it was removed meanwhile.
+    /// The facts of the check, or `None` if it was removed meanwhile.
     pub facts: Option<&'t CheckFacts>,
-    /// The status shown before; nothing for the first result.
+    /// The status shown before, or `None` for the first result.
     pub before: Option<Status>,
-    /// The status shown from now on.
+    /// The status that is shown now.
     pub status: Status,
-    /// What led to it.
+    /// The report of the run, or one that explains why there was none.
     pub report: &'t RunReport,
-    /// Failing runs in a row.
+    /// Consecutive failing runs.
     pub consecutive_failures: u32,
-    /// Whether a run led to it, or something else.
+    /// The cause of the transition.
     pub cause: Cause,
 }
 
 impl Transition<'_> {
-    /// Whether the shown status differs from the one before.
+    /// Returns whether the shown status has changed.
     pub fn is_change(&self) -> bool {
         self.before != Some(self.status)
     }
 }
 
-/// What led to a transition.
+/// The cause of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The result of a run.
     Run,
-    /// No run: the check can't be run as it is configured.
+    /// The check can't run as it is configured.
     NotRunnable,
-    /// No run: the plugin's file was rejected, which [`Event::PluginRejected`] has said.
+    /// The plugin's file was rejected, which [`Event::PluginRejected`] has reported.
     PluginRejected,
-    /// No run: the last result has become too old.
+    /// The last result has become stale.
     Expired,
 }
 
 /// See [`Event::PluginLoaded`].
 pub struct PluginLoaded<'e> {
-    /// The plugin.
+    /// The name of the plugin.
     pub plugin: &'e PluginName,
-    /// The version that is active from now on.
+    /// The version that is now active.
     pub version: &'e str,
-    /// The digest of its file.
+    /// The digest of the file.
     pub digest: Digest,
-    /// How many versions of the plugin this host has loaded.
+    /// The number of versions of the plugin that this host has loaded.
     pub generation: u64,
-    /// How long it took to compile the plugin, or to read code that was compiled before.
+    /// The time to compile the plugin, or to read its compiled code from the cache.
     pub compile_time: Duration,
     /// The file.
     pub path: &'e Path,
@@ -179,15 +180,15 @@ pub struct PluginLoaded<'e> {
 
 /// See [`Event::PluginRejected`].
 pub struct PluginRejected<'e> {
-    /// The plugin.
+    /// The name of the plugin.
     pub plugin: &'e PluginName,
-    /// The version that the file claims, where it got as far as to say it.
+    /// The version that the file declares, if it could be read.
     pub version: Option<&'e str>,
-    /// The digest of the file, where it could be read.
+    /// The digest of the file, if it could be read.
     pub digest: Option<Digest>,
-    /// The version that stays active.
+    /// The digest of the version that stays active.
     pub active: Option<Digest>,
-    /// Why it was rejected.
+    /// The reason for the rejection.
     pub error: &'e LoadError,
     /// The file.
     pub path: &'e Path,
@@ -195,14 +196,14 @@ pub struct PluginRejected<'e> {
 
 /// See [`Event::ConfigurationApplied`].
 pub struct ConfigurationApplied<'e> {
-    /// The configuration.
+    /// The new configuration.
     pub config: &'e Config,
-    /// Whether it differs from the one before, or files that it names have changed.
+    /// Whether it differs from the previous one, or files that it names have changed.
     pub is_change: bool,
-    /// What has become of checks.
+    /// The checks that were added, changed or removed.
     pub changes: &'e CheckChanges,
     /// Whether files with trusted roots have changed.
     pub roots_changed: bool,
-    /// The configuration file, where there is one.
+    /// The configuration file, if there is one.
     pub path: Option<&'e Path>,
 }

@@ -1,6 +1,6 @@
-//! What the server needs of metrics: the text of `GET /metrics`, and where it counts requests.
+//! The interface between server and metrics: the text of `GET /metrics`, and counters of requests.
 //!
-//! Whoever keeps metrics implements both traits; the server knows nothing else of them.
+//! The metrics implement both traits; the server knows nothing else about them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,35 +9,35 @@ use vitals_model::{CheckName, Status};
 
 /// The metrics of a host, as its server shows them.
 pub trait Exposition: Send + Sync {
-    /// All metrics in the Prometheus text format 0.0.4. Takes a few microseconds for each check, so not
-    /// for a thread that others wait for.
+    /// Returns all metrics in the Prometheus text format 0.0.4. Takes a few microseconds for each
+    /// check, so it should not run on a thread that others wait for.
     fn text(&self, moment: &Moment) -> String;
 
-    /// Where the requests of one endpoint are counted. Its series are there from here on.
+    /// Returns the counter of one endpoint's requests, and creates its series.
     fn endpoint(&self, endpoint: &'static str) -> Arc<dyn RequestCounter>;
 }
 
 /// Counts the requests of one endpoint.
 pub trait RequestCounter: Send + Sync {
-    /// Counts a request that has been answered. `method` and `status` are labels.
+    /// Counts an answered request. `method` and `status` are labels.
     fn answered(&self, method: &'static str, status: &str, took: Duration);
 }
 
-/// The state of the host at the moment of a scrape.
+/// The state of the host at a scrape.
 #[derive(Clone, Debug)]
 pub struct Moment {
-    /// Each check with its status; a result that is too old is `unknown` here.
+    /// The status of each check; a stale result is `unknown` here.
     pub statuses: Vec<(CheckName, Status)>,
     /// The verdict over all checks.
     pub health: Status,
     /// Whether the host answers as ready.
     pub ready: bool,
-    /// Whether the plugins directory could be read when it was last looked at.
+    /// Whether the last scan could read the plugins directory.
     pub directory_readable: bool,
-    /// Runs that are being made.
+    /// The number of runs in flight.
     pub runs_in_flight: usize,
-    /// Runs that may be made at once.
+    /// The limit on concurrent runs.
     pub max_runs: usize,
-    /// Turns of the clock that interrupts guests, since start.
+    /// Ticks of the epoch clock since the start.
     pub epoch_ticks: u64,
 }

@@ -1,7 +1,6 @@
-//! Inner functions at which the fuzz targets of the repository aim, and nothing else.
+//! Internal functions for the fuzz targets of the repository.
 //!
-//! Hidden and without any promise: what a program needs stands in the other modules. Nothing here
-//! decides anything; it only leads in and out.
+//! The module is hidden and has no stability guarantees. It adds no logic.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +12,8 @@ use crate::board::{Board, CheckFacts, CheckResult};
 use vitals_model::{Breaker, CheckName, RunReport};
 pub use vitals_sandbox::fuzzing::{Verified, bind, granted_by, reaches, symbols, verify};
 
-/// What `/health` and `/health/checks/{name}` answer of a report, with the token and without.
+/// Returns what `/health` and `/health/checks/{name}` answer for a report, with and without the
+/// token.
 pub fn answers(name: &CheckName, report: RunReport) -> Vec<Bytes> {
     let board = Board::default();
     let facts = CheckFacts {

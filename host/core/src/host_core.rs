@@ -1,6 +1,6 @@
-//! Puts the parts together that load, run and show checks, and takes them down in order.
+//! Assembles the parts that load, run and publish checks, and shuts them down in order.
 //!
-//! Knows neither who serves the board nor who listens to events.
+//! The module knows neither the server nor the sinks of events.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use vitals_sandbox::Sandbox;
 
 use crate::background::Background;
 use crate::board::Board;
-use crate::catalog::{Catalog, Names, RegisterError};
+use crate::catalog::{Catalog, RegisterError, ReservedNames};
 use crate::events::Events;
 use crate::liveness::{Heartbeats, Loops, sweep};
 use crate::native::NativeCheck;
@@ -25,7 +25,7 @@ use crate::stats::HostStats;
 use crate::status::HostStatus;
 use crate::watch::{Accepts, CatalogPage, Command, Registration, Reloader, Services, Watcher};
 
-/// The checks of a host, which run from its start on. Dropping it ends its runs where they are.
+/// The checks of a host, which run from its start on. Dropping it aborts its runs.
 pub struct HostCore {
     board: Arc<Board>,
     catalog: CatalogPage,
@@ -33,41 +33,41 @@ pub struct HostCore {
     schedule: Arc<Schedule>,
     sandbox: Sandbox,
     commands: mpsc::UnboundedSender<Command>,
-    names: Names,
+    names: ReservedNames,
     tasks: TaskTracker,
-    /// Ends when this is dropped, however that comes about.
+    /// Cancelled when this is shut down or dropped.
     stop: CancellationToken,
-    /// Where the host's own loops live.
+    /// The runtime of the host's own loops.
     _background: Background,
 }
 
-/// What a [`HostCore`] is made of.
+/// The parts of a [`HostCore`].
 pub struct Parts {
     /// The configuration, whose values are within their bounds.
     pub config: Arc<Config>,
-    /// The environment from which `allow.env` hands variables to plugins.
+    /// The environment from which `allow.env` passes variables to plugins.
     pub environment: Environment,
-    /// Where the configuration was read from, if it is read again.
+    /// The sources of the configuration, if it is read again.
     pub sources: Option<Sources>,
     /// Refuses a configuration that is read again and asks for what this host does not have.
     pub accepts: Accepts,
-    /// Which names native checks may have.
-    pub names: Names,
-    /// The native checks that there are from the start.
+    /// The names that native checks can't have.
+    pub names: ReservedNames,
+    /// The native checks that exist from the start.
     pub natives: Vec<(CheckName, NativeCheck)>,
-    /// Where plugins run.
+    /// The sandbox that runs plugins.
     pub sandbox: Sandbox,
-    /// Who is told what happens.
+    /// The stream of events.
     pub events: Events,
 }
 
 impl HostCore {
-    /// Loads plugins and runs checks from here on. Native checks run in the tokio runtime that this is
-    /// called in; all else has threads of its own.
+    /// Starts to load plugins and run checks. Native checks run on the current tokio runtime.
+    /// Everything else has threads of its own.
     ///
     /// # Errors
     ///
-    /// No threads could be started for the host's own loops.
+    /// The threads for the host's own loops could not be started.
     pub fn start(parts: Parts) -> io::Result<Self> {
         let Parts {
             config,
@@ -94,23 +94,27 @@ impl HostCore {
         for (name, check) in natives {
             catalog.register(name, check);
         }
-        let beats = Heartbeats::default();
+        let heartbeats = Heartbeats::default();
         let services = Services {
             sandbox: sandbox.clone(),
             board: Arc::clone(&board),
             schedule: Arc::clone(&schedule),
             publisher: Arc::clone(&publisher),
             names: names.clone(),
-            beat: Arc::clone(&beats.watcher),
+            heartbeat: Arc::clone(&heartbeats.watcher),
         };
         let (commands, received) = mpsc::unbounded_channel();
         let watcher = Watcher::new(catalog, sources, services, received);
         let catalog = watcher.page();
-        let loops = Arc::new(Loops::new(sandbox.clone(), Arc::clone(&schedule), beats));
+        let loops = Arc::new(Loops::new(
+            sandbox.clone(),
+            Arc::clone(&schedule),
+            heartbeats,
+        ));
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        loops.beat_among_guests(stop.clone());
-        tasks.spawn(loops.beat_among_natives(stop.clone()));
+        loops.spawn_guest_heartbeat(stop.clone());
+        tasks.spawn(loops.native_heartbeat(stop.clone()));
         let watching = watcher.run(stop.clone());
         let sweeping = sweep(
             publisher,
@@ -134,67 +138,67 @@ impl HostCore {
         })
     }
 
-    /// The latest result of each check.
+    /// Returns the latest result of each check.
     pub fn board(&self) -> &Arc<Board> {
         &self.board
     }
 
-    /// What is loaded, as `GET /plugins` shows it.
+    /// Returns the loaded plugins, as `GET /plugins` shows them.
     pub fn catalog(&self) -> CatalogPage {
         self.catalog.clone()
     }
 
-    /// How the host's own loops do.
+    /// Returns the statistics of the host's own loops.
     pub fn stats(&self) -> Arc<dyn HostStats> {
         Arc::clone(&self.loops) as _
     }
 
-    /// What tells how this host does, for whoever supervises the process.
+    /// Returns a handle to the host's status, for a supervisor of the process.
     pub fn status(&self) -> HostStatus {
         HostStatus::new(Arc::clone(&self.board), self.stats())
     }
 
-    /// What asks this host to look at files and configuration now.
+    /// Returns a handle for requesting reloads of files and configuration.
     pub fn reloader(&self) -> Reloader {
         Reloader::new(self.commands.clone())
     }
 
-    /// Adds a native check, or replaces the one of that name; it runs at once.
+    /// Adds a native check, or replaces the one of that name. It runs at once.
     ///
     /// # Errors
     ///
-    /// A name that no check can have, or that the configuration gives to a check of a plugin.
+    /// The name is invalid, or the configuration uses it for a check with a plugin.
     pub fn register(&self, name: &str, check: NativeCheck) -> Result<Registration, RegisterError> {
         let name = self.names.native(name)?;
         let (applied, registration) = Registration::new();
-        self.tell(Command::Register(name, check, applied));
+        self.send(Command::Register(name, check, applied));
         Ok(registration)
     }
 
-    /// Removes a native check; it is gone from every answer a moment later.
+    /// Removes a native check. It disappears from all pages shortly after.
     ///
     /// # Errors
     ///
-    /// A name that no check can have.
+    /// The name is invalid.
     pub fn unregister(&self, name: &str) -> Result<(), InvalidName> {
-        self.tell(Command::Unregister(name.parse()?));
+        self.send(Command::Unregister(name.parse()?));
         Ok(())
     }
 
-    /// Begins no run any more, and gives those in flight `grace`. Answers how many runs had to be
-    /// dropped. A second call waits for the first.
+    /// Starts no more runs, and waits for those in flight for at most `grace`. Returns how many
+    /// were dropped. A second call waits for the first.
     pub async fn shutdown(&self, grace: Duration) -> usize {
         let dropped = self.schedule.shutdown(grace).await;
         self.stop.cancel();
         self.tasks.close();
-        // What a stranger's file keeps busy must not hold the exit up.
+        // A file system that hangs must not delay the exit.
         let rest = async { tokio::join!(self.tasks.wait(), self.sandbox.flush_cache()) };
-        let _ = tokio::time::timeout(TASKS_TIME, rest).await;
+        let _ = tokio::time::timeout(TASKS_TIMEOUT, rest).await;
         dropped
     }
 
-    fn tell(&self, command: Command) {
-        // The watcher ends after the host alone.
+    fn send(&self, command: Command) {
+        // The watcher outlives this handle, so the send can't fail.
         let _ = self.commands.send(command);
     }
 }
@@ -206,5 +210,5 @@ impl Drop for HostCore {
     }
 }
 
-/// How long the host's own tasks may take to end.
-const TASKS_TIME: Duration = Duration::from_secs(1);
+/// The time limit for ending the host's own tasks.
+const TASKS_TIMEOUT: Duration = Duration::from_secs(1);

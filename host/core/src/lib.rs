@@ -1,8 +1,8 @@
-//! The checks of a host: what is loaded, when it runs, what came of it, and the events that follow.
+//! The checks of a host: loading, scheduling, results, and the events that follow.
 //!
-//! A fact goes one way through the modules: `catalog` → `schedule` → `board` → `events`, and
-//! `watch` keeps the three in line with files and configuration. Knows neither pages nor sinks:
-//! those read the [`board`] and implement [`events::Sink`].
+//! Data flows in one direction: `catalog` → `schedule` → `board` → `events`. The `watch` module
+//! reconciles them with files and configuration. The crate knows neither pages nor sinks: those
+//! read the [`board`] and implement [`events::Sink`].
 
 mod background;
 pub mod board;
@@ -23,7 +23,7 @@ pub mod supervisor;
 mod watch;
 pub mod workbench;
 
-pub use catalog::{Names, RegisterError};
+pub use catalog::{RegisterError, ReservedNames};
 pub use exposition::{Exposition, Moment, RequestCounter};
 pub use host_core::{HostCore, Parts};
 pub use native::{IntoOutcome, NativeCheck};

@@ -1,4 +1,4 @@
-//! Whether the host's own loops turn: what `/health/live` answers by, and nothing else.
+//! The liveness of the host's own loops, which `/health/live` reports.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,55 +13,54 @@ use crate::stats::HostStats;
 use crate::watch::Heartbeat;
 use vitals_sandbox::Sandbox;
 
-/// The loops that must turn.
+/// The loops that must make progress.
 pub(crate) struct Loops {
     sandbox: Sandbox,
     schedule: Arc<Schedule>,
-    beats: Heartbeats,
+    heartbeats: Heartbeats,
 }
 
-/// When those that live on tasks last turned.
+/// The heartbeats of the loops that run as tasks.
 #[derive(Debug, Default)]
 pub(crate) struct Heartbeats {
-    /// The runtime that the host was started in, where the loops of native checks live.
+    /// The runtime that the host was started in, where loops of native checks run.
     schedule: Arc<Heartbeat>,
-    /// The guest threads, where the loops of guests' checks live.
+    /// The guest threads, where loops of guest checks run.
     guests: Arc<Heartbeat>,
-    /// The sweep over old results.
+    /// The sweep over stale results.
     sweep: Arc<Heartbeat>,
     pub(crate) watcher: Arc<Heartbeat>,
 }
 
 impl Loops {
-    pub(crate) fn new(sandbox: Sandbox, schedule: Arc<Schedule>, beats: Heartbeats) -> Self {
+    pub(crate) fn new(sandbox: Sandbox, schedule: Arc<Schedule>, heartbeats: Heartbeats) -> Self {
         Self {
             sandbox,
             schedule,
-            beats,
+            heartbeats,
         }
     }
 
-    /// Lets a loop turn on the guest threads until the host closes: one that lives as the loops of
-    /// checks do, so that it stands still when they do. Guests that compute without end don't hold
-    /// it up, because they share their threads.
-    pub(crate) fn beat_among_guests(&self, stop: CancellationToken) {
-        let beat = Arc::clone(&self.beats.guests);
+    /// Spawns a heartbeat on the guest threads until shutdown. It runs like the loops of checks and
+    /// stalls when they do. Guests that compute endlessly do not stall it, because they share the
+    /// threads.
+    pub(crate) fn spawn_guest_heartbeat(&self, stop: CancellationToken) {
+        let heartbeat = Arc::clone(&self.heartbeats.guests);
         self.sandbox
-            .spawn_on_guest_runtime(keep_beating(beat, stop));
+            .spawn_on_guest_runtime(keep_beating(heartbeat, stop));
     }
 
-    /// Turns until the host closes, beside the loops of native checks: it stands still when they do.
-    pub(crate) fn beat_among_natives(
+    /// Returns a heartbeat for the runtime of native checks. It stalls when their loops do.
+    pub(crate) fn native_heartbeat(
         &self,
         stop: CancellationToken,
     ) -> impl Future<Output = ()> + Send + 'static {
-        keep_beating(Arc::clone(&self.beats.schedule), stop)
+        keep_beating(Arc::clone(&self.heartbeats.schedule), stop)
     }
 }
 
 impl Heartbeats {
-    /// The first of the loops that has not turned for too long at the moment `now`; one that others
-    /// depend on comes before them.
+    /// Returns the first stalled loop at `now`. Loops that others depend on come first.
     fn stalled_loop(&self, since_epoch: Duration, now: Instant) -> Option<&'static str> {
         let loops = [
             ("epoch", since_epoch),
@@ -70,7 +69,9 @@ impl Heartbeats {
             ("sweep", self.sweep.since(now)),
             ("watcher", self.watcher.since(now)),
         ];
-        let mut still = loops.into_iter().filter(|(_, since)| *since > STILL);
+        let mut still = loops
+            .into_iter()
+            .filter(|(_, since)| *since > STALL_TIMEOUT);
         still.next().map(|(name, _)| name)
     }
 }
@@ -78,7 +79,7 @@ impl Heartbeats {
 impl HostStats for Loops {
     fn stalled_loop(&self) -> Option<&'static str> {
         let since_epoch = self.sandbox.since_last_epoch_tick();
-        self.beats.stalled_loop(since_epoch, Instant::now())
+        self.heartbeats.stalled_loop(since_epoch, Instant::now())
     }
 
     fn runs_in_flight(&self) -> usize {
@@ -94,9 +95,9 @@ impl HostStats for Loops {
     }
 }
 
-async fn keep_beating(beat: Arc<Heartbeat>, stop: CancellationToken) {
+async fn keep_beating(heartbeat: Arc<Heartbeat>, stop: CancellationToken) {
     loop {
-        beat.turn();
+        heartbeat.beat();
         tokio::select! {
             () = tokio::time::sleep(EXPIRY_SWEEP) => {}
             () = stop.cancelled() => return,
@@ -104,7 +105,7 @@ async fn keep_beating(beat: Arc<Heartbeat>, stop: CancellationToken) {
     }
 }
 
-/// Looks at the age of results, and ends the first round when its grace is over.
+/// Expires stale results, and ends the first round when its grace period is over.
 pub(crate) async fn sweep(
     publisher: Arc<Publisher>,
     loops: Arc<Loops>,
@@ -113,12 +114,12 @@ pub(crate) async fn sweep(
 ) {
     loop {
         let now = Instant::now();
-        loops.beats.sweep.turn();
+        loops.heartbeats.sweep.beat();
         if now >= grace_ends {
             publisher.board.end_first_round();
         }
         let next = publisher.expire(now).unwrap_or(now + EXPIRY_SWEEP);
-        let next = next.clamp(now + SHORTEST_SWEEP, now + EXPIRY_SWEEP);
+        let next = next.clamp(now + MIN_SWEEP_INTERVAL, now + EXPIRY_SWEEP);
         tokio::select! {
             () = tokio::time::sleep_until(next.into()) => {}
             () = stop.cancelled() => return,
@@ -126,37 +127,42 @@ pub(crate) async fn sweep(
     }
 }
 
-/// A loop that has not turned for so long stands still.
-const STILL: Duration = Duration::from_secs(10);
-const SHORTEST_SWEEP: Duration = Duration::from_millis(20);
+/// A loop without an iteration for this long is stalled.
+const STALL_TIMEOUT: Duration = Duration::from_secs(10);
+const MIN_SWEEP_INTERVAL: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn each_loop_whose_beat_is_withheld_is_named_until_it_goes_on() {
-        let beats = Heartbeats::default();
-        let all = [&beats.schedule, &beats.guests, &beats.sweep, &beats.watcher];
+    fn a_stalled_loop_is_named_until_it_beats_again() {
+        let heartbeats = Heartbeats::default();
+        let all = [
+            &heartbeats.schedule,
+            &heartbeats.guests,
+            &heartbeats.sweep,
+            &heartbeats.watcher,
+        ];
         let mut now = Instant::now();
         let names = ["schedule", "guests", "sweep", "watcher"];
         for (withheld, name) in names.into_iter().enumerate() {
-            for beat in all {
-                beat.turn_at(now);
+            for heartbeat in all {
+                heartbeat.beat_at(now);
             }
-            now += STILL + Duration::from_secs(1);
-            assert!(beats.stalled_loop(Duration::ZERO, now).is_some());
-            for (number, beat) in all.iter().enumerate() {
+            now += STALL_TIMEOUT + Duration::from_secs(1);
+            assert!(heartbeats.stalled_loop(Duration::ZERO, now).is_some());
+            for (number, heartbeat) in all.iter().enumerate() {
                 if number != withheld {
-                    beat.turn_at(now);
+                    heartbeat.beat_at(now);
                 }
             }
-            assert_eq!(beats.stalled_loop(Duration::ZERO, now), Some(name));
-            all[withheld].turn_at(now);
-            assert_eq!(beats.stalled_loop(Duration::ZERO, now), None);
+            assert_eq!(heartbeats.stalled_loop(Duration::ZERO, now), Some(name));
+            all[withheld].beat_at(now);
+            assert_eq!(heartbeats.stalled_loop(Duration::ZERO, now), None);
         }
-        let long = STILL + Duration::from_millis(1);
-        assert_eq!(beats.stalled_loop(long, now), Some("epoch"));
-        assert_eq!(beats.stalled_loop(STILL, now), None);
+        let long = STALL_TIMEOUT + Duration::from_millis(1);
+        assert_eq!(heartbeats.stalled_loop(long, now), Some("epoch"));
+        assert_eq!(heartbeats.stalled_loop(STALL_TIMEOUT, now), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Checks that the embedding program makes itself: async Rust closures beside the plugins.
+//! Native checks: async Rust closures of the embedding program.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -13,10 +13,10 @@ use crate::schedule::Probe;
 use vitals_io::panic_text;
 use vitals_model::{Code, Outcome, RunError, RunReport, Status};
 
-/// What a native check may answer: an [`Outcome`], or a `Result` of one, where an error is
-/// unhealthy with its text as message.
+/// The return types of native checks: an [`Outcome`], or a `Result` of one. An error becomes an
+/// unhealthy outcome with its text as message.
 pub trait IntoOutcome {
-    /// The outcome.
+    /// Converts to an outcome.
     fn into_outcome(self) -> Outcome;
 }
 
@@ -39,7 +39,7 @@ pub struct NativeCheck(Arc<Make>);
 type Make = dyn Fn() -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send + Sync;
 
 impl NativeCheck {
-    /// A check that calls a closure for each run.
+    /// Creates a check that calls a closure for each run.
     pub fn new<F, R>(check: impl Fn() -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = R> + Send + 'static,
@@ -51,7 +51,7 @@ impl NativeCheck {
         }))
     }
 
-    /// The check under a timeout, as the schedule runs it.
+    /// Returns a probe that runs the check with a timeout.
     pub(crate) fn probe(&self, timeout: Duration) -> NativeProbe {
         NativeProbe {
             check: self.clone(),
@@ -59,8 +59,8 @@ impl NativeCheck {
         }
     }
 
-    /// Whether two are the same registration.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    /// Returns whether two values are the same registration.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }

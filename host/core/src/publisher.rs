@@ -1,7 +1,7 @@
-//! Publishes results: shows each on the board, and emits what follows from it as events.
+//! Publishes results: shows each result on the board and emits the events that follow from it.
 //!
-//! The one way from a finished run, a failed load or an expired result to the sinks. What is shown of a
-//! check, and the events that say so, come in the same order.
+//! Finished runs, failed loads and expired results reach the sinks only through this module. The
+//! events of a check come in the same order as its changes on the board.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,8 +21,7 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Adds a check, or changes what is known about it. Results are published for the job generation that is
-    /// answered.
+    /// Adds a check, or replaces its facts. Returns the job generation to publish results for.
     pub(crate) fn upsert(&self, check: &CheckName, facts: CheckFacts) -> JobGeneration {
         let order = self.board.order(check);
         let _in_order = order.lock();
@@ -38,14 +37,15 @@ impl Publisher {
         self.events.emit(&Event::CheckRemoved { check });
     }
 
-    /// Shows new job generations of checks together with the results of their first runs, all at one moment.
+    /// Switches checks to new job generations, together with the results of their first runs.
     pub(crate) fn promote(&self, runs: Vec<(CheckFacts, FinishedRun)>) {
         let checked_at = Timestamp::now();
         let runs: BTreeMap<_, _> = runs
             .into_iter()
             .map(|(facts, run)| (run.check.clone(), (facts, run)))
             .collect();
-        // In the order of their names, so that no two callers can wait for each other.
+        // The locks are taken in the order of the names, which prevents a deadlock between two
+        // callers.
         let orders: Vec<_> = runs.keys().map(|check| self.board.order(check)).collect();
         let _in_order: Vec<_> = orders.iter().map(|order| order.lock()).collect();
         let mut promotions = Vec::with_capacity(runs.len());
@@ -69,8 +69,8 @@ impl Publisher {
         }
     }
 
-    /// Shows that nothing runs for a check, and why: its plugin's file was rejected, or it can't be run
-    /// as it is configured. With `is_host_error` the check is unknown rather than unhealthy.
+    /// Publishes why a check can't run: the file of its plugin was rejected, or its configuration
+    /// is unusable. With `is_host_error` the check is unknown instead of unhealthy.
     pub(crate) fn not_runnable(
         &self,
         check: &CheckName,
@@ -100,7 +100,7 @@ impl Publisher {
         let before = match self.board.publish(check, result) {
             Published::First => None,
             Published::After(before) => Some(before),
-            Published::Refused => return,
+            Published::Late => return,
         };
         let facts = self.board.facts(check, job_generation);
         self.events.emit(&Event::Transition(&Transition {
@@ -114,7 +114,7 @@ impl Publisher {
         }));
     }
 
-    /// Turns results that have become too old into `unknown`. Answers when the next one does.
+    /// Turns stale results into `unknown`. Returns when the next result becomes stale.
     pub(crate) fn expire(&self, now: Instant) -> Option<Instant> {
         self.board.expire(now, |expired| self.emit_expired(expired))
     }
@@ -136,17 +136,17 @@ impl Publisher {
         }));
     }
 
-    /// Emits what a published result has changed, if anything.
+    /// Emits the transition that a published result caused, if any.
     fn emit_transition(&self, run: &FinishedRun, published: Published) {
         let before = match published {
             Published::First => None,
             Published::After(before) => Some(before),
-            Published::Refused => return,
+            Published::Late => return,
         };
         let (report, status) = (&run.report, run.status);
         let code = report.error.as_ref().map(|error| error.code);
         let has_changed = before.is_none_or(|before| before.status != status);
-        // What has to be done about it may be something else from here on.
+        // A different failure may need a different response by the operator.
         let fails_otherwise = before.is_some_and(|before| before.code != code)
             && status != Status::Healthy
             && report.outcome.status() != Status::Healthy;
@@ -167,12 +167,12 @@ impl Publisher {
 }
 
 impl Results for Publisher {
-    /// Publishes the result of a run: on the board, and to every sink.
+    /// Publishes the result of a run to the board and to every sink.
     fn finished(&self, run: FinishedRun) {
         let checked_at = Timestamp::now();
         let order = self.board.order(&run.check);
         let _in_order = order.lock();
-        // Before the board shows it: a client that has seen a result finds it in the metrics.
+        // The event comes first, so that a client that has seen a result finds it in the metrics.
         self.events.emit(&Event::RunFinished {
             run: &run,
             checked_at,
@@ -195,14 +195,14 @@ impl Results for Publisher {
 
     fn panicked(&self, check: &CheckName, message: &str) {
         self.events.emit(&Event::HostPanicked {
-            place: "over the run of a check",
+            place: "during a run of a check",
             check: Some(check),
             message: Some(message),
         });
     }
 }
 
-/// A result as the board takes it.
+/// Converts a finished run to a result for the board.
 fn result(run: &FinishedRun, checked_at: Timestamp) -> CheckResult {
     let until_next = run.next_due.saturating_duration_since(Instant::now());
     CheckResult {
@@ -226,8 +226,8 @@ mod tests {
     use super::*;
     use crate::events::Sink;
 
-    /// Removes the check of the first transition that it sees, from another thread, and remembers which
-    /// of the two events it had seen to its end first.
+    /// Removes the check of the first transition that it receives, from another thread, and records
+    /// which of the two events was handled first.
     #[derive(Default)]
     struct Removing {
         publisher: OnceLock<Arc<Publisher>>,
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn events_of_a_check_come_one_after_another_in_the_order_of_the_board() {
+    fn events_of_a_check_keep_the_order_of_the_board() {
         let sink = Arc::new(Removing::default());
         let publisher = Arc::new(Publisher {
             board: Arc::default(),

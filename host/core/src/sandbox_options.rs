@@ -1,4 +1,4 @@
-//! What a configuration asks of the sandbox, which itself knows no configuration.
+//! Derives the options of the sandbox from a configuration.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use vitals_config::Config;
 use vitals_model::ErrorTracker;
 use vitals_sandbox::{Compiler, SandboxOptions};
 
-/// The options of a sandbox under a configuration. Plugins are compiled in this process, and their metrics
-/// ignored.
+/// Returns the sandbox options of a configuration. Plugins are compiled in this process, and their
+/// metrics are ignored.
 pub fn sandbox_options(config: &Config, tracker: Option<Arc<dyn ErrorTracker>>) -> SandboxOptions {
     SandboxOptions {
         max_runs: config.engine.max_runs as usize,

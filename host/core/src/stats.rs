@@ -1,16 +1,16 @@
-//! How the host itself does, for pages, metrics and the service manager. No plugin can change it.
+//! Statistics of the host, for pages, metrics and the service manager. No plugin can change them.
 
-/// How the host itself does.
+/// Statistics of the host.
 pub trait HostStats: Send + Sync {
-    /// The name of a loop of the host that stands still.
+    /// Returns the name of a stalled loop of the host.
     fn stalled_loop(&self) -> Option<&'static str>;
 
-    /// Runs that are being made.
+    /// Returns the number of runs in flight.
     fn runs_in_flight(&self) -> usize;
 
-    /// Runs that may be made at once.
+    /// Returns the limit on concurrent runs.
     fn max_runs(&self) -> usize;
 
-    /// Turns of the clock that interrupts guests, since start.
+    /// Returns the ticks of the epoch clock since the start.
     fn epoch_ticks(&self) -> u64;
 }

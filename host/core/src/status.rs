@@ -1,5 +1,4 @@
-//! How a host does, in the few words that a supervisor wants. Reads the board and the loops; changes
-//! nothing.
+//! A summary of the host for a supervisor. It only reads the board and the heartbeats.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +7,7 @@ use crate::board::Board;
 use crate::stats::HostStats;
 use vitals_model::Status;
 
-/// What tells how a host does. Cheap to clone, and no hold on the host.
+/// The status of a host. Cheap to clone; it does not keep the host running.
 #[derive(Clone)]
 pub struct HostStatus {
     board: Arc<Board>,
@@ -20,12 +19,12 @@ impl HostStatus {
         Self { board, stats }
     }
 
-    /// The name of a loop of the host that stands still: what `/health/live` answers by.
+    /// Returns the name of a stalled loop of the host, as `/health/live` reports it.
     pub fn stalled_loop(&self) -> Option<&'static str> {
         self.stats.stalled_loop()
     }
 
-    /// The checks in one line: `7 checks: 6 healthy, 1 unhealthy`.
+    /// Returns a summary of the checks in one line: `7 checks: 6 healthy, 1 unhealthy`.
     pub fn summary(&self) -> String {
         let counts = self.board.counts();
         let all: usize = counts.values().sum();

@@ -1,8 +1,8 @@
-//! What the host tells the service manager that started it, by the protocol of systemd: a datagram
-//! with lines such as `READY=1` (`sd_notify(3)`).
+//! Notifies the service manager by the protocol of systemd: datagrams with lines such as `READY=1`
+//! (`sd_notify(3)`).
 //!
-//! Knows no units, reads no environment, and waits for nobody long: a service manager that does not
-//! listen must not hold up the host.
+//! The module reads no environment and never waits long, because a service manager that does not
+//! listen must not delay the host.
 
 use std::ffi::OsStr;
 use std::io;
@@ -20,30 +20,31 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::status::HostStatus;
 use vitals_config::Supervision;
 
-/// Tells the service manager how the host does; tells nobody where there is none. Cheap to clone.
+/// Notifies the service manager of the host's state, if there is one. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Supervisor {
     socket: Option<Arc<SocketAddr>>,
     watchdog: Option<Duration>,
 }
 
-/// The service manager can't be told anything.
+/// The service manager can't be notified.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot tell the service manager at `{socket}` ({reason}); set NOTIFY_SOCKET to a path, or to `@` and a name"
+    "cannot notify the service manager at `{socket}` ({reason}); set NOTIFY_SOCKET to a path, or to \
+     `@` and a name"
 )]
-pub struct NoSocket {
+pub struct InvalidSocket {
     socket: String,
     reason: String,
 }
 
 impl Supervisor {
-    /// The service manager that the environment names, or nobody.
+    /// Creates a supervisor for the service manager that the environment names, if any.
     ///
     /// # Errors
     ///
-    /// It listens where this can't reach it: the name of the socket is none.
-    pub fn new(supervision: &Supervision) -> Result<Self, NoSocket> {
+    /// The name of the socket is invalid.
+    pub fn new(supervision: &Supervision) -> Result<Self, InvalidSocket> {
         let socket = supervision.socket.as_deref().map(address).transpose()?;
         Ok(Self {
             watchdog: supervision.watchdog.filter(|_| socket.is_some()),
@@ -51,110 +52,109 @@ impl Supervisor {
         })
     }
 
-    /// The endpoints are answered from here on.
+    /// Reports that the endpoints are up, or that a reload is over.
     pub async fn ready(&self) {
-        self.tell("READY=1").await;
+        self.notify("READY=1").await;
     }
 
-    /// Files and configuration are being looked at; [`Supervisor::ready`] says that this is over.
+    /// Reports that a reload has begun. [`Supervisor::ready`] reports its end.
     pub async fn reloading(&self) {
-        // By it a reload that was asked for is told apart from one that began before.
+        // The timestamp lets systemd match the reload with its request.
         let now = clock_gettime(ClockId::Monotonic);
         let micros = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
-        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={micros}"))
+        self.notify(&format!("RELOADING=1\nMONOTONIC_USEC={micros}"))
             .await;
     }
 
-    /// The host shuts down.
+    /// Reports that the host is shutting down.
     pub async fn stopping(&self) {
-        self.tell("STOPPING=1").await;
+        self.notify("STOPPING=1").await;
     }
 
-    /// Says how the checks are whenever that changes, and gives the heartbeats that the watchdog
-    /// wants while each of the host's own loops turns. Returns at once where nobody listens, else
-    /// never.
-    pub async fn keep_told(&self, status: HostStatus) {
+    /// Reports the summary of checks whenever it changes, and feeds the watchdog while all of the
+    /// host's loops make progress. Without a service manager it returns at once, otherwise never.
+    pub async fn report_status(&self, status: HostStatus) {
         if self.socket.is_some() {
-            tokio::join!(self.feed(&status), self.describe(&status));
+            tokio::join!(self.feed_watchdog(&status), self.send_status(&status));
         }
     }
 
-    async fn feed(&self, status: &HostStatus) {
+    async fn feed_watchdog(&self, status: &HostStatus) {
         let Some(watchdog) = self.watchdog else {
             return;
         };
-        // As sd_watchdog_enabled(3) has it.
-        let mut ticks = interval((watchdog / 2).max(SHORTEST_TICK));
+        // The interval that sd_watchdog_enabled(3) recommends.
+        let mut ticks = interval((watchdog / 2).max(MIN_TICK));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut stood_still = None;
+        let mut last_stalled = None;
         loop {
             ticks.tick().await;
             let stalled_loop = status.stalled_loop();
             match stalled_loop {
-                None => self.tell("WATCHDOG=1").await,
-                Some(name) if stalled_loop != stood_still => {
-                    tracing::error!(r#loop = name, "watchdog is not fed, a loop stands still");
+                None => self.notify("WATCHDOG=1").await,
+                Some(name) if stalled_loop != last_stalled => {
+                    tracing::error!(r#loop = name, "watchdog not fed, a loop is stalled");
                 }
                 Some(_) => {}
             }
-            stood_still = stalled_loop;
+            last_stalled = stalled_loop;
         }
     }
 
-    async fn describe(&self, status: &HostStatus) {
-        let mut ticks = interval(STATUS_PAUSE);
+    async fn send_status(&self, status: &HostStatus) {
+        let mut ticks = interval(STATUS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut told = String::new();
+        let mut reported = String::new();
         loop {
             ticks.tick().await;
             let summary = status.summary();
-            if summary != told {
-                self.tell(&format!("STATUS={summary}")).await;
-                told = summary;
+            if summary != reported {
+                self.notify(&format!("STATUS={summary}")).await;
+                reported = summary;
             }
         }
     }
 
-    async fn tell(&self, news: &str) {
+    async fn notify(&self, state: &str) {
         let Some(socket) = &self.socket else {
             return;
         };
-        let sent = timeout(PATIENCE, send(socket, news.as_bytes())).await;
+        let sent = timeout(SEND_TIMEOUT, send(socket, state.as_bytes())).await;
         let sent = sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         if let Err(error) = sent {
             let error = error.to_string();
-            tracing::warn!(error, news, "cannot notify the service manager");
+            tracing::warn!(error, state, "cannot notify the service manager");
         }
     }
 }
 
-/// Connects each time: who listens there may have been started anew.
-async fn send(address: &SocketAddr, news: &[u8]) -> io::Result<()> {
+/// Connects for each message, because the service manager may have been restarted.
+async fn send(address: &SocketAddr, state: &[u8]) -> io::Result<()> {
     let socket = StdDatagram::unbound()?;
     socket.connect_addr(address)?;
     socket.set_nonblocking(true)?;
-    UnixDatagram::from_std(socket)?.send(news).await?;
+    UnixDatagram::from_std(socket)?.send(state).await?;
     Ok(())
 }
 
-fn address(socket: &OsStr) -> Result<SocketAddr, NoSocket> {
+fn address(socket: &OsStr) -> Result<SocketAddr, InvalidSocket> {
     let address = match socket.as_bytes() {
         [b'@', name @ ..] if !name.is_empty() => SocketAddr::from_abstract_name(name),
         [b'/', ..] => SocketAddr::from_pathname(Path::new(socket)),
-        _ => Err(io::Error::other("it is no name of a Unix socket")),
+        _ => Err(io::Error::other("it is not the name of a Unix socket")),
     };
-    address.map_err(|error| NoSocket {
+    address.map_err(|error| InvalidSocket {
         socket: socket.to_string_lossy().into_owned(),
         reason: error.to_string(),
     })
 }
 
-/// How often the status is looked at.
-const STATUS_PAUSE: Duration = Duration::from_secs(1);
-/// A watchdog that wants heartbeats more often than a timer can give them gets as many as it can.
-const SHORTEST_TICK: Duration = Duration::from_millis(1);
-/// How long a message may wait for room in the service manager's queue.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The interval at which the summary is compared.
+const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+/// The shortest interval for feeding the watchdog.
+const MIN_TICK: Duration = Duration::from_millis(1);
+/// The time limit for a message to be queued by the service manager.
+const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -168,7 +168,7 @@ mod tests {
         for name in ["", "@", "notify", "vsock:2:1"] {
             let error = address(name.as_ref()).expect_err(name).to_string();
             assert!(
-                error.starts_with("cannot tell the service manager"),
+                error.starts_with("cannot notify the service manager"),
                 "{error}"
             );
         }

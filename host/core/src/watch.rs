@@ -1,24 +1,24 @@
-//! From file events to a new catalog: looks, loads, and brings schedule and board in line.
+//! The path from file events to a new catalog: scans, loads, and reconciles schedule and board.
 //!
-//! One task owns the catalog. Compilation happens beside it, so that a slow plugin delays nobody;
-//! nothing here decides what is healthy.
+//! One task owns the catalog. Compilation takes place outside it, so that a slow plugin delays no
+//! other. The module does not decide what is healthy.
 
 mod applied;
-mod arrivals;
 mod command;
 mod configuration;
+mod debounce;
 mod directory;
 mod disk;
+mod evaluate;
+mod finished;
 mod heartbeat;
-mod judge;
 mod load;
-mod look;
-mod pace;
 mod reconcile;
 mod reconfigure;
 mod registration;
 mod reloader;
 mod reloads;
+mod scan;
 mod services;
 
 use std::any::Any;
@@ -39,13 +39,13 @@ use self::applied::Applied;
 pub use self::command::Command;
 pub use self::configuration::Accepts;
 use self::configuration::Configuration;
+use self::debounce::Debounce;
 use self::directory::DirectoryWatch;
-use self::disk::{Disk, NotDone};
-use self::heartbeat::BEAT;
+use self::disk::{Disk, DiskError};
+use self::evaluate::{Finished, Trial};
+use self::heartbeat::HEARTBEAT_INTERVAL;
 pub(crate) use self::heartbeat::Heartbeat;
-use self::judge::{Arrival, Trial};
 use self::load::Loader;
-use self::pace::Pace;
 pub use self::registration::Registration;
 pub use self::reloader::{Reloader, ShutDown};
 use self::reloads::Reloads;
@@ -56,7 +56,7 @@ use vitals_config::Sources;
 use vitals_io::panic_text;
 use vitals_model::{CheckName, PluginName};
 
-/// What `GET /plugins` shows of the catalog. Clones share it.
+/// The body of `GET /plugins`. Clones share it.
 #[derive(Clone)]
 pub struct CatalogPage(Arc<ArcSwap<Bytes>>);
 
@@ -66,7 +66,7 @@ impl CatalogPage {
         Self(Arc::new(ArcSwap::from_pointee(page)))
     }
 
-    /// The whole answer, as JSON.
+    /// Returns the JSON body.
     pub fn page(&self) -> Bytes {
         Bytes::clone(&self.0.load())
     }
@@ -79,95 +79,95 @@ impl CatalogPage {
 /// The task that owns the catalog.
 pub(crate) struct Watcher {
     catalog: Catalog,
-    /// Made when the catalog changes.
+    /// Rebuilt when the catalog changes.
     page: CatalogPage,
     services: Services,
-    /// Says that something may have changed on the disk; holds one word, which stands for all.
-    look_soon: mpsc::Sender<()>,
-    looks: mpsc::Receiver<()>,
+    /// Requests a scan. The channel holds one request, which covers all earlier ones.
+    scan_sender: mpsc::Sender<()>,
+    scan_requests: mpsc::Receiver<()>,
     commands: mpsc::UnboundedReceiver<Command>,
     /// Commands that were received and are not handled yet.
     queued_commands: VecDeque<Command>,
-    is_look_due: bool,
+    is_scan_due: bool,
     directory: DirectoryWatch,
     /// The directories that links among the plugin files lead through.
     linked: DirectoryWatch,
     disk: Disk,
     library_error: Option<LibraryError>,
     excess: Option<Excess>,
-    /// The plugins of which a file lies in the plugins directory that is not used.
-    passed_over: BTreeSet<PluginName>,
+    /// The plugins with an unused file in the plugins directory.
+    ignored_in_dir: BTreeSet<PluginName>,
     loader: Loader,
-    arrivals: JoinSet<Arrival>,
-    /// Whose arrival each task is.
+    running_tasks: JoinSet<Finished>,
+    /// The plugin that each task loads.
     tasks: HashMap<Id, PluginName>,
-    /// The plugins that are being loaded, with the checks for which the operator accepted what they
-    /// grant.
+    /// The plugins that are being loaded, with the checks for which the operator accepted their
+    /// grants.
     loading: BTreeMap<PluginName, BTreeSet<CheckName>>,
-    /// Those of them that have changed since.
-    again: BTreeMap<PluginName, BTreeSet<CheckName>>,
-    /// Where the configuration comes from, if it is read again.
+    /// The plugins that changed while they were being loaded.
+    changed_while_loading: BTreeMap<PluginName, BTreeSet<CheckName>>,
+    /// The files of the configuration, if it is read again.
     configuration: Option<Configuration>,
-    /// What has changed and needs a restart.
+    /// The changed keys that need a restart.
     restart_needed: Vec<String>,
     reloads: Reloads,
-    /// Told when schedule and board have the checks that were registered.
+    /// Notified when schedule and board have the registered checks.
     registrations: Vec<oneshot::Sender<()>>,
-    /// First runs of new versions that are not on the board yet.
+    /// Trial runs of new versions that are not yet published.
     trials: BTreeMap<CheckName, Trial>,
     applied: BTreeMap<CheckName, Applied>,
-    /// Whether anything has changed since schedule and board were brought in line.
+    /// Whether anything has changed since the last reconciliation.
     needs_reconciling: bool,
-    /// When that is done at the earliest, unless somebody waits for it.
+    /// The earliest time of the next reconciliation, unless somebody waits for it.
     reconcile_at: Instant,
-    first_look: FirstLook,
+    first_scan: FirstScan,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum FirstLook {
+enum FirstScan {
     Awaited,
-    /// The directories were looked at; what was found is loading.
+    /// The directories have been scanned, and the files found are loading.
     Loading,
     Over,
 }
 
-/// When the watcher turns without being told to.
+/// The timers of the watcher.
 struct Clock {
     rescan: Interval,
     beat: Interval,
 }
 
 impl Watcher {
-    /// A watcher that is told by the other end of `commands`.
+    /// Creates a watcher that receives `commands`.
     pub(crate) fn new(
         catalog: Catalog,
         sources: Option<(Sources, Accepts)>,
         services: Services,
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
-        let (look_soon, looks) = mpsc::channel(1);
+        let (scan_sender, scan_requests) = mpsc::channel(1);
         Self {
             page: CatalogPage::new(catalog.page(&BTreeMap::new(), ConfigurationPage::default())),
             configuration: sources
                 .map(|(sources, accepts)| Configuration::new(sources, accepts, catalog.config())),
             catalog,
-            directory: DirectoryWatch::new(look_soon.clone()),
-            linked: DirectoryWatch::new(look_soon.clone()),
-            look_soon,
-            looks,
+            directory: DirectoryWatch::new(scan_sender.clone()),
+            linked: DirectoryWatch::new(scan_sender.clone()),
+            scan_sender,
+            scan_requests,
             commands,
             queued_commands: VecDeque::new(),
-            is_look_due: false,
+            is_scan_due: false,
             disk: Disk::new(),
             library_error: None,
             excess: None,
-            passed_over: BTreeSet::new(),
+            ignored_in_dir: BTreeSet::new(),
             loader: Loader::new(services.sandbox.clone()),
             services,
-            arrivals: JoinSet::new(),
+            running_tasks: JoinSet::new(),
             tasks: HashMap::new(),
             loading: BTreeMap::new(),
-            again: BTreeMap::new(),
+            changed_while_loading: BTreeMap::new(),
             restart_needed: Vec::new(),
             reloads: Reloads::default(),
             registrations: Vec::new(),
@@ -175,16 +175,16 @@ impl Watcher {
             applied: BTreeMap::new(),
             needs_reconciling: false,
             reconcile_at: Instant::now(),
-            first_look: FirstLook::Awaited,
+            first_scan: FirstScan::Awaited,
         }
     }
 
-    /// What `GET /plugins` shows.
+    /// Returns the body of `GET /plugins`.
     pub(crate) fn page(&self) -> CatalogPage {
         self.page.clone()
     }
 
-    /// Watches until the host closes.
+    /// Runs until shutdown.
     pub(crate) async fn run(mut self, closing: CancellationToken) {
         let mut clock = Clock::new(self.catalog.config().plugins.rescan);
         loop {
@@ -192,8 +192,8 @@ impl Watcher {
             tokio::select! {
                 () = closing.cancelled() => return,
                 turned = turn => if let Err(panic) = turned {
-                    self.tell_of_panic(panic.as_ref());
-                    // What was being taken in may be of a plugin that somebody waits for.
+                    self.report_panic(panic.as_ref());
+                    // The panic may have ended the load of a plugin that a reload waits for.
                     let loading = &self.loading;
                     self.reloads.wait_only_for(|name| loading.contains_key(name));
                     self.needs_reconciling = true;
@@ -202,65 +202,65 @@ impl Watcher {
         }
     }
 
-    /// Says that the host's own code panicked; the watcher goes on.
-    fn tell_of_panic(&self, panic: &(dyn Any + Send)) {
-        // It may quote settings.
+    /// Reports a panic of the host's own code. The watcher continues.
+    fn report_panic(&self, panic: &(dyn Any + Send)) {
+        // The message may quote settings.
         let secrets = &self.catalog.config().secrets;
         let panic = secrets.line(panic_text(panic), PANIC_BYTES);
         tracing::error!(
             panic = panic.as_str(),
-            "the host panicked while it looked after the plugins"
+            "the host panicked while watching the plugins"
         );
-        self.services.panicked("while it looked after the plugins");
+        self.services.panicked("while watching the plugins");
     }
 
-    /// Takes in all that there is to take in, then brings schedule and board in line once.
+    /// Handles everything that is pending, then reconciles schedule and board once.
     async fn turn(&mut self, clock: &mut Clock) {
-        self.services.beat.turn();
+        self.services.heartbeat.beat();
         let mut commands = Vec::new();
         tokio::select! {
-            _ = clock.rescan.tick() => self.is_look_due = true,
+            _ = clock.rescan.tick() => self.is_scan_due = true,
             _ = clock.beat.tick() => self.poll_directories().await,
-            Some(()) = self.looks.recv() => self.is_look_due = true,
-            _ = self.commands.recv_many(&mut commands, MOST_COMMANDS) => self.queued_commands.extend(commands),
-            Some(arrival) = self.arrivals.join_next_with_id() => self.joined(arrival),
+            Some(()) = self.scan_requests.recv() => self.is_scan_due = true,
+            _ = self.commands.recv_many(&mut commands, MAX_COMMANDS) => self.queued_commands.extend(commands),
+            Some(finished) = self.running_tasks.join_next_with_id() => self.handle_joined(finished),
             () = tokio::time::sleep_until(self.reconcile_at), if self.needs_reconciling => {}
         }
         if !self.trials.is_empty() {
-            // Before anything else is handled: the runs that were made count for what holds now.
+            // Trial runs are promoted first, because they count for the current configuration.
             self.reconcile().await;
         }
         self.handle_commands().await;
-        for _ in 0..MOST_COMMANDS {
-            let Some(arrival) = self.arrivals.try_join_next_with_id() else {
+        for _ in 0..MAX_COMMANDS {
+            let Some(finished) = self.running_tasks.try_join_next_with_id() else {
                 break;
             };
-            self.services.beat.turn();
-            self.joined(arrival);
+            self.services.heartbeat.beat();
+            self.handle_joined(finished);
         }
-        // Of many plugins that come one after another the most time goes to taking them in.
+        // With many plugins arriving in a row, recording them takes precedence.
         if self.needs_reconciling
             && (!self.trials.is_empty() || Instant::now() >= self.reconcile_at)
         {
             let started = Instant::now();
             self.reconcile().await;
             self.needs_reconciling = false;
-            let pause = (started.elapsed() * RECONCILE_SHARE).min(BEAT);
+            let pause = (started.elapsed() * RECONCILE_SHARE).min(HEARTBEAT_INTERVAL);
             self.reconcile_at = Instant::now() + pause;
         }
         if !self.needs_reconciling {
             self.reloads.answer(std::time::Instant::now());
             for applied in self.registrations.drain(..) {
-                // Not everybody waits.
+                // The receiver is gone if the program does not wait.
                 let _ = applied.send(());
             }
-            self.end_first_look();
+            self.end_first_scan();
         }
         clock.keep(self.catalog.config().plugins.rescan);
     }
 
-    /// Handles queued commands. A program's own code may panic in it, where a check of its is dropped:
-    /// that costs the one command.
+    /// Handles queued commands. Dropping a native check may run code of the embedding program. If
+    /// it panics, one command is lost.
     async fn handle_commands(&mut self) {
         while let Some(command) = self.queued_commands.pop_front() {
             match command {
@@ -276,40 +276,40 @@ impl Watcher {
                 Command::Reload(accepted, answer) => self.reload(accepted, answer).await,
             }
         }
-        if self.is_look_due {
-            self.is_look_due = false;
-            self.reconfigure(Pace::Patient).await;
-            self.look(Pace::Patient, &BTreeSet::new()).await;
+        if self.is_scan_due {
+            self.is_scan_due = false;
+            self.reconfigure(Debounce::On).await;
+            self.scan(Debounce::On, &BTreeSet::new()).await;
         }
     }
 
-    /// Does something on the disk beside this task, which beats meanwhile. What does not answer is given
-    /// up; that is said and counted once, until it answers again. Of a panic that is said here there is
-    /// no word.
-    async fn on_disk<T: Send + 'static>(
+    /// Runs `work` on a disk thread while this task keeps beating. An access that does not answer
+    /// is abandoned, logged and counted once until it answers again. The error is `None` for a
+    /// panic, which is reported here.
+    async fn run_blocking<T: Send + 'static>(
         &mut self,
         what: &str,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Option<String>> {
-        self.on_disk_within(disk::PATIENCE, what, work).await
+        self.run_blocking_within(disk::TIMEOUT, what, work).await
     }
 
-    /// Like [`Watcher::on_disk`], for what may take longer without a file system that hangs.
-    async fn on_disk_within<T: Send + 'static>(
+    /// Like [`Watcher::run_blocking`], with a time limit for work that takes longer.
+    async fn run_blocking_within<T: Send + 'static>(
         &mut self,
-        patience: Duration,
+        timeout: Duration,
         what: &str,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Option<String>> {
-        let beat = &self.services.beat;
-        let done = self.disk.call(patience, what, beat, work).await;
-        done.map_err(|not_done| match not_done {
-            NotDone::Panicked(panic) => {
-                self.tell_of_panic(panic.as_ref());
+        let beat = &self.services.heartbeat;
+        let done = self.disk.call(timeout, what, beat, work).await;
+        done.map_err(|error| match error {
+            DiskError::Panicked(panic) => {
+                self.report_panic(panic.as_ref());
                 None
             }
-            NotDone::Hangs { why, is_news } => {
-                if is_news {
+            DiskError::Hangs { why, is_new } => {
+                if is_new {
                     self.services.emit(&Event::FileSystemHung);
                 }
                 Some(why)
@@ -317,16 +317,15 @@ impl Watcher {
         })
     }
 
-    fn first_look_ends(&self) -> bool {
-        self.first_look == FirstLook::Loading && self.loading.is_empty()
+    fn is_first_scan_over(&self) -> bool {
+        self.first_scan == FirstScan::Loading && self.loading.is_empty()
     }
 
-    /// From the moment that nothing is loading any more, every check that there is at start is
-    /// known.
-    fn end_first_look(&mut self) {
-        if self.first_look_ends() {
-            self.first_look = FirstLook::Over;
-            self.services.board.all_placed();
+    /// Ends the first scan. Once nothing is loading any more, all checks of the start are known.
+    fn end_first_scan(&mut self) {
+        if self.is_first_scan_over() {
+            self.first_scan = FirstScan::Over;
+            self.services.board.all_added();
         }
     }
 }
@@ -335,11 +334,11 @@ impl Clock {
     fn new(rescan: Duration) -> Self {
         Self {
             rescan: interval(rescan, Duration::ZERO),
-            beat: interval(BEAT, Duration::ZERO),
+            beat: interval(HEARTBEAT_INTERVAL, Duration::ZERO),
         }
     }
 
-    /// Looks in another rhythm from here on, if it is another one.
+    /// Updates the rescan interval.
     fn keep(&mut self, rescan: Duration) {
         if self.rescan.period() != rescan {
             self.rescan = interval(rescan, rescan);
@@ -353,13 +352,13 @@ fn interval(period: Duration, first: Duration) -> Interval {
     interval
 }
 
-/// How much longer it takes until schedule and board are brought in line once more than it took the last
-/// time: hardly anything where there are few checks.
+/// The pause after a reconciliation, as a multiple of its duration: hardly anything with few
+/// checks.
 const RECONCILE_SHARE: u32 = 9;
 const PANIC_BYTES: usize = 1 << 10;
-/// How many commands, and how many arrivals, are taken in at once, so that a program that registers
-/// checks without end delays nobody.
-const MOST_COMMANDS: usize = 1024;
+/// The number of commands and arrivals handled in one iteration, so that a program that registers
+/// checks without end delays nothing else.
+const MAX_COMMANDS: usize = 1024;
 
 #[cfg(test)]
 mod tests;

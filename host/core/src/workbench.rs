@@ -1,7 +1,6 @@
-//! Plugins and checks without a running host: for `vitals check`, `validate` and `inspect`.
+//! Loads and runs plugins without a host, for `vitals check`, `validate` and `inspect`.
 //!
-//! Loads through the same gate and runs in the same sandbox as the host; nothing is scheduled,
-//! watched or served.
+//! Plugins are admitted and sandboxed as in the host. Nothing is scheduled, watched or served.
 
 mod bench;
 pub mod settings;
@@ -13,7 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::catalog::{Catalog, CheckState, Files, LoadOutcome, Wanted};
+use crate::catalog::{Catalog, CheckState, Files, LoadOutcome, LoadRequest};
 use crate::sandbox_options::sandbox_options;
 use vitals_config::{AllowEntry, CheckConfig, Config, Environment, Settings};
 use vitals_model::{CheckName, Digest, PluginName, RunReport, Text};
@@ -23,60 +22,60 @@ use vitals_sandbox::{
 
 pub use bench::{Cost, Plan};
 
-/// A sandbox with what a configuration names, and no host around it.
+/// A sandbox with the plugins and checks of a configuration, without a host.
 #[derive(Debug)]
 pub struct Workbench {
     sandbox: Sandbox,
     catalog: Catalog,
 }
 
-/// A run that could not be made at all.
+/// A run could not be started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotRun(String);
 
-/// What a plugin file is, for `vitals inspect`.
+/// The content of a plugin file, for `vitals inspect`.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Inspection {
-    /// The file.
+    /// The path of the file.
     pub path: String,
     /// Its size in bytes.
     pub size_bytes: u64,
-    /// Its SHA-256.
+    /// Its SHA-256 digest.
     pub digest: Digest,
-    /// The contract that it was built against.
+    /// The contract that it was built for.
     pub contract: String,
-    /// What the plugin calls itself.
+    /// The code that the plugin declares.
     pub code: String,
-    /// Its own version.
+    /// The version that the plugin declares.
     pub version: String,
-    /// One line for a person.
+    /// A one-line summary.
     pub summary: String,
-    /// Whatever else it says about itself.
+    /// Further annotations of the plugin.
     pub annotations: Vec<(String, String)>,
-    /// What it wants granted: JSON pointer of the setting, and the kind of grant.
+    /// The grants that its settings give: JSON pointer of the setting, and kind of grant.
     pub wants: Vec<(String, String)>,
-    /// What it imports.
+    /// The imports of the component.
     pub imports: Vec<String>,
-    /// How long it took to compile, or to load from the cache, in milliseconds.
+    /// The time to compile it, or to load it from the cache, in milliseconds.
     pub compile_ms: f64,
-    /// JSON Schema of its configuration.
+    /// The JSON Schema of its configuration.
     pub schema: Value,
 }
 
-/// A single run of a plugin file, told by the command line rather than by a configuration.
+/// A single run of a plugin file, configured by the command line.
 #[derive(Clone, Debug, Default)]
 pub struct AdHoc {
-    /// The settings, an object.
+    /// The settings, as an object.
     pub settings: Map<String, Value>,
     /// Entries of `allow`, each as key and text: `tcp` and `db.internal:5432`.
     pub allow: Vec<(String, String)>,
-    /// How long the run may take; the default of the configuration if it is not said.
+    /// The timeout; the default of the configuration if `None`.
     pub timeout: Option<Duration>,
 }
 
 impl Workbench {
-    /// Sets a sandbox up under a configuration. Needs a running tokio runtime.
+    /// Sets up a sandbox for a configuration. Needs a running tokio runtime.
     pub fn open(
         config: Config,
         environment: Environment,
@@ -93,8 +92,8 @@ impl Workbench {
         })
     }
 
-    /// Loads everything that the configuration names and that was dropped in, and answers what is
-    /// wrong: one text each, empty if `serve` would not complain.
+    /// Loads all plugins that the configuration names or that were dropped in, and returns one text
+    /// for each problem; empty if `serve` would report none.
     pub async fn problems(&mut self) -> Vec<String> {
         self.load(|_| true).await;
         let files = self.catalog.files();
@@ -105,14 +104,14 @@ impl Workbench {
         let failed = checks.filter_map(|(name, (_, state))| match state {
             CheckState::Failed(error) if error.names_check() => Some(error.to_string()),
             CheckState::Failed(error) => Some(format!("check `{name}`: {error}")),
-            // No program registers anything here, and none does when the command serves.
+            // Neither this command nor `serve` registers native checks.
             CheckState::NotRegistered(error) => Some(error.to_string()),
             _ => None,
         });
         directory.into_iter().chain(failed).collect()
     }
 
-    /// Each check with what it may reach, and each idle plugin with what it needs; after
+    /// Returns the grants of each check, or what an idle plugin needs. To be called after
     /// [`Workbench::problems`].
     pub fn summary(&mut self) -> Vec<(CheckName, Result<Vec<String>, String>)> {
         let checks = self.catalog.states().into_iter();
@@ -128,7 +127,7 @@ impl Workbench {
             .collect()
     }
 
-    /// Runs a check of the configuration, or one that was dropped in, once.
+    /// Runs a check of the configuration, or of a dropped-in plugin, once.
     pub async fn run(&mut self, name: &CheckName) -> Result<RunReport, NotRun> {
         let config = Arc::clone(self.catalog.config());
         let named = config
@@ -149,7 +148,9 @@ impl Workbench {
                 let known: Vec<_> = states.keys().map(|name| format!("`{name}`")).collect();
                 Err(NotRun(match (disabled, known.is_empty()) {
                     (true, _) => format!("check `{name}` is not enabled: set `enabled = true`"),
-                    (false, true) => format!("there is no check `{name}`; there are none at all"),
+                    (false, true) => {
+                        format!("there is no check `{name}`, and no other check either")
+                    }
                     (false, false) => {
                         format!("there is no check `{name}`; there are {}", known.join(", "))
                     }
@@ -159,13 +160,13 @@ impl Workbench {
     }
 
     /// Runs a plugin file once.
-    pub async fn run_file(&self, path: &Path, told: AdHoc) -> Result<RunReport, NotRun> {
-        let (plugin, task) = self.set_up(path, told).await?;
+    pub async fn run_file(&self, path: &Path, ad_hoc: AdHoc) -> Result<RunReport, NotRun> {
+        let (plugin, task) = self.set_up(path, ad_hoc).await?;
         Ok(plugin.run(task, None).await)
     }
 
-    /// A plugin file that can be run as it is told.
-    async fn set_up(&self, path: &Path, told: AdHoc) -> Result<(Arc<Plugin>, Arc<Task>), NotRun> {
+    /// Loads a plugin file and binds it to its settings.
+    async fn set_up(&self, path: &Path, ad_hoc: AdHoc) -> Result<(Arc<Plugin>, Arc<Task>), NotRun> {
         let not_run = |error: &dyn std::fmt::Display| {
             NotRun(format!("cannot run {}: {error}", path.display()))
         };
@@ -173,9 +174,9 @@ impl Workbench {
         let name = CheckName::module(plugin.name());
         let defaults = &self.catalog.config().defaults;
         let mut check = CheckConfig::plugin(plugin.name().clone(), defaults);
-        check.schedule.timeout = told.timeout.unwrap_or(check.schedule.timeout);
-        check.settings = Ok(Settings::from(told.settings));
-        for (key, text) in told.allow {
+        check.schedule.timeout = ad_hoc.timeout.unwrap_or(check.schedule.timeout);
+        check.settings = Ok(Settings::from(ad_hoc.settings));
+        for (key, text) in ad_hoc.allow {
             let Some(entries) = check.allow.entries_mut(&key) else {
                 let error = GrantError::Key(Text::line(&key, 64));
                 return Err(not_run(&error));
@@ -187,10 +188,10 @@ impl Workbench {
         Ok((plugin, Arc::new(task)))
     }
 
-    /// Looks into a plugin file.
+    /// Reads the description of a plugin file.
     pub async fn inspect(&self, path: &Path) -> Result<Inspection, LoadError> {
         let plugin = self.admit(path).await?;
-        let said = plugin.description();
+        let description = plugin.description();
         let schema = Value::clone(plugin.schema().document());
         let wants = grants::marked_properties(&schema)
             .map_err(|e| LoadError::Description(e.to_string()))?;
@@ -202,10 +203,10 @@ impl Workbench {
             size_bytes: plugin.size(),
             digest: plugin.digest(),
             contract: plugin.contract(),
-            code: said.code.clone(),
-            version: said.version.clone(),
-            summary: said.summary.to_string(),
-            annotations: said
+            code: description.code.clone(),
+            version: description.version.clone(),
+            summary: description.summary.to_string(),
+            annotations: description
                 .annotations
                 .iter()
                 .map(|(key, value)| (key.to_string(), value.to_string()))
@@ -230,15 +231,15 @@ impl Workbench {
     }
 
     async fn load(&mut self, which: impl Fn(&PluginName) -> bool) {
-        let files = Files::look(&self.catalog.config().plugins, &self.catalog.keep());
+        let files = Files::scan(&self.catalog.config().plugins, &self.catalog.keep());
         self.catalog.set_files(files);
         for wanted in self
             .catalog
-            .wanted()
+            .load_requests()
             .into_iter()
             .filter(|wanted| which(&wanted.name))
         {
-            let Wanted { name, path, .. } = &wanted;
+            let LoadRequest { name, path, .. } = &wanted;
             let _ = self.catalog.begin(&wanted);
             let outcome = match Plugin::read(path) {
                 Err(error) => LoadOutcome::Failed(None, error),

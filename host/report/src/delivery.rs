@@ -1,13 +1,13 @@
-//! Delivery of messages to one server that the operator named: a bounded outbox, retries with back-off,
-//! and a thread. Knows neither what the messages say nor who is told what became of them.
+//! Delivery of messages to one configured server: a bounded outbox, retries with back-off, and a
+//! thread. The module knows neither the content of messages nor where outcomes are reported.
 
 mod backoff;
 mod endpoint;
+mod failure_log;
 mod outbox;
 mod queue;
 mod sender;
 mod state;
-mod tally;
 mod task;
 
 use std::io;
@@ -18,11 +18,11 @@ use tokio::sync::watch;
 
 pub(crate) use self::backoff::random;
 pub(crate) use self::endpoint::Endpoint;
-pub(crate) use self::outbox::{Moment, Next, Outbox};
+pub(crate) use self::failure_log::{DropCounter, FailureLog};
+pub(crate) use self::outbox::{Next, Outbox, TimePoint};
 pub(crate) use self::queue::Queue;
 pub(crate) use self::sender::{Failure, HttpSender, SignIn, Target, retry_after, roots_for};
 use self::state::{DeliveryState, Phase};
-pub(crate) use self::tally::{DropCounter, FailureLog};
 use self::task::DeliveryTask;
 use crate::delivery_metrics::DeliveryMetrics;
 use crate::outgoing::OutgoingThread;
@@ -35,11 +35,11 @@ pub(crate) struct Delivery<O, E> {
 }
 
 impl<O: Outbox, E: Endpoint> Delivery<O, E> {
-    /// Starts to deliver.
+    /// Starts the delivery.
     ///
     /// # Errors
     ///
-    /// The process can have no more threads or descriptors.
+    /// The process has reached its limit on threads or descriptors.
     pub(crate) fn start(
         endpoint: E,
         outbox: O,
@@ -57,12 +57,13 @@ impl<O: Outbox, E: Endpoint> Delivery<O, E> {
         })
     }
 
-    /// The server at the other end.
+    /// Returns the server at the other end.
     pub(crate) fn endpoint(&self) -> &E {
         &self.state.endpoint
     }
 
-    /// Changes what waits, and wakes the task. The change answers how many messages it dropped.
+    /// Changes the outbox, and wakes the task. The change returns the number of messages that it
+    /// dropped.
     pub(crate) fn with_outbox(&self, change: impl FnOnce(&mut O) -> usize) {
         let dropped = self.state.change(change);
         if dropped > 0 {
@@ -71,8 +72,7 @@ impl<O: Outbox, E: Endpoint> Delivery<O, E> {
         self.state.changed.notify_one();
     }
 
-    /// Delivers to another target from here on, if it is one. Where roots have changed, connections over
-    /// TLS are made anew too.
+    /// Switches to another target. If roots have changed, TLS connections are also made anew.
     pub(crate) fn redirect(&self, target: Target, roots_changed: bool) {
         self.sender.send_if_modified(|sender| {
             let is_other = *sender.target() != target;
@@ -84,36 +84,37 @@ impl<O: Outbox, E: Endpoint> Delivery<O, E> {
         });
     }
 
-    /// From here on each message that waits is sent once more, up to the first that does not arrive. The
-    /// future ends when that is done, or is called off.
+    /// Sends each waiting message once more, up to the first that fails. The future ends when that
+    /// is done or called off.
     pub(crate) fn drain(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.state.move_on(Phase::Open, Phase::Draining);
+        self.state.switch_phase(Phase::Open, Phase::Draining);
         let mut phase = self.state.phase.subscribe();
         async move {
-            // It can't change any more where the delivery is gone.
+            // The wait fails only when the delivery is gone.
             let _ = phase.wait_for(|phase| *phase != Phase::Draining).await;
         }
     }
 
-    /// Whether it was drained and nothing has been delivered since.
+    /// Returns whether the outbox was drained and nothing was delivered since.
     pub(crate) fn is_drained(&self) -> bool {
         *self.state.phase.borrow() == Phase::Drained
     }
 
-    /// Delivers as before.
+    /// Resumes normal delivery.
     pub(crate) fn reopen(&self) {
         self.state.phase.send_replace(Phase::Open);
     }
 
-    /// Drains for at most `patience`, then delivers as before; answers how many messages still wait.
-    pub(crate) async fn flush(&self, patience: Duration) -> usize {
-        // What is left then waits on.
-        let _ = tokio::time::timeout(patience, self.drain()).await;
+    /// Drains for at most `timeout`, then resumes normal delivery. Returns the number of messages
+    /// that still wait.
+    pub(crate) async fn flush(&self, timeout: Duration) -> usize {
+        // The remaining messages keep waiting.
+        let _ = tokio::time::timeout(timeout, self.drain()).await;
         self.reopen();
         self.state.outbox().len()
     }
 
-    /// Ends it; messages that wait are lost.
+    /// Ends the delivery. Waiting messages are lost.
     pub(crate) fn end(self) {
         let Self { state, thread, .. } = self;
         drop(thread);

@@ -1,40 +1,39 @@
-//! Where deliveries are counted, as those who deliver see it.
+//! The interface through which deliveries are counted.
 
 use std::sync::Arc;
 
-/// Counts what becomes of deliveries.
+/// Counts the outcomes of deliveries.
 pub trait DeliveryMetrics: Send + Sync {
-    /// A panic of the host's own code was contained.
+    /// Counts a contained panic of the host's own code.
     fn host_panicked(&self);
 
-    /// Where what becomes of the notifications of a receiver is counted. It has all its series from here
-    /// on.
+    /// Returns the metrics of a receiver of notifications, with all its series.
     fn receiver(&self, receiver: &str) -> Arc<dyn ReceiverMetrics>;
 
-    /// A receiver of notifications is gone, and with it all its series.
+    /// Removes a receiver of notifications and all its series.
     fn receiver_removed(&self, receiver: &str);
 }
 
-/// Counts what becomes of the notifications of one receiver. Once its series are removed, it counts where
-/// nobody sees it: it does not bring them back.
+/// Counts the outcomes of one receiver's notifications. After its series are removed, it counts
+/// without being shown and does not bring them back.
 pub trait ReceiverMetrics: Send + Sync {
-    /// A request has come to its end.
-    fn requested(&self, result: Requested);
+    /// Counts a finished request.
+    fn requested(&self, result: RequestResult);
 
-    /// So many notifications were lost.
+    /// Counts lost notifications.
     fn dropped(&self, count: usize);
 
-    /// So many notifications wait.
+    /// Sets the number of waiting notifications.
     fn waiting(&self, count: usize);
 }
 
 /// The result of a request to a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Requested {
-    /// It arrived.
+pub enum RequestResult {
+    /// The message was delivered.
     Sent,
-    /// It is made once more.
+    /// The request failed and will be retried.
     Failed,
-    /// It was refused, and is not made again.
+    /// The receiver rejected the message, which is lost.
     Refused,
 }

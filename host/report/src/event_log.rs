@@ -1,7 +1,7 @@
-//! The sink that writes the log: one line for each event that an operator wants to read.
+//! The sink that writes the log: one line for each event that matters to an operator.
 //!
-//! What is of a closed alphabet (names, words, digests) stands as it is; every other text is a string,
-//! which the text format quotes and escapes: nobody can forge a field with it.
+//! Names, codes and digests are written as they are. All other text is a string field, which the
+//! text format quotes and escapes, so that no text can forge a field.
 
 use std::path::Path;
 
@@ -35,7 +35,7 @@ impl Sink for EventLog {
                 digest,
             } => tracing::info!(
                 %plugin, %version, digest = %digest.short(),
-                "plugin that serves is back in its file"
+                "plugin file holds the active version again"
             ),
             Event::PluginMoved {
                 plugin,
@@ -44,14 +44,14 @@ impl Sink for EventLog {
                 path,
             } => tracing::warn!(
                 %plugin, from, to, path = shown_path(path).as_str(),
-                "plugin is taken from another directory"
+                "plugin is loaded from another directory"
             ),
-            Event::PluginRemoved { plugin } => tracing::info!(%plugin, "plugin is gone"),
+            Event::PluginRemoved { plugin } => tracing::info!(%plugin, "plugin removed"),
             Event::ConfigurationApplied(applied) => configuration_applied(applied),
             Event::ConfigurationRejected { path, errors } => {
                 configuration_rejected(*path, errors);
             }
-            // A panic and a hang are logged where they are contained, with what is known there.
+            // Panics and hangs are logged where they are contained, with the details known there.
             Event::HostPanicked { .. }
             | Event::FileSystemHung
             | Event::CheckUpserted { .. }
@@ -82,16 +82,16 @@ fn log_transition(transition: &Transition<'_>) {
     let code = error.map(|error| display(error.code.as_str()));
     let error = error.map(|error| error.message.as_str());
     let said = Some(report.outcome.message().as_str());
-    // The message of a run without an answer is that of its error.
+    // The message of a run that ended with an error is the text of the error.
     let said = said.filter(|said| !said.is_empty() && Some(*said) != error);
     let facts = transition.facts.and_then(|facts| facts.plugin.as_ref());
     let plugin = facts.map(|plugin| display(&plugin.name));
     let version = facts.and_then(|plugin| plugin.version.as_ref().map(display));
     let digest = facts.and_then(|plugin| plugin.digest.as_ref().map(Digest::short).map(display));
     macro_rules! line {
-        ($level:ident, $words:literal) => {
+        ($level:ident, $message:literal) => {
             tracing::$level!(
-                %check, from, to, failures, code, error, said, plugin, version, digest, $words
+                %check, from, to, failures, code, error, said, plugin, version, digest, $message
             )
         };
     }
@@ -114,8 +114,8 @@ fn plugin_loaded(loaded: &PluginLoaded<'_>) {
     let path = path.as_str();
     let compile_ms = u64::try_from(loaded.compile_time.as_millis()).unwrap_or(u64::MAX);
     macro_rules! line {
-        ($words:literal) => {
-            tracing::info!(%plugin, %version, %digest, generation, compile_ms, path, $words)
+        ($message:literal) => {
+            tracing::info!(%plugin, %version, %digest, generation, compile_ms, path, $message)
         };
     }
     if *generation == 1 {
@@ -133,20 +133,20 @@ fn plugin_rejected(rejected: &PluginRejected<'_>) {
     if error.is_host_error() {
         tracing::warn!(
             %plugin, serving, code = error.code(), error = error.to_string(), path,
-            "plugin not loaded, the host lacks something"
+            "plugin not loaded, the host lacks resources"
         );
         return;
     }
     let digest = rejected.digest.map(|digest| display(digest.short()));
     tracing::error!(
         %plugin, version = rejected.version.map(display), digest, serving, code = error.code(),
-        error = error.to_string(), path, "plugin refused"
+        error = error.to_string(), path, "plugin rejected"
     );
 }
 
 fn configuration_applied(applied: &ConfigurationApplied<'_>) {
     if !applied.is_change {
-        tracing::debug!("configuration read again, it says the same");
+        tracing::debug!("configuration unchanged");
         return;
     }
     let CheckChanges {
@@ -158,7 +158,7 @@ fn configuration_applied(applied: &ConfigurationApplied<'_>) {
     let (added, changed, removed) = (names(added), names(changed), names(removed));
     let path = applied.path.map(shown_path);
     let path = path.as_ref().map(Text::as_str);
-    tracing::info!(path, added, changed, removed, "configuration taken over");
+    tracing::info!(path, added, changed, removed, "configuration applied");
 }
 
 fn configuration_rejected(path: Option<&Path>, errors: &[String]) {
@@ -168,12 +168,12 @@ fn configuration_rejected(path: Option<&Path>, errors: &[String]) {
         tracing::error!(
             path,
             error,
-            "configuration refused, the one before it holds"
+            "configuration rejected, keeping the previous one"
         );
     }
 }
 
-/// The first names of checks, and how many more there are.
+/// Joins the first names of checks, and the number of others.
 fn names(names: &[CheckName]) -> Option<String> {
     if names.is_empty() {
         return None;
@@ -185,5 +185,5 @@ fn names(names: &[CheckName]) -> Option<String> {
     Some(shown.join(", "))
 }
 
-/// How many names of checks a line shows.
+/// The number of names on a line.
 const SHOWN: usize = 20;

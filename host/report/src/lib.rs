@@ -1,7 +1,7 @@
-//! The sinks of a host: each tells somebody of the events that it reads.
+//! The sinks of a host, each of which reads the stream of events for one destination.
 //!
-//! A new sink is one module that implements `vitals_core::events::Sink`, and one line where the host is
-//! assembled. Knows neither pages nor how a check is run.
+//! A new sink is one module that implements `vitals_core::events::Sink`, and one line where the
+//! host is assembled. The crate knows neither pages nor how a check runs.
 
 #[cfg(feature = "delivery")]
 #[cfg_attr(

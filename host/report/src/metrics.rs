@@ -1,10 +1,10 @@
-//! What goes out to Prometheus: a value that is handed down, never a global.
+//! The metrics for Prometheus, as a value that is handed down, never a global.
 //!
-//! Events tell it what happened; what holds at the moment of a scrape comes with the scrape.
-//! It knows nothing of endpoints, plugins or schedules beyond their names. While metrics are
-//! disabled every call is accepted and ignored.
+//! Events update the counts. Values that belong to the moment of a scrape come with the scrape. The
+//! module knows endpoints, plugins and schedules only by name. While metrics are disabled, every
+//! call is accepted and ignored.
 //!
-//! A program that embeds the host has metrics of its own through [`ServiceMetrics`].
+//! An embedding program defines its own metrics with [`ServiceMetrics`].
 
 mod checks;
 mod family;
@@ -27,6 +27,7 @@ use jiff::Timestamp;
 use vitals_core::Exposition;
 
 pub use family::{FAMILIES, Family};
+
 pub use service::{Counter, Gauge, Histogram, MetricError, ServiceMetrics};
 
 use crate::delivery_metrics::DeliveryMetrics;
@@ -34,29 +35,29 @@ use registry::Registry;
 use vitals_core::schedule::{FinishedRun, Skipped};
 use vitals_model::{CheckName, Digest, GuestMetrics, PluginName};
 
-/// The metrics of a host; clones share them.
+/// The metrics of a host. Clones share them.
 #[derive(Clone, Default)]
 pub struct Metrics(Option<Arc<Registry>>);
 
 impl Metrics {
-    /// Metrics that are kept. `version` is the host's own, `wasmtime` that of its engine. Until
-    /// [`Metrics::config_reloaded`] is told otherwise, no configuration has been taken over.
+    /// Creates metrics that are kept. `version` is the host's own, `wasmtime` that of its engine.
+    /// Until [`Metrics::config_reloaded`] is called, no configuration counts as applied.
     pub fn enabled(version: &str, wasmtime: &str) -> Self {
         Self(Some(Arc::new(Registry::new(version, wasmtime))))
     }
 
-    /// Metrics that are not kept.
+    /// Creates metrics that are discarded.
     pub fn disabled() -> Self {
         Self(None)
     }
 
-    /// Where plugins count; nothing while metrics are disabled.
+    /// Returns the metrics of plugins, or `None` while metrics are disabled.
     pub fn of_guests(&self) -> Option<Arc<dyn GuestMetrics>> {
         let registry = self.0.as_ref()?;
         Some(Arc::clone(&registry.guests) as _)
     }
 
-    /// What `GET /metrics` shows; nothing while metrics are disabled.
+    /// Returns the content of `GET /metrics`, or `None` while metrics are disabled.
     pub fn exposition(&self) -> Option<Arc<dyn Exposition>> {
         let registry = self.0.as_ref()?;
         Some(Arc::clone(registry) as _)
@@ -68,23 +69,22 @@ impl Metrics {
         Some(Arc::clone(registry) as _)
     }
 
-    /// Where the service around the host counts.
+    /// Returns the metrics of the embedding program.
     pub fn of_service(&self) -> ServiceMetrics {
         ServiceMetrics::new(self.0.as_ref().map(|registry| &registry.service))
     }
 
-    /// A check is there from now on, or what is known about it has changed; its counts stay, and
-    /// its breaker closes.
-    /// `plugin` is empty for a native check.
-    pub(crate) fn check_placed(&self, check: &CheckName, plugin: &str, critical: bool) {
+    /// Adds a check, or updates its facts. Its counts stay, and its breaker closes. `plugin` is
+    /// empty for a native check.
+    pub(crate) fn check_upserted(&self, check: &CheckName, plugin: &str, critical: bool) {
         if let Some(registry) = &self.0
-            && let Some(before) = registry.checks.place(check, plugin, critical)
+            && let Some(before) = registry.checks.upsert(check, plugin, critical)
         {
             registry.guests.forget(&before, check);
         }
     }
 
-    /// A check is gone, and with it all its series.
+    /// Removes a check and all its series.
     pub(crate) fn check_removed(&self, check: &CheckName) {
         if let Some(registry) = &self.0
             && let Some(plugin) = registry.checks.remove(check)
@@ -93,30 +93,29 @@ impl Metrics {
         }
     }
 
-    /// A run is over. A check that has not been placed, or has been removed meanwhile, is not
-    /// counted.
+    /// Counts a finished run. Runs of unknown or removed checks are not counted.
     pub(crate) fn run_finished(&self, run: &FinishedRun, checked_at: Timestamp) {
         if let Some(registry) = &self.0 {
             registry.checks.finish(run, checked_at);
         }
     }
 
-    /// A run waited so long for a slot, whether it got one or not.
+    /// Counts the time that a run waited for a permit, whether it got one or not.
     pub(crate) fn run_waited(&self, time: Duration) {
         if let Some(registry) = &self.0 {
             registry.host.run_waited(time);
         }
     }
 
-    /// `count` runs that were due were not made.
+    /// Counts skipped runs.
     pub(crate) fn runs_skipped(&self, reason: Skipped, count: u64) {
         if let Some(registry) = &self.0 {
             registry.host.runs_skipped(reason, count);
         }
     }
 
-    /// A version of a plugin has been loaded; `compile` is what compilation, or the read of code
-    /// compiled before, took.
+    /// Counts a loaded version of a plugin. `compile` is the time to compile it, or to read its
+    /// compiled code from the cache.
     pub(crate) fn plugin_loaded(
         &self,
         plugin: &PluginName,
@@ -132,21 +131,21 @@ impl Metrics {
         }
     }
 
-    /// A version of a plugin could not be loaded; one loaded before still counts as loaded.
+    /// Counts a failed load of a plugin. The active version still counts as loaded.
     pub(crate) fn plugin_load_failed(&self, plugin: &PluginName) {
         if let Some(registry) = &self.0 {
             registry.plugins.load_failed(plugin);
         }
     }
 
-    /// The file of a plugin is again the version that is loaded.
+    /// Records that the file of a plugin holds the active version again.
     pub(crate) fn plugin_restored(&self, plugin: &PluginName) {
         if let Some(registry) = &self.0 {
             registry.plugins.restored(plugin);
         }
     }
 
-    /// A plugin is gone, and with it all its series.
+    /// Removes a plugin and all its series.
     pub(crate) fn plugin_removed(&self, plugin: &PluginName) {
         if let Some(registry) = &self.0 {
             registry.plugins.remove(plugin);
@@ -154,21 +153,21 @@ impl Metrics {
         }
     }
 
-    /// A panic of the host's own code was contained.
+    /// Counts a contained panic of the host's own code.
     pub(crate) fn host_panic(&self) {
         if let Some(registry) = &self.0 {
             registry.host.panicked();
         }
     }
 
-    /// A file system did not answer, and nothing waits for it any more.
+    /// Counts a file system that did not answer.
     pub(crate) fn disk_hung(&self) {
         if let Some(registry) = &self.0 {
             registry.host.disk_hung();
         }
     }
 
-    /// The configuration has been read again, and taken over or refused.
+    /// Records whether a configuration that was read was applied.
     pub fn config_reloaded(&self, successful: bool, at: Timestamp) {
         if let Some(registry) = &self.0 {
             registry.host.config_reloaded(successful, at);
@@ -188,7 +187,7 @@ impl fmt::Debug for Metrics {
 
 #[cfg(test)]
 impl Metrics {
-    /// What a scrape of a host without checks shows; empty while metrics are disabled.
+    /// Returns what a scrape of a host without checks shows; empty while metrics are disabled.
     pub(crate) fn text(&self) -> String {
         let exposition = self.exposition();
         exposition.map_or_else(String::new, |metrics| metrics.text(&moment::idle()))

@@ -1,36 +1,37 @@
-//! Who is notified when a check turns: Alertmanagers, and webhooks that take JSON.
+//! Notifications about transitions, sent to Alertmanagers and to webhooks that take JSON.
 //!
-//! A reader of transitions, as the log and the error tracker are; it decides nothing. Whoever tells it
-//! of one never waits: what is to be said is kept, and each receiver has a task of its own that brings it
-//! there. A value that is handed down; without receivers nothing leaves.
+//! The notifier reads the stream of events and decides nothing about checks. Emitting an event
+//! never waits for it: messages are queued, and each receiver has a delivery task of its own.
+//! Without receivers nothing is sent.
 
+mod alert_state;
 mod alerts;
 mod instance;
 mod payload;
 mod receiver;
 mod sink;
-mod standing;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
+use self::alert_state::{AlertStates, Change, Event, LastResult, Rules};
 use self::alerts::{AlertTemplate, Alerts};
 use self::instance::InstanceInfo;
 use self::payload::payload;
 use self::receiver::{Notifications, Receiver, ReceiverId};
-use self::standing::{Change, Event, LastResult, Rules, Standings};
-use crate::delivery::{Moment, Queue, Target, random};
+use crate::delivery::{Queue, Target, TimePoint, random};
 use crate::delivery_metrics::DeliveryMetrics;
 use vitals_config::Config;
 use vitals_core::events::Transition;
 use vitals_model::CheckName;
 
-/// A way to those who are notified. Cheap to clone.
+/// Sends notifications to all receivers. Cheap to clone.
 #[derive(Clone)]
 pub struct Notifier(Arc<Inner>);
 
@@ -43,15 +44,15 @@ struct Inner {
 struct State {
     rules: Rules,
     instance: InstanceInfo,
-    standings: Standings,
+    alert_states: AlertStates,
     receivers: BTreeMap<ReceiverId, Receiver>,
-    /// What the notifications of this host are numbered after.
+    /// A random prefix for the ids of this host's notifications.
     origin: u64,
     numbers: u64,
 }
 
 impl Notifier {
-    /// Notifies those of a configuration.
+    /// Creates a notifier for the receivers of a configuration.
     pub fn new(config: &Config, metrics: Option<Arc<dyn DeliveryMetrics>>) -> Self {
         let state = State {
             origin: random(),
@@ -61,26 +62,26 @@ impl Notifier {
             metrics,
             state: Mutex::new(state),
         }));
-        notifier.set(config, false);
+        notifier.apply_config(config, false);
         notifier
     }
 
-    /// Notifies by another configuration from here on, in the tokio runtime that this is called in.
-    /// What waits for a receiver that stays is not lost. One that is named no more is tried once more,
-    /// and goes on as before where it is named again meanwhile.
-    fn set(&self, config: &Config, roots_changed: bool) {
-        let now = Moment::now();
+    /// Applies a new configuration, on the current tokio runtime. Messages that wait for a receiver
+    /// are kept if it stays. A receiver that the configuration no longer names is drained, and
+    /// continues if it is named again meanwhile.
+    fn apply_config(&self, config: &Config, roots_changed: bool) {
+        let now = TimePoint::now();
         let mut state = self.state();
         let state = &mut *state;
         state.rules = Rules::new(config);
         state.instance = InstanceInfo::new(&config.notify);
-        for change in state.standings.reconsider(&state.rules, now.time) {
-            state.tell_webhooks(&change);
+        for change in state.alert_states.apply_rules(&state.rules, now.time) {
+            state.notify_webhooks(&change);
         }
-        let mut wanted = targets(config);
+        let mut targets = targets(config);
         for (id, receiver) in &mut state.receivers {
-            if receiver.is_active() && !wanted.contains_key(id) {
-                // The host says nothing of them there any more.
+            if receiver.is_active() && !targets.contains_key(id) {
+                // The host no longer sends alerts there.
                 receiver.with_alerts(|alerts| alerts.end_all(now));
                 self.retire(id.clone(), receiver);
             }
@@ -91,20 +92,20 @@ impl Notifier {
             instance: state.instance.clone(),
         };
         for (id, receiver) in &mut state.receivers {
-            let Some(target) = wanted.remove(id) else {
+            let Some(target) = targets.remove(id) else {
                 continue;
             };
             receiver.activate(target, roots_changed);
             receiver.with_alerts(|alerts| {
-                alerts.adopt(template.clone(), state.standings.firing(), now);
+                alerts.replace_all(template.clone(), state.alert_states.firing(), now);
             });
         }
-        for (id, target) in wanted {
+        for (id, target) in targets {
             let notifications = match id {
-                ReceiverId::Webhook(_) => Notifications::Webhook(Queue::new(MOST_WAITING)),
+                ReceiverId::Webhook(_) => Notifications::Webhook(Queue::new(MAX_WAITING)),
                 ReceiverId::Alertmanager(_) => {
                     let mut alerts = Alerts::new(template.clone());
-                    alerts.adopt(template.clone(), state.standings.firing(), now);
+                    alerts.replace_all(template.clone(), state.alert_states.firing(), now);
                     Notifications::Alertmanager(alerts)
                 }
             };
@@ -116,32 +117,35 @@ impl Notifier {
                 Err(error) => tracing::error!(
                     receiver = id.to_string(),
                     error = error.to_string(),
-                    "receiver is not notified, no thread can be started for it"
+                    "receiver is not notified, cannot start its thread"
                 ),
             }
         }
     }
 
-    /// Takes in that a check has turned, or fails otherwise than before.
-    fn turned(&self, turn: &Transition<'_>) {
+    /// Handles a transition of a check.
+    fn record_transition(&self, transition: &Transition<'_>) {
         let mut state = self.state();
         let State {
-            standings, rules, ..
+            alert_states,
+            rules,
+            ..
         } = &mut *state;
-        if let Some(change) = standings.turned(found(turn), turn.before, rules) {
-            state.tell(&change);
+        if let Some(change) = alert_states.record(last_result(transition), transition.before, rules)
+        {
+            state.notify(&change);
         }
     }
 
-    /// Takes in that a check is gone.
-    fn gone(&self, check: &CheckName) {
+    /// Handles the removal of a check.
+    fn check_removed(&self, check: &CheckName) {
         let mut state = self.state();
-        if let Some(change) = state.standings.gone(check, Timestamp::now()) {
-            state.tell(&change);
+        if let Some(change) = state.alert_states.remove(check, Timestamp::now()) {
+            state.notify(&change);
         }
     }
 
-    /// Lets a receiver hear the last, which the configuration names no more, and removes it.
+    /// Drains a receiver that the configuration no longer names, then removes it.
     fn retire(&self, id: ReceiverId, receiver: &mut Receiver) {
         let at = Instant::now() + RETIRE_TIMEOUT;
         let drained = receiver.retire(at);
@@ -162,18 +166,18 @@ impl Notifier {
             && let Some(receiver) = state.receivers.remove(id)
         {
             receiver.end();
-            // Still under the lock: a new receiver of this name has series of its own.
+            // Still under the lock, because a new receiver of this name has series of its own.
             if let Some(metrics) = &self.0.metrics {
                 metrics.receiver_removed(&id.to_string());
             }
         }
     }
 
-    /// Tries once more what waits, until `patience` is over, and ends. What lasts is left to last: a
-    /// host that is restarted goes on with it, and what one that is gone had said ends by itself.
-    async fn shut_down(&self, patience: Duration) {
+    /// Drains all receivers for at most `timeout`, and ends them. Active alerts are not resolved: a
+    /// restarted host continues them, and otherwise they end by their `endsAt`.
+    async fn shut_down(&self, timeout: Duration) {
         let receivers = std::mem::take(&mut self.state().receivers);
-        let until = Instant::now() + patience;
+        let until = Instant::now() + timeout;
         let drained: Vec<_> = receivers.values().map(Receiver::drain).collect();
         for drained in drained {
             let _ = tokio::time::timeout_at(until, drained).await;
@@ -182,22 +186,23 @@ impl Notifier {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 }
 
 impl State {
-    fn tell(&mut self, change: &Change) {
-        self.tell_webhooks(change);
-        let now = Moment::now();
-        let told = (change.event != Event::Resolved).then_some((&change.found, change.told));
+    fn notify(&mut self, change: &Change) {
+        self.notify_webhooks(change);
+        let now = TimePoint::now();
+        let alert =
+            (change.event != Event::Resolved).then_some((&change.last_result, change.alert));
         let active = self.receivers.values();
         for receiver in active.filter(|receiver| receiver.is_active()) {
-            receiver.with_alerts(|alerts| alerts.set(&change.found.check, told, now));
+            receiver.with_alerts(|alerts| alerts.set(&change.last_result.check, alert, now));
         }
     }
 
-    fn tell_webhooks(&mut self, change: &Change) {
+    fn notify_webhooks(&mut self, change: &Change) {
         if change.event == Event::Restated {
             return;
         }
@@ -215,7 +220,7 @@ impl State {
     }
 }
 
-/// Each receiver that a configuration names.
+/// Returns each receiver that a configuration names.
 fn targets(config: &Config) -> BTreeMap<ReceiverId, Target> {
     let (notify, roots) = (&config.notify, &config.tls.roots);
     let alertmanagers = notify.alertmanager.urls.iter().map(|url| {
@@ -229,15 +234,15 @@ fn targets(config: &Config) -> BTreeMap<ReceiverId, Target> {
     alertmanagers.chain(webhooks).collect()
 }
 
-fn found(turn: &Transition<'_>) -> LastResult {
-    let report = turn.report;
-    let plugin = turn.facts.and_then(|facts| facts.plugin.as_ref());
+fn last_result(transition: &Transition<'_>) -> LastResult {
+    let report = transition.report;
+    let plugin = transition.facts.and_then(|facts| facts.plugin.as_ref());
     LastResult {
-        check: turn.check.clone(),
+        check: transition.check.clone(),
         plugin: plugin.map(|plugin| plugin.name.clone()),
         version: plugin.and_then(|plugin| plugin.version.clone()),
-        critical: turn.facts.is_none_or(|facts| facts.critical),
-        status: turn.status,
+        critical: transition.facts.is_none_or(|facts| facts.critical),
+        status: transition.status,
         code: report.error.as_ref().map(|error| error.code),
         message: report.outcome.message().as_str().to_owned(),
         details: report.outcome.details().clone(),
@@ -252,9 +257,9 @@ impl std::fmt::Debug for Notifier {
     }
 }
 
-/// How many messages may wait for one webhook.
-const MOST_WAITING: usize = 1024;
-/// How long a receiver that the configuration names no more has to hear the last.
+/// The limit on messages that wait for one webhook.
+const MAX_WAITING: usize = 1024;
+/// How long a receiver that the configuration no longer names may drain.
 const RETIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

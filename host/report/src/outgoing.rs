@@ -1,5 +1,5 @@
-//! The host's own connections to servers that its operator named: Sentry, and who is told when a check
-//! turns. What is said there, this file does not know; what checks reach is decided in `plugin`.
+//! The host's own connections to configured servers: Sentry, Alertmanagers and webhooks. The
+//! connections of checks are the sandbox's.
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -17,50 +17,50 @@ use vitals_io::trust::{Roots, RootsError};
 use vitals_model::Root;
 use vitals_model::Text;
 
-/// How long a server may take.
+/// The time limits for a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Patience {
-    pub(crate) connecting: Duration,
-    /// With one request, from its beginning to the end of the answer.
-    pub(crate) whole: Duration,
+pub(crate) struct Timeouts {
+    pub(crate) connect: Duration,
+    /// For one request, from its start to the end of the response.
+    pub(crate) total: Duration,
 }
 
-/// There is no way to make connections.
+/// The client for outgoing connections could not be created.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NoConnections {
+pub(crate) enum ClientError {
     #[error(transparent)]
     Roots(#[from] RootsError),
     #[error("{0}")]
     Client(String),
 }
 
-/// A client that follows no redirects and uses no proxy. Servers of `https` URLs have to be ones that `roots` trust; none
-/// are needed otherwise, so that a machine without roots can reach a server beside it still. Blocks
-/// while they are read.
-pub(crate) fn client(roots: Option<&[Root]>, patience: Patience) -> Result<Client, NoConnections> {
+/// Creates a client that follows no redirects and uses no proxy. For `https` URLs the server's
+/// certificate must be trusted by `roots`. For others no roots are needed, so that a machine
+/// without roots can still reach a local server. Blocks while the roots are read.
+pub(crate) fn client(roots: Option<&[Root]>, timeouts: Timeouts) -> Result<Client, ClientError> {
     #[expect(
         clippy::disallowed_methods,
         reason = "it takes no proxy from the environment"
     )]
     let client = Client::builder()
         .user_agent(AGENT)
-        // What the configuration names is reached straight.
+        // Configured servers are reached directly.
         .no_proxy()
         .redirect(Policy::none())
-        // The server chooses the version otherwise, and HTTP/2 has more to bound.
+        // Otherwise the server chooses the version, and HTTP/2 has more resources to bound.
         .http1_only()
-        .connect_timeout(patience.connecting)
-        .timeout(patience.whole);
+        .connect_timeout(timeouts.connect)
+        .timeout(timeouts.total);
     let client = match roots {
         None => client.tls_certs_only([]),
         Some(roots) => client.tls_backend_preconfigured(Roots::read(roots)?.client_config()),
     };
     let client = client.build();
-    client.map_err(|error| NoConnections::Client(with_sources(&error)))
+    client.map_err(|error| ClientError::Client(with_sources(&error)))
 }
 
-/// An error of a request, without its URL: that may have a secret in it.
-pub(crate) fn unreached(error: reqwest::Error) -> String {
+/// Returns the text of a request's error without its URL, which may contain a secret.
+pub(crate) fn request_error(error: reqwest::Error) -> String {
     with_sources(&error.without_url())
 }
 
@@ -68,7 +68,7 @@ fn with_sources(error: &dyn Error) -> String {
     Text::display(WithSources(error), ERROR_BYTES).into()
 }
 
-/// An error and its causes. What the other side says may stand in them.
+/// An error and its sources. They may quote the server.
 struct WithSources<'e>(&'e dyn Error);
 
 impl fmt::Display for WithSources<'_> {
@@ -85,5 +85,5 @@ impl fmt::Display for WithSources<'_> {
 
 const ERROR_BYTES: usize = 1 << 10;
 
-/// What the host calls itself.
+/// The `User-Agent` of the host.
 pub(crate) const AGENT: &str = concat!("vitals/", env!("CARGO_PKG_VERSION"));

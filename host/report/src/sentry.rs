@@ -1,8 +1,8 @@
-//! Reports of failures to Sentry. A value that is handed down; without a DSN nothing leaves.
+//! Reports failures to Sentry. Without a DSN nothing is sent.
 //!
-//! Whoever reports never waits: an event is made, counted against a [`RateLimiter`], cleaned of secrets
-//! and handed to the [`Transport`]. Of Sentry's own crates only the protocol is used: no hub, no panic
-//! hook, no integrations.
+//! Reporting never waits: an event is created, counted against a [`RateLimiter`], cleaned of
+//! secrets and handed to the [`Transport`]. Of Sentry's crates only the protocol types are used: no
+//! hub, no panic hook, no integrations.
 
 mod breadcrumbs;
 mod error;
@@ -15,10 +15,11 @@ mod transport;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use sentry_types::Dsn;
 use sentry_types::protocol::v7::{ClientSdkInfo, Event};
 
@@ -26,18 +27,18 @@ use self::breadcrumbs::Breadcrumbs;
 pub use self::error::NoReports;
 use self::rate_limiter::{Rate, RateLimiter};
 use self::scrub::Scrubber;
-use self::transport::{Transport, left_out};
+use self::transport::{Transport, report_dropped};
 use crate::delivery::DropCounter;
 use crate::delivery_metrics::DeliveryMetrics;
 use vitals_config::{Config, Secrets};
 use vitals_core::events::{PluginRejected, Transition};
 use vitals_model::{CheckName, Digest, ErrorTracker, GuestReport, PluginName, Severity, Status};
 
-/// A way to Sentry, or none. Cheap to clone.
+/// A client for Sentry, or nothing without a DSN. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Sentry(Option<Arc<Inner>>);
 
-/// Where reports are made, counted and sent.
+/// The state for creating, limiting and sending reports.
 struct Inner {
     transport: Transport,
     release: String,
@@ -45,14 +46,15 @@ struct Inner {
     scrubber: ArcSwap<Scrubber>,
     breadcrumbs: Breadcrumbs,
     dropped: Arc<DropCounter>,
-    /// For what the host found.
+    /// Limits the reports of the host's findings.
     findings: RateLimiter,
-    /// For what guests report. Apart, so that a noisy one can't use up what failures need.
+    /// Limits the reports of guests, separately, so that a noisy guest does not use up the limit
+    /// for failures.
     of_guests: RateLimiter,
-    /// For what the program around the host reports.
+    /// Limits the reports of the embedding program.
     of_program: RateLimiter,
-    /// Why the newest file of a plugin does not serve, where that was told.
-    told: Mutex<BTreeMap<PluginName, LoadFailure>>,
+    /// The last reported load failure of each plugin.
+    reported: Mutex<BTreeMap<PluginName, LoadFailure>>,
 }
 
 #[derive(PartialEq, Eq)]
@@ -62,9 +64,9 @@ struct LoadFailure {
 }
 
 impl Sentry {
-    /// A way to the server of the DSN; one without a DSN swallows everything. The server has to be
-    /// one that the roots of `[tls]` trust. The secrets of the configuration are in no report. Blocks
-    /// while roots are read.
+    /// Creates a client for the server of the DSN, which must be trusted by the roots of `[tls]`.
+    /// Without a DSN reports are discarded. Reports contain no secrets of the configuration. Blocks
+    /// while the roots are read.
     pub fn new(
         config: &Config,
         metrics: Option<Arc<dyn DeliveryMetrics>>,
@@ -89,57 +91,62 @@ impl Sentry {
             findings: RateLimiter::new(OF_ALL, OF_EACH_SOURCE, now),
             of_guests: RateLimiter::new(OF_ALL, OF_EACH_GUEST, now),
             of_program: RateLimiter::new(OF_ALL, OF_ALL, now),
-            told: Mutex::default(),
+            reported: Mutex::default(),
         }))))
     }
 
-    /// Takes in the secrets of another configuration.
-    pub(crate) fn keep_secret(&self, secrets: &Secrets) {
+    /// Replaces the secrets with those of a new configuration.
+    pub(crate) fn set_secrets(&self, secrets: &Secrets) {
         let Some(inner) = &self.0 else { return };
-        if let Some(next) = inner.scrubber.load().followed_by(secrets) {
+        if let Some(next) = inner.scrubber.load().updated(secrets) {
             inner.scrubber.store(Arc::new(next));
         }
     }
 
-    /// Takes in that the status of a check has turned. One that turned unhealthy is reported, after
-    /// what led there: one event a turn, grouped by check and code.
-    pub(crate) fn turned(&self, turn: &Transition<'_>) {
+    /// Handles a transition. A check that became unhealthy is reported with the transitions before
+    /// it, as one event grouped by check and code.
+    pub(crate) fn record_transition(&self, transition: &Transition<'_>) {
         let Some(inner) = &self.0 else { return };
-        if turn.status == Status::Unhealthy {
-            inner.report(&inner.findings, turn.check.as_str(), || {
-                event::turned_unhealthy(turn)
+        if transition.status == Status::Unhealthy {
+            inner.report(&inner.findings, transition.check.as_str(), || {
+                event::turned_unhealthy(transition)
             });
         }
-        // A host that starts would push everything else out.
-        if turn.before.is_some() || turn.status != Status::Healthy {
-            let message = turn.report.outcome.message();
+        // First healthy results are left out, because a starting host would flood the breadcrumbs.
+        if transition.before.is_some() || transition.status != Status::Healthy {
+            let message = transition.report.outcome.message();
             let message = inner.scrubber.load().clean(message.as_str());
-            let crumb = breadcrumbs::transition(turn.check, turn.before, turn.status, &message);
+            let crumb = breadcrumbs::transition(
+                transition.check,
+                transition.before,
+                transition.status,
+                &message,
+            );
             inner.breadcrumbs.record(crumb);
         }
     }
 
-    /// Reports that a file does not serve as a plugin, unless that was the last thing to be told of
-    /// that plugin.
+    /// Reports that a plugin file was rejected, unless this failure was the last one reported for
+    /// the plugin.
     pub(crate) fn not_loaded(&self, failure: &PluginRejected<'_>) {
         let Some(inner) = &self.0 else { return };
-        let told = LoadFailure {
+        let reported = LoadFailure {
             digest: failure.digest,
             error: failure.error.to_string(),
         };
         let plugin = failure.plugin;
-        let mut all = inner.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.get(plugin) == Some(&told) {
+        let mut all = inner.reported.lock();
+        if all.get(plugin) == Some(&reported) {
             return;
         }
-        all.insert(plugin.clone(), told);
+        all.insert(plugin.clone(), reported);
         drop(all);
         inner.report(&inner.findings, &format!("plugin {plugin}"), || {
             event::not_loaded(failure)
         });
     }
 
-    /// Reports that a plugin comes from another directory from here on.
+    /// Reports that a plugin is now loaded from another directory.
     pub(crate) fn plugin_moved(&self, plugin: &PluginName, from: &str, to: &str) {
         let Some(inner) = &self.0 else { return };
         inner.report(&inner.findings, &format!("plugin {plugin} moved"), || {
@@ -147,14 +154,14 @@ impl Sentry {
         });
     }
 
-    /// Takes in that a plugin serves, or is gone: what fails from here on is news.
-    pub(crate) fn forget(&self, plugin: &PluginName) {
+    /// Forgets the last load failure of a plugin that is active again or was removed.
+    pub(crate) fn forget_failure(&self, plugin: &PluginName) {
         let Some(inner) = &self.0 else { return };
-        let mut told = inner.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.remove(plugin);
+        let mut reported = inner.reported.lock();
+        reported.remove(plugin);
     }
 
-    /// Reports that the host's own code panicked at a `place`, in words that are the same each time.
+    /// Reports that the host's own code panicked. `place` is a constant phrase.
     pub(crate) fn panicked(&self, place: &str, check: Option<&CheckName>, what: Option<&str>) {
         let Some(inner) = &self.0 else { return };
         inner.report(&inner.findings, &format!("panic {place}"), || {
@@ -162,30 +169,30 @@ impl Sentry {
         });
     }
 
-    /// Sends a message of the program around the host.
+    /// Sends a message of the embedding program.
     pub fn message(&self, level: Severity, message: &str) -> Option<String> {
         let inner = self.0.as_ref()?;
         inner.report(&inner.of_program, "", || event::message(level, message))
     }
 
-    /// Sends an error of the program around the host, with its sources.
+    /// Sends an error of the embedding program, with its sources.
     pub fn error(&self, error: &dyn Error) -> Option<String> {
         let inner = self.0.as_ref()?;
         inner.report(&inner.of_program, "", || event::error(error))
     }
 
-    /// Waits for events to leave, for at most `patience`.
-    async fn flush_within(&self, patience: Duration) {
+    /// Waits until all events are sent, for at most `timeout`.
+    async fn flush_within(&self, timeout: Duration) {
         if let Some(inner) = &self.0
-            && !inner.transport.flush(patience).await
+            && !inner.transport.flush(timeout).await
         {
-            tracing::warn!(?patience, "not all reports to Sentry could be sent");
+            tracing::warn!(?timeout, "not all reports to Sentry could be sent");
         }
     }
 }
 
 impl Inner {
-    /// Sends an event if `source` has one left, and answers its id.
+    /// Sends an event if the rate limit of `source` allows it, and returns its id.
     fn report(
         &self,
         rate_limiter: &RateLimiter,
@@ -193,7 +200,7 @@ impl Inner {
         event: impl FnOnce() -> Event<'static>,
     ) -> Option<String> {
         if !rate_limiter.take(source, Instant::now()) {
-            left_out(&self.dropped, 1, "there are too many of them");
+            report_dropped(&self.dropped, 1, "rate limit reached");
             return None;
         }
         let mut event = event();
@@ -205,7 +212,7 @@ impl Inner {
             integrations: Vec::new(),
             packages: Vec::new(),
         }));
-        event.breadcrumbs.values = self.breadcrumbs.so_far();
+        event.breadcrumbs.values = self.breadcrumbs.snapshot();
         let lost = self.dropped.take();
         if lost > 0 {
             event.extra.insert("left_out_before".into(), lost.into());
@@ -221,7 +228,7 @@ impl ErrorTracker for Sentry {
     fn capture(&self, report: &GuestReport<'_>) -> Option<String> {
         let inner = self.0.as_ref()?;
         inner.report(&inner.of_guests, report.check.as_str(), || {
-            event::of_guest(report)
+            event::guest_report(report)
         })
     }
 }
@@ -233,17 +240,17 @@ impl std::fmt::Debug for Sentry {
 }
 
 const RELEASE: &str = concat!("vitals@", env!("CARGO_PKG_VERSION"));
-/// What one limiter lets out of all its sources together.
+/// The overall rate of one limiter.
 const OF_ALL: Rate = Rate {
     burst: 30,
     per_minute: 30,
 };
-/// What one check, plugin or place of a panic may use of it: a check that flaps fills no inbox.
+/// The rate of one check, plugin or panic site, so that a flapping check does not flood anybody.
 const OF_EACH_SOURCE: Rate = Rate {
     burst: 5,
     per_minute: 1,
 };
-/// What the guests of one check may use of theirs; a run has 5 at most.
+/// The rate of one check's guests. A run sends at most 5 reports.
 const OF_EACH_GUEST: Rate = Rate {
     burst: 10,
     per_minute: 5,

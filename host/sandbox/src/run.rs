@@ -81,8 +81,8 @@ impl Plugin {
         // The message may quote the guest or the settings.
         let panic_message = task.secrets.line(panic_text(panic), PANIC_BYTES);
         let (check, plugin) = (&task.check, self.name());
-        tracing::error!(%check, %plugin, panic = panic_message.as_str(), "the host panicked inside a run");
-        let message = format!("the host panicked inside the run: {panic_message}");
+        tracing::error!(%check, %plugin, panic = panic_message.as_str(), "the host panicked during a run");
+        let message = format!("the host panicked during the run: {panic_message}");
         RunReport::failed(RunError::new(Code::Host, &message), Duration::ZERO)
     }
 

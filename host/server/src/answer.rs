@@ -1,4 +1,4 @@
-//! Answers with a body.
+//! Responses with a body.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -6,7 +6,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 
-/// An answer whose body is JSON already.
+/// Returns a response with a JSON body.
 pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
@@ -14,7 +14,7 @@ pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     response
 }
 
-/// An answer that says what is wrong with the request.
+/// Returns a JSON response that describes what is wrong with the request.
 pub(super) fn error(status: StatusCode, text: &str) -> Response {
     #[derive(Serialize)]
     struct Page<'a> {

@@ -1,4 +1,4 @@
-//! Who may see and change what: the access that each route declares, and the tokens that open it.
+//! Access control: the access that each route declares, and the tokens that grant it.
 
 use std::sync::Arc;
 
@@ -15,41 +15,43 @@ use super::answer;
 use vitals_config::{Config, Details, Secret};
 use vitals_core::events::{Event, Sink};
 
-/// Who may ask for a route.
+/// The clients that may request a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
-    /// Everybody. What only some may see the page leaves out itself, by [`Tokens::shows_details`].
+    /// Everybody. The page itself hides some fields by [`Tokens::shows_details`].
     Public,
-    /// Everybody, or with `details = "authorized"` who shows the admin token.
+    /// Everybody, or with `details = "authorized"` clients with the admin token.
     Details,
-    /// Who shows the metrics token or the admin token; without a metrics token as [`Access::Details`].
+    /// Clients with the metrics token or the admin token. Without a metrics token the same as
+    /// [`Access::Details`].
     Metrics,
-    /// Who shows the admin token, whatever is shown to everybody: for what changes something.
+    /// Clients with the admin token, regardless of `details`: for requests that change something.
     Admin,
 }
 
-/// The tokens that open pages, which a new configuration changes, all at once. Clones share them.
+/// The tokens that grant access. A new configuration replaces all of them at once. Clones share
+/// them.
 #[derive(Clone)]
 pub struct Tokens(Arc<ArcSwap<Expected>>);
 
-/// The tokens of one configuration. Keeps digests of them, so that comparison takes the same time
-/// whatever was sent, its length included.
+/// The tokens of one configuration. Only digests are kept, so that the time of a comparison depends
+/// neither on the sent token nor on its length.
 struct Expected {
     details: Details,
     admin: Option<[u8; 32]>,
     metrics: Option<[u8; 32]>,
 }
 
-/// Why a request is refused.
+/// The reason why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
-    /// Nobody is let in, because no token is configured.
+pub(super) enum AccessDenied {
+    /// No client is let in, because no token is configured.
     Closed(Token),
-    /// No token was sent, or another one.
+    /// No token was sent, or a wrong one.
     WrongToken(Token),
 }
 
-/// What a request has to show.
+/// The token that a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     Admin,
@@ -57,7 +59,8 @@ pub(super) enum Token {
     Metrics,
 }
 
-/// Takes the tokens of another configuration: each request is judged by the one set or the other.
+/// Applies the tokens of a new configuration. Each request is judged by either the old or the new
+/// set.
 impl Sink for Tokens {
     fn on(&self, event: &Event<'_>) {
         if let Event::ConfigurationApplied(applied) = event {
@@ -67,18 +70,18 @@ impl Sink for Tokens {
 }
 
 impl Tokens {
-    /// Those of a configuration.
+    /// Returns the tokens of a configuration.
     pub fn new(config: &Config) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(Expected::new(config))))
     }
 
-    /// Whether messages and details are shown to who sent these headers.
+    /// Returns whether a client that sent these headers may see messages and details.
     pub(super) fn shows_details(&self, headers: &HeaderMap) -> bool {
         self.admit(Access::Details, headers).is_ok()
     }
 
-    /// Lets through whom `access` is for, and says why others may not.
-    fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), Refused> {
+    /// Admits a client that `access` allows, or returns why it is refused.
+    fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), AccessDenied> {
         self.0.load().admit(access, headers)
     }
 }
@@ -97,7 +100,7 @@ impl Expected {
         }
     }
 
-    fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), Refused> {
+    fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), AccessDenied> {
         let is_open = self.details == Details::Always;
         let (token, expected) = match access {
             Access::Public => return Ok(()),
@@ -107,11 +110,11 @@ impl Expected {
             Access::Metrics => (Token::Metrics, [self.admin, self.metrics]),
         };
         if expected == [None, None] {
-            return Err(Refused::Closed(token));
+            return Err(AccessDenied::Closed(token));
         }
-        let sent = bearer(headers).ok_or(Refused::WrongToken(token))?;
+        let sent = bearer(headers).ok_or(AccessDenied::WrongToken(token))?;
         let sent = Sha256::digest(sent);
-        // Compared with all of them, so that the time says nothing of which one it is.
+        // Compared with all tokens, so that the time does not tell which one matched.
         let is_one = expected
             .iter()
             .flatten()
@@ -120,12 +123,12 @@ impl Expected {
         if is_one.into() {
             Ok(())
         } else {
-            Err(Refused::WrongToken(token))
+            Err(AccessDenied::WrongToken(token))
         }
     }
 }
 
-/// Hands a request on to its page where the access of the route lets it.
+/// Passes a request on to its page if the access of the route allows it.
 pub(super) async fn guard(
     State((tokens, access)): State<(Tokens, Access)>,
     request: Request,
@@ -137,7 +140,7 @@ pub(super) async fn guard(
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for AccessDenied {
     fn into_response(self) -> Response {
         match self {
             Self::Closed(Token::Admin) => answer::error(StatusCode::FORBIDDEN, CLOSED),
@@ -155,7 +158,7 @@ impl IntoResponse for Refused {
     }
 }
 
-/// The token that a request carries: RFC 6750, section 2.1; the name of the scheme in any case.
+/// Returns the token of a request by RFC 6750, section 2.1. The scheme is case-insensitive.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (value, None) = (values.next()?.as_bytes(), values.next()) else {
@@ -169,11 +172,11 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 
 const SCHEME: &[u8] = b"Bearer ";
 const BEARER: HeaderValue = HeaderValue::from_static("Bearer");
-const CLOSED: &str = "this is closed to everybody: it needs the admin token and none is \
-                      configured; set `admin_token` under `[server]`, or VITALS_ADMIN_TOKEN and \
-                      restart the host";
-const METRICS_CLOSED: &str = "this is closed to everybody: it needs the metrics token or the admin \
-                              token, and neither is configured; set `token` under `[metrics]`, or \
+const CLOSED: &str = "access is closed: it needs the admin token, and none is configured; \
+                      set `admin_token` under `[server]`, or VITALS_ADMIN_TOKEN and restart the \
+                      host";
+const METRICS_CLOSED: &str = "access is closed: it needs the metrics token or the admin token, \
+                              and neither is configured; set `token` under `[metrics]`, or \
                               VITALS_METRICS_TOKEN and restart the host";
 const WRONG_TOKEN: &str = "this needs the admin token: send it as `Authorization: Bearer`";
 const WRONG_METRICS_TOKEN: &str =
@@ -197,13 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn only_the_token_itself_lets_in() {
+    fn only_the_exact_token_is_accepted() {
         let tokens = tokens(Details::Authorized, Some("s3cret"), None);
         let admit = |sent: &[&'static str]| tokens.admit(Access::Details, &headers(sent));
         for good in ["Bearer s3cret", "bearer s3cret", "BEARER   s3cret "] {
             assert_eq!(admit(&[good]), Ok(()), "{good}");
         }
-        let wrong = Err(Refused::WrongToken(Token::Admin));
+        let wrong = Err(AccessDenied::WrongToken(Token::Admin));
         for bad in [
             "",
             "Bearer",
@@ -220,10 +223,11 @@ mod tests {
     }
 
     #[test]
-    fn each_access_is_for_whom_it_says() {
+    fn each_access_admits_only_its_clients() {
         use Access::{Admin, Details as Shown, Metrics, Public};
         use Details::{Always, Authorized};
-        // Who gets in: everybody `e`, who shows the metrics token `m`, the admin token `a`.
+        // The clients that get in: everybody `e`, with the metrics token `m`, with the admin token
+        // `a`.
         for (details, admin, metrics, expected) in [
             (
                 Always,
@@ -294,7 +298,7 @@ mod tests {
                 let is_admitted = |sent: &[&'static str]| {
                     let admitted = tokens.admit(access, &headers(sent));
                     if admin.is_none() && (metrics.is_none() || access != Metrics) {
-                        assert!(!matches!(admitted, Err(Refused::WrongToken(_))));
+                        assert!(!matches!(admitted, Err(AccessDenied::WrongToken(_))));
                     }
                     admitted.is_ok()
                 };

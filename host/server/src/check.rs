@@ -1,4 +1,4 @@
-//! `GET /health/checks/{name}`: everything known of one check.
+//! `GET /health/checks/{name}`: everything known about one check.
 
 use std::sync::Arc;
 
@@ -11,24 +11,25 @@ use super::answer;
 use super::state::PageState;
 use vitals_model::Text;
 
-/// One check, or 404. Does not wait for the first round: a check without a result says so.
+/// Returns one check, or 404. Does not wait for the first round: a check without a result is shown
+/// as such.
 pub(super) async fn check(
     State(state): State<Arc<PageState>>,
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
     let Ok(Path(name)) = name else {
-        let text = "the name of a check is UTF-8; `/health` lists them";
+        let text = "the name of a check must be UTF-8; `/health` lists all checks";
         return answer::error(StatusCode::NOT_FOUND, text);
     };
     let authorized = state.tokens.shows_details(request.headers());
     let Some(page) = state.board.check(&name, authorized) else {
         let name = Text::line(&name, SHOWN_BYTES);
-        let text = format!("there is no check `{name}`; `/health` lists them");
+        let text = format!("there is no check `{name}`; `/health` lists all checks");
         return answer::error(StatusCode::NOT_FOUND, &text);
     };
     answer::json(StatusCode::OK, page)
 }
 
-/// How much of an unknown name is repeated.
+/// The limit on the shown part of an unknown name.
 const SHOWN_BYTES: usize = 80;

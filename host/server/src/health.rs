@@ -11,8 +11,7 @@ use super::answer;
 use super::state::PageState;
 use vitals_model::Status;
 
-/// Answers from the last results. Asked before the first round is over it waits for that; who goes
-/// away meanwhile leaves nothing behind.
+/// Answers from the latest results. Before the end of the first round, the response waits for it.
 pub(super) async fn health(State(state): State<Arc<PageState>>, request: Request) -> Response {
     let authorized = state.tokens.shows_details(request.headers());
     if !state.board.first_round_is_over() {

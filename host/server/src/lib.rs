@@ -1,7 +1,7 @@
-//! The pages: one file each. They read the board and what else is handed to them in [`AppState`];
-//! one asks for a reload.
+//! The pages, one file each. They read the board and the rest of [`AppState`]; one requests a
+//! reload.
 //!
-//! No page runs a check, and none knows how one is run.
+//! No page runs a check or knows how to.
 
 mod answer;
 mod auth;
@@ -17,10 +17,10 @@ mod ready;
 mod reload;
 mod routes;
 mod server;
-mod stall;
 mod startup;
 mod state;
 mod tools;
+mod write_timeout;
 
 pub use auth::Tokens;
 pub use routes::{probes_router, router, site};

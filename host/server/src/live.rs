@@ -1,4 +1,5 @@
-//! `GET /health/live`: whether the host's own loops turn. No plugin can change this answer.
+//! `GET /health/live`: whether the host's own loops make progress. No plugin can change this
+//! answer.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use serde_json::json;
 use super::answer;
 use super::state::PageState;
 
-/// 200 while every loop turns; else 503 with the one that stands still.
+/// Returns 200 while every loop makes progress, otherwise 503 with the name of a stalled loop.
 pub(super) async fn live(State(state): State<Arc<PageState>>) -> Response {
     match state.stats.stalled_loop() {
         None => answer::json(StatusCode::OK, r#"{"status":"alive"}"#),

@@ -1,4 +1,4 @@
-//! `GET /metrics`: everything that was counted, for Prometheus.
+//! `GET /metrics`: all metrics, for Prometheus.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use super::answer;
 use super::state::PageState;
 use vitals_core::Moment;
 
-/// The metrics, or 404 and how to enable them. Written on a thread where nobody waits, because
-/// with thousands of checks it takes a while.
+/// Returns the metrics, or 404 with how to enable them. They are encoded on a blocking thread,
+/// because that takes a while with thousands of checks.
 pub(super) async fn metrics(State(state): State<Arc<PageState>>) -> Response {
     let Some(metrics) = state.metrics.clone() else {
         return answer::error(StatusCode::NOT_FOUND, DISABLED);
     };
-    // Goes along, because the work goes on when the client goes away.
+    // Moved into the closure, because the encoding goes on when the client disconnects.
     let alone = Arc::clone(&state.scraping).lock_owned().await;
     let scrape = move || {
         let text = metrics.text(&state.moment());
@@ -25,14 +25,14 @@ pub(super) async fn metrics(State(state): State<Arc<PageState>>) -> Response {
         text
     };
     let text = tokio::task::spawn_blocking(scrape).await;
-    let text = text.expect("it is never cancelled, and a panic in it is one of the host's own");
+    let text = text.expect("it is never cancelled, and encoding does not panic");
     let mut response = Response::new(text.into());
     response.headers_mut().insert(CONTENT_TYPE, TEXT);
     response
 }
 
 impl PageState {
-    /// What holds now and is not counted.
+    /// Reads the values that belong to the moment of the scrape.
     fn moment(&self) -> Moment {
         let health = self.board.health();
         Moment {

@@ -1,7 +1,8 @@
-//! The names that requests may ask the host by.
+//! The host names that requests may use.
 //!
-//! A web page can lead its own name to this host's address (DNS rebinding), and its visitor's browser
-//! then reads what is answered as if it were of the page. The browser sends the page's name, though.
+//! A web page can resolve its own name to this host's address (DNS rebinding), and the browser of
+//! its visitor then treats the responses as if they came from the page. The browser still sends the
+//! page's name in the request.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -18,11 +19,11 @@ use super::state::ServerSettings;
 use vitals_config::{HostPattern, is_subdomain};
 use vitals_model::Text;
 
-/// IP addresses, `localhost`, and what the configuration lists.
+/// IP addresses, `localhost`, and the names that the configuration lists.
 #[derive(Debug)]
-pub(super) struct Names(pub(super) Vec<HostPattern>);
+pub(super) struct HostNames(pub(super) Vec<HostPattern>);
 
-/// Hands a request on to its page if each name in it is one of the host's; else to `refused`.
+/// Passes a request on to its page if each name in it belongs to the host, otherwise to `refused`.
 pub(super) async fn check(
     State((settings, refused)): State<(ServerSettings, Router)>,
     request: Request,
@@ -37,7 +38,7 @@ pub(super) async fn check(
     }
 }
 
-/// Says by which name nobody may ask, and how to change that.
+/// Answers a request by a foreign name, and explains how to allow the name.
 pub(super) async fn misdirected(
     State(settings): State<ServerSettings>,
     request: Request,
@@ -45,15 +46,15 @@ pub(super) async fn misdirected(
     let name = settings.names().foreign(&request).unwrap_or_default();
     let name = Text::line(&name, SHOWN_BYTES);
     let text = format!(
-        "this host is not known as `{name}`: ask by its IP address, or add the name to `hosts` \
-         under `[server]`"
+        "this host does not answer to the name `{name}`: use its IP address, or add the name to \
+         `hosts` under `[server]`"
     );
     answer::error(StatusCode::MISDIRECTED_REQUEST, &text)
 }
 
-impl Names {
-    /// The first name in a request that is none of the host's. One without a name has none: HTTP/1.0
-    /// probes are so, and no browser is.
+impl HostNames {
+    /// Returns the first name in a request that does not belong to the host. A request without a
+    /// name is accepted: HTTP/1.0 probes send none, while browsers always do.
     fn foreign(&self, request: &Request) -> Option<String> {
         let in_uri = request.uri().authority().map(|it| it.as_str().as_bytes());
         let headers = request.headers().get_all(HOST).iter();
@@ -70,7 +71,7 @@ impl Names {
         let Ok(authority) = Authority::try_from(authority) else {
             return false;
         };
-        // Nothing but a port besides: no user before it, and nothing behind brackets.
+        // Only a port may follow: no user before the host, and nothing after brackets.
         let rest = authority.as_str().strip_prefix(authority.host());
         if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':')) {
             return false;
@@ -88,7 +89,7 @@ impl Names {
 }
 
 const LOCALHOST: &str = "localhost";
-/// How much of a foreign name is repeated.
+/// The limit on the shown part of a foreign name.
 const SHOWN_BYTES: usize = 80;
 
 #[cfg(test)]
@@ -103,11 +104,11 @@ mod tests {
         for host in headers {
             request = request.header(HOST, *host);
         }
-        Names(hosts.collect()).foreign(&request.body(Body::empty()).unwrap())
+        HostNames(hosts.collect()).foreign(&request.body(Body::empty()).unwrap())
     }
 
     #[test]
-    fn addresses_and_localhost_are_always_the_hosts() {
+    fn addresses_and_localhost_are_always_accepted() {
         for host in [
             "127.0.0.1",
             "10.1.2.3:8000",
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_name_has_to_be_configured() {
+    fn other_names_must_be_configured() {
         for host in [
             "rebound.example.com",
             "rebound.example.com:8000",
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn each_name_in_a_request_counts() {
+    fn each_name_in_a_request_is_checked() {
         let other = Some("other.test".to_owned());
         assert_eq!(foreign(&[], "/", &["localhost", "other.test"]), other);
         assert_eq!(foreign(&[], "http://other.test/", &["localhost"]), other);

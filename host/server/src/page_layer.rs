@@ -1,5 +1,5 @@
-//! What every page has in common: its answers' headers, a bound on the body of a request, the end
-//! of a panic, and that it is counted.
+//! What all pages share: response headers, a limit on request bodies, containment of panics, and
+//! metrics.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,7 +21,7 @@ use vitals_core::events::{Event, Events};
 use vitals_core::{Exposition, RequestCounter};
 use vitals_model::Text;
 
-/// Finishes the answers of one route.
+/// Wraps the page of one route.
 #[derive(Clone)]
 pub(super) struct PageLayer(Arc<Route>);
 
@@ -58,7 +58,7 @@ impl<S> Layer<S> for PageLayer {
     }
 }
 
-/// A page whose answers are finished.
+/// A wrapped page.
 #[derive(Clone)]
 pub(super) struct PageService<S> {
     page: S,
@@ -99,9 +99,9 @@ where
     }
 }
 
-/// An answer in the making.
+/// The future of a response.
 pub(super) struct PageFuture<F> {
-    /// Nothing where the request is refused for its size.
+    /// `None` if the request was refused because of its size.
     page: Option<F>,
     route: Arc<Route>,
     begun: Instant,
@@ -145,9 +145,13 @@ impl Route {
         let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let panic = message.map(|message| Text::line(message, PANIC_BYTES));
         let panic = panic.as_ref().map(Text::as_str);
-        tracing::error!(page = self.path, panic, "the host panicked over a page");
+        tracing::error!(
+            page = self.path,
+            panic,
+            "the host panicked while serving a page"
+        );
         self.events.emit(&Event::HostPanicked {
-            place: &format!("over the page {}", self.path),
+            place: &format!("while serving the page {}", self.path),
             check: None,
             message,
         });
@@ -175,12 +179,12 @@ fn method(method: &Method) -> &'static str {
 }
 
 const PANIC_BYTES: usize = 1 << 10;
-/// The longest body of a request.
+/// The limit on the body of a request.
 const BODY_BYTES: usize = 64 << 10;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const TOO_LARGE: &str = "the body of the request is longer than 64 KiB";
-const PANICKED: &str = "the host had trouble of its own; its log says more";
+const PANICKED: &str = "internal error of the host; see its log";
 
 #[cfg(test)]
 mod tests {
@@ -211,7 +215,7 @@ mod tests {
         }
     }
 
-    /// A body that does not say how long it is.
+    /// A body of unknown length.
     struct Unsized(Option<Bytes>);
 
     impl HttpBody for Unsized {
@@ -236,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_ends_in_an_answer_and_is_counted() {
+    async fn a_panic_is_answered_with_500_and_counted() {
         async fn page() -> Response {
             panic!("out of cheese");
         }
@@ -249,7 +253,7 @@ mod tests {
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(body, format!(r#"{{"error":"{PANICKED}"}}"#));
         let panics = panics.0.lock().unwrap().clone();
-        assert_eq!(panics, ["over the page /: out of cheese"]);
+        assert_eq!(panics, ["while serving the page /: out of cheese"]);
         assert_eq!(counted.lines(), "POST / 500\n");
     }
 
@@ -269,7 +273,7 @@ mod tests {
         let (status, body) = ask(router.clone(), too_long.clone().into()).await;
         assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(body, format!(r#"{{"error":"{TOO_LARGE}"}}"#));
-        // Of unknown length, as a chunked one is: it ends in an error at the bound.
+        // A body of unknown length, like a chunked one, ends with an error at the limit.
         let unknown = Unsized(Some(too_long.into()));
         let (status, body) = ask(router, Body::new(unknown)).await;
         assert_eq!(

@@ -1,4 +1,4 @@
-//! `GET /plugins`: what is loaded, and what is idle.
+//! `GET /plugins`: the loaded plugins and the idle ones.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use http::StatusCode;
 use super::answer;
 use super::state::PageState;
 
-/// The plugins.
+/// Returns the plugins.
 pub(super) async fn plugins(State(state): State<Arc<PageState>>) -> Response {
     answer::json(StatusCode::OK, state.catalog.page())
 }

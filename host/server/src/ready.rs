@@ -1,4 +1,4 @@
-//! `GET /health/ready`: whether the host, and what it watches, can be relied on.
+//! `GET /health/ready`: whether the host and its critical checks are ready.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use super::answer;
 use super::state::PageState;
 use vitals_model::Status;
 
-/// 200 when ready; 503 while a critical check is unhealthy, before the first round is over, and
-/// from the moment that shutdown begins.
+/// Returns 200 when ready, and 503 while a critical check is unhealthy, before the end of the first
+/// round, and during shutdown.
 pub(super) async fn ready(State(state): State<Arc<PageState>>) -> Response {
     let health = state.board.health();
     let (status, word) = if state.is_ready(health) {
@@ -26,7 +26,7 @@ pub(super) async fn ready(State(state): State<Arc<PageState>>) -> Response {
 }
 
 impl PageState {
-    /// Whether the host is ready while the verdict is `health`.
+    /// Returns whether the host is ready with this verdict.
     pub(super) fn is_ready(&self, health: Status) -> bool {
         health != Status::Unhealthy
             && self.board.first_round_is_over()

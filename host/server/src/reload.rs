@@ -1,6 +1,6 @@
-//! `POST /-/reload`: looks at files and configuration now, and answers with what changed.
+//! `POST /-/reload`: scans files and configuration now, and returns the changes.
 //!
-//! Asks for it and waits; what is looked at, and what becomes of it, is decided elsewhere.
+//! The page requests the reload and waits; the watcher performs it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use super::state::PageState;
 use vitals_core::ShutDown;
 use vitals_model::{CheckName, Text};
 
-/// What changed and what was refused, once all that was found has been loaded or refused. A client
-/// that goes away before undoes nothing.
+/// Returns the changes once all new files have been loaded or rejected. A disconnect of the client
+/// does not undo anything.
 pub(super) async fn reload(State(state): State<Arc<PageState>>, request: Request) -> Response {
     let accept_grants = match accept_grants(request.uri().query().unwrap_or_default()) {
         Ok(checks) => checks,
@@ -34,20 +34,22 @@ pub(super) async fn reload(State(state): State<Arc<PageState>>, request: Request
     }
 }
 
-/// The checks whose grants may be widened this once. What can't be meant is an error, so that nobody
-/// waits for a check that was misspelt.
+/// Parses the checks whose grants may be widened this once. Anything invalid is an error, so that a
+/// misspelt name does not go unnoticed.
 fn accept_grants(query: &str) -> Result<BTreeSet<CheckName>, String> {
     let mut checks = BTreeSet::new();
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         if key != ACCEPT_GRANTS {
             let key = Text::line(&key, SHOWN_BYTES);
             return Err(format!(
-                "a reload takes no `{key}`: it takes `{ACCEPT_GRANTS}=CHECK`, as often as there are \
-                 checks to name"
+                "a reload takes no parameter `{key}`: it takes `{ACCEPT_GRANTS}=CHECK`, once for \
+                 each check"
             ));
         }
         let name = value.parse();
-        checks.insert(name.map_err(|error| format!("`{ACCEPT_GRANTS}` names no check: {error}"))?);
+        checks.insert(
+            name.map_err(|error| format!("`{ACCEPT_GRANTS}` has an invalid check name: {error}"))?,
+        );
     }
     Ok(checks)
 }
@@ -57,7 +59,7 @@ fn shut_down() -> Response {
 }
 
 const ACCEPT_GRANTS: &str = "accept_grants";
-/// How much of an unknown parameter is repeated.
+/// The limit on the shown part of an unknown parameter.
 const SHOWN_BYTES: usize = 80;
 
 #[cfg(test)]
@@ -65,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_check_is_named_once_or_more() {
+    fn accept_grants_takes_several_checks() {
         let names = |query| {
             accept_grants(query)
                 .map(|names| names.into_iter().map(String::from).collect::<Vec<_>>())
@@ -78,16 +80,22 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_check_is_an_error() {
+    fn invalid_parameters_are_errors() {
         for (query, expected) in [
-            ("accept_grants=", "`accept_grants` names no check: ``"),
+            (
+                "accept_grants=",
+                "`accept_grants` has an invalid check name: ``",
+            ),
             (
                 "accept_grants=No%0AName",
-                "`accept_grants` names no check: `No Name`",
+                "`accept_grants` has an invalid check name: `No Name`",
             ),
-            ("accept_grants=a&accept_grants=%FF", "names no check"),
-            ("accept-grants=a", "takes no `accept-grants`"),
-            ("a%1Bb", "takes no `a b`"),
+            (
+                "accept_grants=a&accept_grants=%FF",
+                "has an invalid check name",
+            ),
+            ("accept-grants=a", "takes no parameter `accept-grants`"),
+            ("a%1Bb", "takes no parameter `a b`"),
         ] {
             let error = accept_grants(query).unwrap_err();
             assert!(error.contains(expected), "{query}: {error}");

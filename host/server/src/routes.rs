@@ -1,4 +1,4 @@
-//! Which page answers which path, and for whom it is.
+//! The routes: the page of each path, and its access.
 
 use std::sync::Arc;
 
@@ -13,20 +13,20 @@ use super::{
     check, health, live, metrics, names, not_found, plugins, ready, reload, startup, tools,
 };
 
-/// Everything that the host's own server answers: [`router`], an error for any other path, and one
-/// for requests by a name that is not the host's.
+/// Returns the router of the host's own server: [`router`], an error for any other path, and one
+/// for requests by a foreign name.
 pub fn site(state: AppState) -> Router {
-    let finish = PageLayer::new("other", state.0.metrics.as_ref(), &state.0.events);
+    let page_layer = PageLayer::new("other", state.0.metrics.as_ref(), &state.0.events);
     let settings = state.0.settings.clone();
-    let refused = any(names::misdirected).layer(finish.clone());
+    let refused = any(names::misdirected).layer(page_layer.clone());
     let refused = Router::new().fallback_service(refused.with_state(settings.clone()));
-    let other = any(not_found::not_found).layer(finish);
+    let other = any(not_found::not_found).layer(page_layer);
     router(state)
         .fallback_service(other.with_state(()))
         .layer(from_fn_with_state((settings, refused), names::check))
 }
 
-/// Every page, to be mounted in a service that answers other paths itself.
+/// Returns all pages, for mounting in a service that answers other paths itself.
 pub fn router(state: AppState) -> Router {
     Routes::new(state)
         .add(HEALTH, Access::Public, get(health::health))
@@ -34,7 +34,7 @@ pub fn router(state: AppState) -> Router {
         .into_router()
 }
 
-/// Every page but `/health` itself, for a service that has its own.
+/// Returns all pages except `/health`, for a service that has its own.
 pub fn probes_router(state: AppState) -> Router {
     Routes::new(state).add_probes().into_router()
 }
@@ -60,7 +60,7 @@ impl Routes {
             .add(TOOLS, Access::Details, get(tools::tools))
             .add(PLUGINS, Access::Details, get(plugins::plugins))
             .add(METRICS, Access::Metrics, get(metrics::metrics))
-            .place(
+            .add_with_fallback(
                 RELOAD,
                 Access::Admin,
                 post(reload::reload).fallback(not_found::only_post),
@@ -68,23 +68,23 @@ impl Routes {
     }
 
     fn add(self, route: &'static str, access: Access, page: MethodRouter<Arc<PageState>>) -> Self {
-        self.place(route, access, page.fallback(not_found::only_get))
+        self.add_with_fallback(route, access, page.fallback(not_found::only_get))
     }
 
-    /// Places a page, and says for whom it is. Its fallback is for everybody.
-    fn place(
+    /// Adds a page with its access. Its fallback is public.
+    fn add_with_fallback(
         self,
         route: &'static str,
         access: Access,
         page: MethodRouter<Arc<PageState>>,
     ) -> Self {
         let state = &self.state;
-        let finish = PageLayer::new(route, state.metrics.as_ref(), &state.events);
+        let page_layer = PageLayer::new(route, state.metrics.as_ref(), &state.events);
         let guard = from_fn_with_state((state.tokens.clone(), access), auth::guard);
         Self {
             router: self
                 .router
-                .route(route, page.route_layer(guard).layer(finish)),
+                .route(route, page.route_layer(guard).layer(page_layer)),
             ..self
         }
     }

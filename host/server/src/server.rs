@@ -1,6 +1,6 @@
-//! The accept loop: many connections, each of them bounded in time and size.
+//! The accept loop, with limits on time and size for each connection.
 //!
-//! It serves whatever router it is given and knows no page.
+//! It serves any router and knows no page.
 
 mod body;
 mod connections;
@@ -30,10 +30,10 @@ use tower::ServiceExt;
 use self::body::RequestBody;
 use self::connections::{Connection, Connections};
 use super::answer;
-use super::stall::Unstalled;
+use super::write_timeout::WriteTimeout;
 
-/// Serves `router` until `stop`; then closes idle connections at once, gives those that are being
-/// answered `grace`, and answers how many it had to cut off.
+/// Serves `router` until `stop`. Then closes idle connections at once, waits for the others for at
+/// most `grace`, and returns how many it had to cut off.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -43,25 +43,26 @@ pub async fn serve(
     serve_within(ServerLimits::default(), listener, router, stop, grace).await
 }
 
-/// What connections may take.
+/// The limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ServerLimits {
-    /// Connections at once; for a further one another one is closed.
+    /// Concurrent connections. A further one evicts another.
     pub(super) connections: usize,
-    /// Connections of one client address at once.
+    /// Concurrent connections of one client address.
     pub(super) share: usize,
-    /// Time until the headers of a request are there, from the connection or the last answer on:
-    /// a connection that asks for nothing is closed after it too.
+    /// Time limit for the headers of a request, from the connection or the previous response on. It
+    /// also limits idle connections.
     pub(super) header_time: Duration,
-    /// Size of the headers of a request, its first line included, in bytes; 8 KiB at least.
+    /// Size limit for the headers of a request, including the request line, in bytes; at least 8
+    /// KiB.
     pub(super) header_bytes: usize,
-    /// Time until the body of a request is there, from the moment that the router waits for it.
+    /// Time limit for the body of a request, from the moment that the router waits for it.
     pub(super) body_time: Duration,
-    /// Size of the body of a request, in bytes.
+    /// Size limit for the body of a request, in bytes.
     pub(super) body_bytes: usize,
-    /// Time for which a client may take next to nothing of an answer.
+    /// Time during which a client may read almost nothing of a response.
     pub(super) stall_time: Duration,
-    /// Bytes of answers that wait to be taken, over all connections.
+    /// Limit on response bytes that wait to be read, over all connections.
     pub(super) answer_bytes: u64,
 }
 
@@ -69,8 +70,9 @@ impl Default for ServerLimits {
     fn default() -> Self {
         let descriptors = getrlimit(Resource::Nofile).current;
         let descriptors = descriptors.and_then(|it| usize::try_from(it).ok());
-        // Half of the descriptors are left to all else that the process does.
-        let connections = descriptors.map_or(CONNECTIONS, |it| (it / 2).clamp(1, CONNECTIONS));
+        // Half of the descriptors are left for everything else that the process does.
+        let connections =
+            descriptors.map_or(MAX_CONNECTIONS, |it| (it / 2).clamp(1, MAX_CONNECTIONS));
         Self {
             connections,
             share: connections.div_ceil(2),
@@ -84,7 +86,7 @@ impl Default for ServerLimits {
     }
 }
 
-/// [`serve`] under other limits.
+/// [`serve`] with other limits.
 pub(super) async fn serve_within(
     limits: ServerLimits,
     listener: TcpListener,
@@ -95,7 +97,7 @@ pub(super) async fn serve_within(
     let server = Arc::new(Server::new(router, stop, limits));
     let open = Connections::new(limits.connections, limits.share, limits.answer_bytes);
     let tasks = TaskTracker::new();
-    let mut trouble = Trouble::default();
+    let mut backoff = AcceptBackoff::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -103,13 +105,13 @@ pub(super) async fn serve_within(
         };
         match accepted {
             Ok((stream, peer)) => {
-                trouble.over();
+                backoff.reset();
                 let server = Arc::clone(&server);
                 let connection = Arc::new(open.admit(peer.ip()));
-                tasks.spawn(async move { server.talk(stream, &connection).await });
+                tasks.spawn(async move { server.serve_connection(stream, &connection).await });
             }
             Err(error) => tokio::select! {
-                () = tokio::time::sleep(trouble.meet(&error)) => {}
+                () = tokio::time::sleep(backoff.next_wait(&error)) => {}
                 () = server.stop.cancelled() => break,
             },
         }
@@ -128,9 +130,9 @@ pub(super) async fn serve_within(
 struct Server {
     http: http1::Builder,
     router: Router,
-    /// From here on no further request is taken.
+    /// Once cancelled, no further request is read.
     stop: CancellationToken,
-    /// From here on no answer is finished.
+    /// Once cancelled, no response is completed.
     cut: CancellationToken,
     limits: ServerLimits,
 }
@@ -144,7 +146,7 @@ impl Server {
             .max_buf_size(limits.header_bytes);
         Self {
             http,
-            // Ready for the clone that each request is answered by.
+            // Prepared for the clones that answer requests.
             router: router.with_state(()),
             stop,
             cut: CancellationToken::new(),
@@ -152,21 +154,21 @@ impl Server {
         }
     }
 
-    /// Answers the requests of one client, until another one needs the place.
-    async fn talk(&self, stream: TcpStream, connection: &Arc<Connection>) {
+    /// Answers the requests of one client, until the connection ends or is evicted.
+    async fn serve_connection(&self, stream: TcpStream, connection: &Arc<Connection>) {
         tokio::select! {
-            () = self.converse(stream, connection) => {}
-            () = connection.evicted() => tracing::debug!("connection made room for another one"),
+            () = self.serve_requests(stream, connection) => {}
+            () = connection.evicted() => tracing::debug!("connection evicted for another one"),
         }
     }
 
-    async fn converse(&self, stream: TcpStream, connection: &Arc<Connection>) {
-        // Without it an answer may wait for the client's acknowledgement of the one before.
+    async fn serve_requests(&self, stream: TcpStream, connection: &Arc<Connection>) {
+        // Without it a response may wait for the client's acknowledgement of the previous one.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = error.to_string(), "cannot set TCP_NODELAY");
         }
         let flushed = || connection.flushed();
-        let stream = Unstalled::new(TokioIo::new(stream), self.limits.stall_time, flushed);
+        let stream = WriteTimeout::new(TokioIo::new(stream), self.limits.stall_time, flushed);
         let service = service_fn(|request| self.answer(request, Arc::clone(connection)));
         let mut served = pin!(self.http.serve_connection(stream, service));
         let ended = tokio::select! {
@@ -182,19 +184,19 @@ impl Server {
         if let Err(error) = ended {
             tracing::debug!(
                 error = error.to_string(),
-                "connection ended in the middle of a request"
+                "connection ended during a request"
             );
         }
     }
 
-    /// Hands a request to the router, within the bounds of its body.
+    /// Passes a request on to the router, with limits on its body.
     async fn answer(
         &self,
         request: Request<Incoming>,
         connection: Arc<Connection>,
     ) -> Result<Response<impl HttpBody<Data = Bytes, Error = axum::Error> + use<>>, Infallible>
     {
-        connection.asked();
+        connection.request_started();
         let ServerLimits {
             body_bytes,
             body_time,
@@ -206,10 +208,10 @@ impl Server {
             let bounded = |body| Body::new(RequestBody::new(body, body_bytes, body_time));
             self.router.clone().oneshot(request.map(bounded)).await?
         };
-        // What does not say how long it is comes piece by piece, and is not held.
-        connection.answers(response.body().size_hint().exact().unwrap_or(0));
-        // Dropped with the body, which is when hyper has taken all of it.
-        let answered = Answered(connection);
+        // A response of unknown length is streamed and not held in memory.
+        connection.response_started(response.body().size_hint().exact().unwrap_or(0));
+        // Dropped with the body, when hyper has read all of it.
+        let answered = ResponseGuard(connection);
         Ok(response.map(|body| {
             body.map_err(move |error| {
                 let _ = &answered;
@@ -219,47 +221,47 @@ impl Server {
     }
 }
 
-/// Says when it is dropped that an answer is complete.
-struct Answered(Arc<Connection>);
+/// Records on drop that a response is complete.
+struct ResponseGuard(Arc<Connection>);
 
-impl Drop for Answered {
+impl Drop for ResponseGuard {
     fn drop(&mut self) {
-        self.0.answered();
+        self.0.response_completed();
     }
 }
 
-/// Accepting fails, over and over: most likely there are no file descriptors left.
+/// The back-off while accepting fails, usually because no file descriptors are left.
 #[derive(Debug, Default)]
-struct Trouble {
+struct AcceptBackoff {
     last_wait: Option<Duration>,
 }
 
-impl Trouble {
-    /// How long to wait before the next attempt; says why once.
-    fn meet(&mut self, error: &io::Error) -> Duration {
+impl AcceptBackoff {
+    /// Returns how long to wait before the next attempt. Logs the first failure.
+    fn next_wait(&mut self, error: &io::Error) -> Duration {
         if is_the_clients(error) {
             return Duration::ZERO;
         }
         if self.last_wait.is_none() {
             tracing::error!(
                 error = error.to_string(),
-                "connections cannot be accepted, trying on"
+                "connections cannot be accepted, retrying"
             );
         }
         let wait = self
             .last_wait
-            .map_or(FIRST_WAIT, |last| (last * 2).min(LONGEST_WAIT));
+            .map_or(MIN_WAIT, |last| (last * 2).min(MAX_WAIT));
         *self.last_wait.insert(wait)
     }
 
-    fn over(&mut self) {
+    fn reset(&mut self) {
         if self.last_wait.take().is_some() {
             tracing::info!("connections are accepted again");
         }
     }
 }
 
-/// Whether it is just that one client went away before it was accepted.
+/// Returns whether the error only means that a client disconnected before it was accepted.
 fn is_the_clients(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(
@@ -268,11 +270,11 @@ fn is_the_clients(error: &io::Error) -> bool {
     )
 }
 
-/// Connections at once, where the process may have enough descriptors.
-const CONNECTIONS: usize = 1024;
+/// The limit on connections if the process has enough descriptors.
+const MAX_CONNECTIONS: usize = 1024;
 const TOO_LARGE: &str = "the body of the request is longer than 2 MiB";
-const FIRST_WAIT: Duration = Duration::from_millis(10);
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const MIN_WAIT: Duration = Duration::from_millis(10);
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

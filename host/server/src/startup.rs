@@ -9,7 +9,7 @@ use http::StatusCode;
 use super::answer;
 use super::state::PageState;
 
-/// 503 until the first round is over, 200 from then on.
+/// Returns 503 until the end of the first round, and 200 from then on.
 pub(super) async fn startup(State(state): State<Arc<PageState>>) -> Response {
     if state.board.first_round_is_over() {
         answer::json(StatusCode::OK, r#"{"status":"started"}"#)

@@ -1,6 +1,6 @@
-//! What the pages read: made ready once, and shared by all of them.
+//! The state that the pages share, prepared once.
 //!
-//! Knows neither routes nor what a page says.
+//! It knows neither routes nor the content of pages.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Tokens;
-use super::names::Names;
+use super::names::HostNames;
 use super::tools::ToolsPage;
 use vitals_config::{Server, UnhealthyStatus};
 use vitals_core::board::Board;
 use vitals_core::events::{Event, Events, Sink};
 use vitals_core::{CatalogPage, Exposition, HostStats, Reloader};
 
-/// What the pages read, made ready once; clones share it.
+/// The state that the pages share. Clones share it.
 #[derive(Clone)]
 pub struct AppState(pub(super) Arc<PageState>);
 
-/// The inside of [`AppState`], which each page is handed.
+/// The content of [`AppState`], which each page gets.
 pub(super) struct PageState {
     pub(super) board: Arc<Board>,
     pub(super) settings: ServerSettings,
@@ -30,11 +30,11 @@ pub(super) struct PageState {
     pub(super) catalog: CatalogPage,
     pub(super) stats: Arc<dyn HostStats>,
     pub(super) closing: CancellationToken,
-    /// Nothing while metrics are disabled.
+    /// `None` while metrics are disabled.
     pub(super) metrics: Option<Arc<dyn Exposition>>,
     pub(super) events: Events,
     pub(super) reloader: Reloader,
-    /// One scrape at a time: with many checks it is work.
+    /// Serializes scrapes, which cost CPU time with many checks.
     pub(super) scraping: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -45,35 +45,35 @@ pub struct ServerSettings(Arc<ArcSwap<Settings>>);
 
 struct Settings {
     unhealthy_status: StatusCode,
-    names: Arc<Names>,
+    names: Arc<HostNames>,
 }
 
-/// What of the host the pages read and ask.
+/// The parts of the host that the pages use.
 pub struct PageDeps {
     /// The latest result of each check.
     pub board: Arc<Board>,
-    /// What is loaded.
+    /// The loaded plugins.
     pub catalog: CatalogPage,
-    /// The pages of other tools.
+    /// The links to other tools.
     pub tools: ToolsPage,
     /// The keys of `[server]` that pages read.
     pub settings: ServerSettings,
-    /// Which tokens open which pages.
+    /// The tokens that grant access.
     pub tokens: Tokens,
-    /// How the host itself does.
+    /// The statistics of the host.
     pub stats: Arc<dyn HostStats>,
-    /// The metrics to show; nothing while they are disabled.
+    /// The metrics to show, or `None` while they are disabled.
     pub metrics: Option<Arc<dyn Exposition>>,
-    /// Where a panic over a page is told.
+    /// The stream for reports of panics in pages.
     pub events: Events,
-    /// Asked by `POST /-/reload`.
+    /// The handle for `POST /-/reload`.
     pub reloader: Reloader,
     /// Cancelled when shutdown begins.
     pub closing: CancellationToken,
 }
 
 impl AppState {
-    /// The state of the pages of one host.
+    /// Creates the state of the pages.
     pub fn new(deps: PageDeps) -> Self {
         let PageDeps {
             board,
@@ -115,7 +115,7 @@ impl ServerSettings {
     }
 
     /// The names by which requests may address this host.
-    pub(super) fn names(&self) -> Arc<Names> {
+    pub(super) fn names(&self) -> Arc<HostNames> {
         Arc::clone(&self.0.load().names)
     }
 }
@@ -138,7 +138,7 @@ impl Settings {
         };
         Self {
             unhealthy_status,
-            names: Arc::new(Names(server.hosts.clone())),
+            names: Arc::new(HostNames(server.hosts.clone())),
         }
     }
 }

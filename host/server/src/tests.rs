@@ -1,4 +1,4 @@
-//! Every page and status, without a socket.
+//! Tests of every page and status, without a socket.
 
 mod access;
 mod reload;
@@ -43,7 +43,7 @@ async fn health_is_byte_for_byte_as_documented() {
 #[tokio::test]
 async fn no_checks_are_healthy() {
     let rig = Rig::new(&Server::default());
-    rig.board.all_placed();
+    rig.board.all_added();
     let answer = rig.get("/health").await;
     assert_eq!(
         answer.now_as("now"),
@@ -79,7 +79,7 @@ async fn the_status_while_unhealthy_is_the_configured_one() {
 }
 
 #[tokio::test]
-async fn details_are_for_who_shows_the_token() {
+async fn details_need_the_token() {
     let rig = Rig::settled(&guarded(Some("s3cret")), Status::Healthy);
     assert!(rig.get("/health").await.body.contains(HIDDEN));
     assert!(rig.get_as("wrong", "/health").await.body.contains(HIDDEN));
@@ -100,7 +100,7 @@ async fn details_are_for_who_shows_the_token() {
 async fn health_waits_for_the_first_round() {
     let rig = Rig::new(&Server::default());
     rig.place("database");
-    rig.board.all_placed();
+    rig.board.all_added();
     let mut waiting = std::pin::pin!(rig.get("/health"));
     let early = tokio::time::timeout(Duration::from_millis(20), waiting.as_mut()).await;
     assert!(early.is_err(), "answered before the first round was over");
@@ -109,7 +109,7 @@ async fn health_waits_for_the_first_round() {
 }
 
 #[tokio::test]
-async fn health_waits_no_longer_once_shutdown_begins() {
+async fn health_stops_waiting_when_shutdown_begins() {
     let rig = Rig::new(&Server::default());
     rig.place("database");
     rig.closing.cancel();
@@ -120,7 +120,7 @@ async fn health_waits_no_longer_once_shutdown_begins() {
 }
 
 #[tokio::test]
-async fn ready_says_whether_to_rely_on_the_host() {
+async fn ready_follows_verdict_first_round_and_shutdown() {
     let server = Server::default();
     for (status, code, body) in [
         (
@@ -167,7 +167,7 @@ async fn ready_says_whether_to_rely_on_the_host() {
 }
 
 #[tokio::test]
-async fn live_names_the_loop_that_stands_still() {
+async fn live_names_a_stalled_loop() {
     let rig = Rig::settled(&Server::default(), Status::Unhealthy);
     rig.get("/health/live")
         .await
@@ -207,11 +207,11 @@ async fn one_check_is_found_by_its_name() {
                 .starts_with(r#"{"name":"module:billing","status":"healthy""#)
         );
     }
-    let unknown = r#"{"error":"there is no check `other`; `/health` lists them"}"#;
+    let unknown = r#"{"error":"there is no check `other`; `/health` lists all checks"}"#;
     rig.get("/health/checks/other").await.is(404, unknown);
-    let odd = r#"{"error":"there is no check `a\"b c`; `/health` lists them"}"#;
+    let odd = r#"{"error":"there is no check `a\"b c`; `/health` lists all checks"}"#;
     rig.get("/health/checks/a%22b%0A%0Dc").await.is(404, odd);
-    let no_text = r#"{"error":"the name of a check is UTF-8; `/health` lists them"}"#;
+    let no_text = r#"{"error":"the name of a check must be UTF-8; `/health` lists all checks"}"#;
     rig.get("/health/checks/%FF").await.is(404, no_text);
 }
 
@@ -262,7 +262,7 @@ async fn metrics_show_the_moment_and_what_was_asked() {
         Some(Counted::default()),
     );
     rig.post("database", Status::Unhealthy);
-    rig.board.all_placed();
+    rig.board.all_added();
     rig.get("/health/checks/a").await;
     rig.get("/health/checks/b").await;
     rig.get("/else").await;
@@ -312,7 +312,7 @@ async fn head_is_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn what_no_page_takes_is_an_error_in_json() {
+async fn unknown_paths_and_methods_are_json_errors() {
     let rig = Rig::settled(&Server::default(), Status::Healthy);
     for path in [
         "/",
@@ -337,7 +337,7 @@ async fn what_no_page_takes_is_an_error_in_json() {
 }
 
 #[tokio::test]
-async fn both_routers_go_into_a_service_with_pages_of_its_own() {
+async fn both_routers_can_be_mounted_in_another_service() {
     let rig = Rig::settled(&Server::default(), Status::Healthy);
     let own = || Router::new().fallback(|| async { "mine" });
     let whole = own().merge(router(rig.state.clone()));

@@ -1,4 +1,4 @@
-//! `GET /health/tools`: the pages of other tools.
+//! `GET /health/tools`: links to other tools.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use super::answer;
 use vitals_config::Tools;
 use vitals_core::events::{Event, Sink};
 
-/// The whole answer, which a new configuration changes. Clones share it.
+/// The body, which a new configuration replaces. Clones share it.
 #[derive(Clone)]
 pub struct ToolsPage(Arc<ArcSwap<Bytes>>);
 
 impl ToolsPage {
-    /// The answer that shows these.
+    /// Creates the page with these tools.
     pub fn new(tools: &Tools) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(body(tools))))
     }
@@ -31,7 +31,7 @@ impl Sink for ToolsPage {
     }
 }
 
-/// Each tool with its URL, null where none is set.
+/// Returns the URL of each tool, or null where none is set.
 pub(super) async fn tools(State(page): State<ToolsPage>) -> Response {
     let body = Bytes::clone(&page.0.load());
     answer::json(StatusCode::OK, body)

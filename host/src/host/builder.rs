@@ -1,4 +1,4 @@
-//! Setting a host up.
+//! Configures and starts a host.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use vitals_config::{Config, Environment, Sources};
 use vitals_core::events::Events;
-use vitals_core::{HostCore, IntoOutcome, Names, NativeCheck, Parts, sandbox_options};
+use vitals_core::{HostCore, IntoOutcome, NativeCheck, Parts, ReservedNames, sandbox_options};
 use vitals_model::ErrorTracker;
 use vitals_sandbox::{Compiler, Sandbox, SandboxOptions};
 use vitals_server::{AppState, PageDeps, ServerSettings, Tokens, ToolsPage};
@@ -16,7 +16,7 @@ use super::reporters::Reporters;
 use super::start_error::StartError;
 use crate::features::Features;
 
-/// A host that is being set up.
+/// A host that is being configured.
 #[derive(Debug, Default)]
 pub struct HostBuilder {
     config: Config,
@@ -30,29 +30,29 @@ pub struct HostBuilder {
 struct Tracker(Arc<dyn ErrorTracker>);
 
 impl Host {
-    /// Begins to set a host up.
+    /// Starts to configure a host.
     pub fn builder() -> HostBuilder {
         HostBuilder::default()
     }
 }
 
 impl HostBuilder {
-    /// Takes a configuration; without one it is that of an empty file.
+    /// Sets the configuration. The default is that of an empty file.
     #[must_use]
     pub fn config(self, config: Config) -> Self {
         Self { config, ..self }
     }
 
-    /// Says where the configuration was read from: it is read again when that changes, and the
-    /// difference is applied. Without it the configuration stays as it is.
+    /// Sets the sources of the configuration. The host reads them again when they change, and
+    /// applies the differences. Without sources the configuration does not change.
     #[must_use]
     pub fn sources(self, sources: Sources) -> Self {
         let sources = Some(sources);
         Self { sources, ..self }
     }
 
-    /// Takes the environment from which `allow.env` hands variables to plugins; without one there
-    /// are none.
+    /// Sets the environment from which `allow.env` passes variables to plugins. The default is
+    /// empty.
     #[must_use]
     pub fn environment(self, environment: Environment) -> Self {
         Self {
@@ -61,9 +61,9 @@ impl HostBuilder {
         }
     }
 
-    /// Says where plugins are compiled. Without it that happens in this process, where it can take
-    /// all memory, and keep its thread for ever; name the binary `vitals` of this library's version,
-    /// and it happens in child processes that have limits of their own:
+    /// Sets where plugins are compiled. By default that is this process, where a compilation can
+    /// use all memory and block its thread forever. With the `vitals` binary of the same version,
+    /// plugins are compiled in child processes with their own limits:
     /// `.compiler(Compiler::program("/usr/bin/vitals".as_ref())?)`.
     #[must_use]
     pub fn compiler(self, compiler: Compiler) -> Self {
@@ -82,8 +82,8 @@ impl HostBuilder {
         self
     }
 
-    /// Takes an error tracker to which plugins report, in place of the Sentry of the configuration
-    /// (which still gets what the host itself reports). It is called on the threads that guests
+    /// Sets an error tracker for the reports of plugins, instead of the configured Sentry, which
+    /// still receives the reports of the host itself. It is called on the threads that guests
     /// share, and must not block.
     #[must_use]
     pub fn error_tracker(self, tracker: Arc<dyn ErrorTracker>) -> Self {
@@ -91,12 +91,13 @@ impl HostBuilder {
         Self { tracker, ..self }
     }
 
-    /// Starts the host: loads plugins and runs checks from here on. Native checks run in the tokio
-    /// runtime that this is called in; for all else but its pages the host has threads of its own.
+    /// Starts the host, which loads plugins and runs checks from then on. Native checks run on the
+    /// current tokio runtime. For everything else except its pages the host has threads of its own.
     ///
     /// # Errors
     ///
-    /// See [`StartError`]. A plugin that can't be loaded is no error: it stands among the checks.
+    /// See [`StartError`]. A plugin that can't be loaded is not an error: its checks show the
+    /// reason.
     pub async fn start(self) -> Result<Host, StartError> {
         let Self {
             config,
@@ -108,24 +109,24 @@ impl HostBuilder {
         } = self;
         config.validate()?;
         Features::BUILT.suffice_for(&config)?;
-        let names = Names::new(&config);
+        let names = ReservedNames::new(&config);
         let named = |(name, check): (String, _)| names.native(&name).map(|name| (name, check));
         let natives = natives.into_iter().map(named).collect::<Result<_, _>>()?;
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Somebody else may set one at the same moment; then that one stands.
+            // If another thread sets one at the same moment, that one is used.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let config = Arc::new(config);
         let from = Arc::clone(&config);
-        let reporters = aside(move || Reporters::start(&from)).await?;
+        let reporters = run_blocking(move || Reporters::start(&from)).await?;
         let tracker = reporters.error_tracker(tracker.map(|Tracker(tracker)| tracker));
         let options = SandboxOptions {
             compiler,
             metrics: reporters.guest_metrics(),
             ..sandbox_options(&config, tracker)
         };
-        // The address-space probe and the thread starts block for a moment.
-        let sandbox = aside(move || Sandbox::new(options)).await?;
+        // Probing the address space and starting threads blocks for a moment.
+        let sandbox = run_blocking(move || Sandbox::new(options)).await?;
         let tools = ToolsPage::new(&config.tools);
         let tokens = Tokens::new(&config);
         let settings = ServerSettings::new(&config.server);
@@ -169,10 +170,10 @@ impl HostBuilder {
     }
 }
 
-/// Waits for what blocks, on a thread where nobody else does.
-async fn aside<T: Send + 'static>(set_up: impl FnOnce() -> T + Send + 'static) -> T {
+/// Runs blocking work on a blocking thread, and waits for it.
+async fn run_blocking<T: Send + 'static>(set_up: impl FnOnce() -> T + Send + 'static) -> T {
     let done = tokio::task::spawn_blocking(set_up).await;
-    done.expect("nothing that a host is made of panics")
+    done.expect("setting up a part of the host does not panic")
 }
 
 impl std::fmt::Debug for Tracker {

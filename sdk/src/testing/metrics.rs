@@ -81,7 +81,7 @@ impl World {
     /// assert_eq!(world.metric("rows_seen_total", &[]), None);
     ///
     /// let error = world.run(|| metrics::gauge("rows_seen_total", "").set(1.0)).unwrap_err();
-    /// assert!(error.to_string().ends_with("is a counter already, and no gauge: use another name"));
+    /// assert!(error.to_string().ends_with("is already a counter, not a gauge: use another name"));
     /// # Ok::<(), metrics::MetricsError>(())
     /// ```
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<Metric> {
@@ -186,7 +186,7 @@ impl MetricStore {
         if entry.kind != wanted {
             let (is, wanted) = (entry.kind.as_str(), wanted.as_str());
             return Err(format!(
-                "`{name}` is a {is} already, and no {wanted}: use another name"
+                "`{name}` is already a {is}, not a {wanted}: use another name"
             ));
         }
         if entry.labels != labels {
@@ -195,7 +195,7 @@ impl MetricStore {
                 rules::labels_text(labels),
             );
             return Err(format!(
-                "`{name}` has {has} already, and not {wanted}: give the same label names each time, \
+                "`{name}` already has {has}, not {wanted}: use the same label names each time, \
                  or use another name"
             ));
         }
@@ -206,7 +206,7 @@ impl MetricStore {
     fn check_suffixes(&self, wanted: Kind, name: &str) -> Result<(), String> {
         let part = |name: &str, histogram: &str| {
             Err(format!(
-                "`{name}` would be taken for a part of the histogram `{histogram}`, which has a \
+                "`{name}` would be mistaken for a part of the histogram `{histogram}`, which has a \
                  series of that name: use another name"
             ))
         };
@@ -277,14 +277,14 @@ mod tests {
                 ),
                 (
                     gauge("depth", "").set(1.0),
-                    "cannot record metric `depth`: it conflicts with an earlier use: `depth` has the label \
-                     `queue` already, and not no labels: give the same label names each time, or use \
-                     another name",
+                    "cannot record metric `depth`: it conflicts with an earlier use: `depth` already has the \
+                     label `queue`, not no labels: use the same label names each time, or use another \
+                     name",
                 ),
                 (
                     counter("lag_sum", "").increment(),
                     "cannot record metric `lag_sum`: it conflicts with an earlier use: `lag_sum` would be \
-                     taken for a part of the histogram `lag`, which has a series of that name: use \
+                     mistaken for a part of the histogram `lag`, which has a series of that name: use \
                      another name",
                 ),
                 (

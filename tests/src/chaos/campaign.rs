@@ -103,7 +103,7 @@ impl Campaign {
                 counts: ground.journal.counts(),
                 quiet,
                 loaded: count("plugin loaded") + count("plugin replaced"),
-                refused: count("plugin refused"),
+                refused: count("plugin rejected"),
                 lost: ground.pulse.lost_since(begun),
             }),
             Err(()) => Err(Failure {

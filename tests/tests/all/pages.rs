@@ -41,7 +41,7 @@ async fn a_name_that_no_check_has_is_not_found() {
     host.health().await;
     let answer = host.get("/health/checks/orders").await;
     assert_eq!(answer.status, 404);
-    assert_snapshot!(answer.text(), @r#"{"error":"there is no check `orders`; `/health` lists them"}"#);
+    assert_snapshot!(answer.text(), @r#"{"error":"there is no check `orders`; `/health` lists all checks"}"#);
     assert_eq!(host.get("/health/checks/%FF").await.status, 404);
     assert_eq!(host.get("/health/checks/module:hello").await.status, 200);
     assert_eq!(host.get("/health/checks/module%3Ahello").await.status, 200);

@@ -53,7 +53,7 @@ async fn a_panic_of_the_host_inside_a_run_is_said_on_that_check_alone() {
     );
     let message = check["message"].as_str().unwrap_or_default();
     assert!(
-        message.starts_with("the host panicked inside the run"),
+        message.starts_with("the host panicked during the run"),
         "{check:#}"
     );
     assert!(message.contains("the tracker broke over"), "{check:#}");

@@ -233,7 +233,7 @@ async fn a_panic_of_the_host_is_reported() {
     assert_eq!(event.data["fingerprint"][0], "host-panic");
     assert_eq!(
         event.title,
-        "Log Message: the host panicked while it looked after the plugins"
+        "Log Message: the host panicked while watching the plugins"
     );
     host.shutdown().await;
 }

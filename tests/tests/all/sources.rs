@@ -46,8 +46,8 @@ async fn a_file_that_is_dropped_in_takes_over_no_check_of_the_library() {
     let message = host.tidy(check["message"].as_str().unwrap_or_default());
     assert_eq!(
         message,
-        "cannot load plugin `thing` for check `named`: it is in <dir>/plugins alone, and a check of the \
-         configuration takes its plugin from the library <dir>/library: write `dir = true` in \
+        "cannot load plugin `thing` for check `named`: it is only in <dir>/plugins, and checks of the \
+         configuration take their plugin from the library <dir>/library: write `dir = true` in \
          `[checks.named]`, or move thing.wasm to <dir>/library"
     );
 }
@@ -131,7 +131,7 @@ async fn a_change_of_source_is_a_warning() {
         &serving,
         &[
             "WARN",
-            "plugin is taken from another directory",
+            "plugin is loaded from another directory",
             "plugin=thing",
             "from=\"library\"",
         ],
@@ -141,7 +141,7 @@ async fn a_change_of_source_is_a_warning() {
         &serving,
         &[
             "WARN",
-            "plugin file in the plugins directory is not used",
+            "plugin file in the plugins directory is ignored",
             "plugin=strict",
         ],
     )
@@ -151,7 +151,7 @@ async fn a_change_of_source_is_a_warning() {
         &serving,
         &[
             "WARN",
-            "plugin is taken from another directory",
+            "plugin is loaded from another directory",
             "to=\"library\"",
         ],
     )
@@ -178,12 +178,12 @@ async fn files_without_end_push_out_none_that_a_check_names_and_are_said() {
     );
     let error = host.tidy(directory["error"].as_str().unwrap_or_default());
     assert!(
-        error.starts_with("76 files in the plugins directory <dir>/plugins are left out"),
+        error.starts_with("76 files in the plugins directory <dir>/plugins are ignored"),
         "{error}"
     );
     let reload = host.reload(&[]).await;
     assert!(
-        reload.problems.iter().any(|it| it.contains("are left out")),
+        reload.problems.iter().any(|it| it.contains("are ignored")),
         "{:?}",
         reload.problems
     );
@@ -237,7 +237,7 @@ async fn a_host_without_descriptors_says_nothing_of_the_plugin_and_stays_ready()
         &serving,
         &[
             "WARN",
-            "plugin not loaded, the host lacks something",
+            "plugin not loaded, the host lacks resources",
             "plugin=other",
         ],
     )
@@ -248,7 +248,7 @@ async fn a_host_without_descriptors_says_nothing_of_the_plugin_and_stays_ready()
         &serving,
         &[
             "WARN",
-            "plugin not loaded, the host lacks something",
+            "plugin not loaded, the host lacks resources",
             "plugin=good",
         ],
     )

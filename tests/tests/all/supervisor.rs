@@ -136,7 +136,7 @@ async fn a_service_manager_may_listen_at_an_abstract_name() {
 async fn a_service_manager_that_can_not_be_told_is_no_reason_not_to_run() {
     for (socket, why) in [
         ("/nowhere/notify", "No such file"),
-        ("vsock:2:1", "it is no name of a Unix socket"),
+        ("vsock:2:1", "it is not the name of a Unix socket"),
     ] {
         let host = supervised(socket).config(CONFIG).serve().await;
         assert_eq!(
@@ -172,7 +172,7 @@ async fn the_watchdog_is_fed_only_while_the_loops_of_the_host_turn() {
     });
     let signs = host.status();
     let supervisor = supervisor.expect("a socket");
-    let telling = tokio::spawn(async move { supervisor.keep_told(signs).await });
+    let telling = tokio::spawn(async move { supervisor.report_status(signs).await });
     manager.has("WATCHDOG=1", 3).await;
 
     // The threads of guests stand still from here on, which is judged after 10 s.

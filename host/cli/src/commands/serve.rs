@@ -83,14 +83,14 @@ impl Serve {
         };
         let version = env!("CARGO_PKG_VERSION");
         tracing::info!(listen = %bound, %version, path, "host started");
-        let reporting_lost_lines = tokio::spawn(log.tell_of_lost());
+        let reporting_lost_lines = tokio::spawn(log.report_lost_lines());
         let reloading = tokio::spawn(reload_signals.reload(host.reloader(), supervisor.clone()));
         let supervised = tokio::spawn({
             let (supervisor, status) = (supervisor.clone(), host.status());
             async move {
                 // The socket is bound, so clients can connect.
                 supervisor.ready().await;
-                supervisor.keep_told(status).await;
+                supervisor.report_status(status).await;
             }
         });
         let shutdown = async {

@@ -1,14 +1,14 @@
-//! The answer to `GET /health/checks/{name}`: everything known of one check.
+//! The body of `GET /health/checks/{name}`: everything known about one check.
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::check_result::{CheckFacts, CheckResult, PluginFacts};
 use super::fragment::{Fragment, seconds};
-use super::posting::{CheckFacts, CheckResult, PluginFacts};
 use vitals_model::{Denial, Measurement, Status, Text};
 
-/// `GET /health/checks/{name}`.
+/// The body of `GET /health/checks/{name}`.
 #[derive(Serialize)]
 pub(super) struct CheckPage<'a> {
     #[serde(flatten)]
@@ -19,7 +19,8 @@ pub(super) struct CheckPage<'a> {
 }
 
 impl<'a> CheckPage<'a> {
-    /// The page of a check whose last result was published under other facts than hold now, perhaps.
+    /// Builds the page of a check. `published_under` are the facts that its last result was
+    /// published under; they may be older than `facts`.
     pub(super) fn new(
         check: Fragment<'a>,
         facts: &'a CheckFacts,
@@ -52,7 +53,7 @@ struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// What holds of the check now, with the plugin that made the result.
+    /// Combines the current facts of the check with the plugin that produced its result.
     fn new(facts: &'a CheckFacts, published_under: &'a CheckFacts, authorized: bool) -> Self {
         Self {
             critical: facts.critical,
@@ -66,7 +67,7 @@ impl<'a> Facts<'a> {
 
 #[derive(Serialize)]
 struct ResultPage<'a> {
-    /// What the last run itself found, before `fall` and `rise`.
+    /// The status that the last run found, before `fall` and `rise`.
     status: Status,
     consecutive_failures: u32,
     next_run: Option<Timestamp>,
@@ -74,22 +75,22 @@ struct ResultPage<'a> {
     fuel: u64,
     memory_peak_bytes: u64,
     #[serde(flatten)]
-    open: Option<OpenResult<'a>>,
+    open: Option<PrivateResult<'a>>,
 }
 
-/// Whether the check runs less often than it should, and why.
+/// Whether the breaker stretches the interval of the check, and after how many runs.
 #[derive(Serialize)]
 struct BreakerPage {
     open: bool,
-    /// Runs in a row that broke a limit.
+    /// Consecutive runs that exceeded a limit.
     runs: u32,
-    /// The interval in force.
+    /// The current interval.
     interval_ms: u64,
 }
 
-/// What only those may see who may see messages.
+/// Fields hidden from unauthenticated clients.
 #[derive(Serialize)]
-struct OpenResult<'a> {
+struct PrivateResult<'a> {
     message: &'a Text,
     measurements: &'a [Measurement],
     truncated: &'a [&'static str],
@@ -101,7 +102,7 @@ struct OpenResult<'a> {
 impl<'a> ResultPage<'a> {
     fn new(result: &'a CheckResult, facts: &CheckFacts, authorized: bool) -> Self {
         let report = &result.report;
-        let open = || OpenResult {
+        let open = || PrivateResult {
             message: report.outcome.message(),
             measurements: report.outcome.measurements(),
             truncated: report.outcome.truncated(),

@@ -1,4 +1,4 @@
-//! The JSON fragment of one check, which answers are made of.
+//! The JSON fragment of one check, which pages are assembled from.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::posting::CheckResult;
+use super::check_result::CheckResult;
 use vitals_model::{CheckName, Code, RunError, Status};
 
 /// One entry of `checks` in `GET /health`.
@@ -32,7 +32,7 @@ enum ErrorFragment<'a> {
 }
 
 impl<'a> Fragment<'a> {
-    pub(super) fn of(
+    pub(super) fn new(
         name: &'a CheckName,
         result: &'a CheckResult,
         stale: bool,
@@ -88,12 +88,12 @@ impl<'a> Fragment<'a> {
     }
 }
 
-/// A moment as answers show it: RFC 3339, UTC, whole seconds.
+/// Truncates a timestamp to whole seconds, as pages show it: RFC 3339, UTC.
 pub(super) fn seconds(moment: Timestamp) -> Timestamp {
     Timestamp::from_second(moment.as_second()).unwrap_or(moment)
 }
 
-/// Milliseconds, to the microsecond.
+/// Converts to milliseconds, rounded to the microsecond.
 fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -1,4 +1,5 @@
-//! The answer to `GET /health`: the checks' fragments behind a head with the moment of the answer.
+//! The body of `GET /health`: a header with the verdict and the time, followed by the fragments of
+//! the checks.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -7,7 +8,7 @@ use super::fragment::seconds;
 use super::slot::Slot;
 use vitals_model::{Status, verdict};
 
-/// An answer of one second, in its two forms.
+/// The body of one second, with and without the fields that need authorization.
 #[derive(Clone, Debug)]
 pub struct HealthPage {
     changes: u64,
@@ -28,7 +29,7 @@ impl HealthPage {
     ) -> Self {
         let checks: Vec<_> = slots.map(Slot::snapshot).collect();
         let sum = verdict(checks.iter().map(|check| (check.status, check.critical)));
-        let health = at_best(sum, directory_complete);
+        let health = limit_verdict(sum, directory_complete);
         let full_tail = tail(checks.iter().map(|check| &check.full));
         let bare_tail = tail(checks.iter().map(|check| &check.bare));
         let (full, bare) = (Bytes::new(), Bytes::new());
@@ -44,7 +45,7 @@ impl HealthPage {
         .at(now)
     }
 
-    /// The same answer at another moment.
+    /// Returns the same page with another timestamp.
     pub(super) fn at(&self, now: Timestamp) -> Self {
         let head = format!(
             r#"{{"status":"{}","timestamp":"{}","#,
@@ -73,12 +74,12 @@ impl HealthPage {
         self.second
     }
 
-    /// The verdict that the answer carries.
+    /// Returns the verdict of the page.
     pub fn health(&self) -> Status {
         self.health
     }
 
-    /// The answer; without messages and details for who may not see them.
+    /// Returns the body. Without authorization, messages and details are left out.
     pub fn body(&self, authorized: bool) -> Bytes {
         if authorized {
             self.full.clone()
@@ -88,8 +89,8 @@ impl HealthPage {
     }
 }
 
-/// A verdict, with what a plugins directory that is not looked at as a whole makes of it.
-pub(super) fn at_best(verdict: Status, directory_complete: bool) -> Status {
+/// Limits a healthy verdict to degraded if the plugins directory could not be read completely.
+pub(super) fn limit_verdict(verdict: Status, directory_complete: bool) -> Status {
     match verdict {
         Status::Healthy if !directory_complete => Status::Degraded,
         verdict => verdict,

@@ -1,4 +1,4 @@
-//! The place of one check on the board.
+//! The slot of one check on the board.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::check_page::CheckPage;
+use super::check_result::{CheckFacts, CheckResult, Expired, Previous, Published};
 use super::fragment::Fragment;
-use super::posting::{Before, CheckFacts, CheckResult, Expired, Published};
 use crate::schedule::JobGeneration;
 use vitals_model::{Breaker, CheckName, Code, Status};
 
-/// What stands in a slot at one moment.
+/// The content of a slot at one moment.
 pub(super) struct Snapshot {
     pub(super) status: Status,
     pub(super) critical: bool,
@@ -21,7 +21,7 @@ pub(super) struct Snapshot {
     pub(super) bare: Bytes,
 }
 
-/// See [`Board::order`](super::Board::order). Clones share it.
+/// The lock that [`Board::order`](super::Board::order) returns. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Order(Arc<Mutex<()>>);
 
@@ -37,17 +37,17 @@ pub(super) struct Slot {
     order: Order,
     job_generation: JobGeneration,
     facts: Arc<CheckFacts>,
-    /// Those of the job generation before, whose run may still be going on.
-    facts_before: Option<(JobGeneration, Arc<CheckFacts>)>,
+    /// The facts of the previous job generation, whose run may still be in flight.
+    previous_facts: Option<(JobGeneration, Arc<CheckFacts>)>,
     current: Mutex<Current>,
 }
 
 #[derive(Clone, Debug)]
 struct Current {
     result: Option<CheckResult>,
-    /// What was known of the check when the run that published began.
+    /// The facts of the job generation that produced the result.
     published_under: Arc<CheckFacts>,
-    /// How the last run ended that did not find the watched thing healthy, if not by an answer.
+    /// The error code of the last run with a status other than healthy, if it ended with an error.
     failed_with: Option<Code>,
     stale: bool,
     full: Bytes,
@@ -55,7 +55,7 @@ struct Current {
 }
 
 impl Slot {
-    /// The place of a check; the result that stands in the place `before` stays.
+    /// Creates the slot of a check. It keeps the result of the slot `before`.
     pub(super) fn new(
         name: CheckName,
         job_generation: JobGeneration,
@@ -67,13 +67,13 @@ impl Slot {
             None => Current::new(&name, None, Arc::clone(&facts), false),
             Some(before) => before.lock().clone().due_now(&facts),
         };
-        let facts_before = before.map(|slot| (slot.job_generation, Arc::clone(&slot.facts)));
+        let previous_facts = before.map(|slot| (slot.job_generation, Arc::clone(&slot.facts)));
         Self {
             name,
             order: before.map(Self::order).unwrap_or_default(),
             job_generation,
             facts,
-            facts_before,
+            previous_facts,
             current: Mutex::new(current),
         }
     }
@@ -82,7 +82,7 @@ impl Slot {
         &self.name
     }
 
-    /// The order of its changes, which later slots of the same check go on with.
+    /// Returns the lock for the order of changes. Later slots of the same check share it.
     pub(super) fn order(&self) -> Order {
         self.order.clone()
     }
@@ -91,9 +91,9 @@ impl Slot {
         &self.facts
     }
 
-    /// Those of this job generation or the one before it.
+    /// Returns the facts of a job generation, if it is this one or the previous one.
     pub(super) fn facts_of(&self, job_generation: JobGeneration) -> Option<&Arc<CheckFacts>> {
-        match &self.facts_before {
+        match &self.previous_facts {
             _ if job_generation == self.job_generation => Some(&self.facts),
             Some((before, facts)) if *before == job_generation => Some(facts),
             _ => None,
@@ -108,7 +108,7 @@ impl Slot {
         self.lock().result.is_some()
     }
 
-    /// What stands here at one moment.
+    /// Returns the current content.
     pub(super) fn snapshot(&self) -> Snapshot {
         let current = self.lock();
         let (full, bare) = (current.full.clone(), current.bare.clone());
@@ -120,19 +120,19 @@ impl Slot {
         }
     }
 
-    /// Posts a result, unless it comes too late.
+    /// Publishes a result, unless it is late.
     pub(super) fn publish(&self, result: CheckResult) -> Published {
         let mut current = self.lock();
         let newest = current.result.as_ref().map(|result| result.job_generation);
         let Some(facts) = self.facts_of(result.job_generation) else {
-            return Published::Refused;
+            return Published::Late;
         };
         if newest.is_some_and(|newest| newest > result.job_generation) {
-            return Published::Refused;
+            return Published::Late;
         }
         let published = match &current.result {
             None => Published::First,
-            Some(_) => Published::After(Before {
+            Some(_) => Published::After(Previous {
                 status: current.status(),
                 code: current.failed_with,
             }),
@@ -148,12 +148,12 @@ impl Slot {
         published
     }
 
-    /// When its result becomes too old; nothing where that changes nothing.
+    /// Returns when the result becomes stale, if that would change the shown status.
     pub(super) fn expires_at(&self) -> Option<Instant> {
         self.lock().expires_at()
     }
 
-    /// Turns its result into `unknown`, if it is too old.
+    /// Turns a stale result into `unknown`.
     pub(super) fn expire(&self, now: Instant) -> Option<Expired> {
         let mut current = self.lock();
         current.expires_at().filter(|at| *at <= now)?;
@@ -171,7 +171,7 @@ impl Slot {
         Some(expired)
     }
 
-    /// Everything known of the check, as JSON.
+    /// Returns everything known about the check as JSON.
     pub(super) fn page(&self, authorized: bool) -> Bytes {
         let current = self.lock();
         let check = current.fragment(&self.name, authorized);
@@ -205,13 +205,13 @@ impl Current {
         current
     }
 
-    /// The same result of a check that runs at once from here on, in its new time.
+    /// Keeps the result of a check that runs again at once, with the timing of the new facts.
     fn due_now(mut self, facts: &CheckFacts) -> Self {
         if let Some(result) = &mut self.result
             && let Some(stale_at) = &mut result.stale_at
         {
-            let patience = facts.timeout_ms.saturating_add(facts.interval_ms);
-            *stale_at = Instant::now() + Duration::from_millis(patience);
+            let lifetime = facts.timeout_ms.saturating_add(facts.interval_ms);
+            *stale_at = Instant::now() + Duration::from_millis(lifetime);
             result.next_run = Some(Timestamp::now());
             result.breaker = Breaker::default();
         }
@@ -220,7 +220,7 @@ impl Current {
 
     fn fragment<'a>(&'a self, name: &'a CheckName, authorized: bool) -> Fragment<'a> {
         match &self.result {
-            Some(result) => Fragment::of(name, result, self.stale, authorized),
+            Some(result) => Fragment::new(name, result, self.stale, authorized),
             None => Fragment::not_run(name, authorized),
         }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Before, Board, CheckFacts, CheckResult, Expired, PluginFacts, Promotion, Published};
+use super::{Board, CheckFacts, CheckResult, Expired, PluginFacts, Previous, Promotion, Published};
 use crate::schedule::JobGeneration;
 use vitals_model::{Breaker, CheckName, Code, LimitUse, Outcome, RunError, RunReport, Status};
 
@@ -45,7 +45,7 @@ fn page(board: &Board) -> Value {
 }
 
 #[test]
-fn the_answer_is_as_the_design_writes_it() {
+fn the_page_has_the_documented_format() {
     let board = Board::default();
     board.upsert(name("module:billing"), facts(true));
     let at_database = board.upsert(name("database"), facts(true));
@@ -68,7 +68,7 @@ fn the_answer_is_as_the_design_writes_it() {
 }
 
 #[test]
-fn the_answer_is_assembled_once_for_a_change_and_once_for_a_second() {
+fn the_page_is_assembled_once_per_change_and_second() {
     let board = Board::default();
     let at_a = board.upsert(name("a"), facts(true));
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
@@ -87,7 +87,7 @@ fn the_answer_is_assembled_once_for_a_change_and_once_for_a_second() {
 }
 
 #[test]
-fn what_only_some_may_see_is_left_out_for_others() {
+fn details_are_hidden_without_authorization() {
     let board = Board::default();
     let at_a = board.upsert(name("a"), facts(true));
     let report = RunReport::failed(RunError::new(Code::Fuel, "why"), Duration::ZERO);
@@ -114,7 +114,7 @@ fn what_only_some_may_see_is_left_out_for_others() {
 }
 
 #[test]
-fn a_result_that_is_too_old_is_unknown_and_an_unhealthy_one_stays() {
+fn a_stale_result_is_unknown_and_an_unhealthy_one_stays() {
     let board = Board::default();
     let now = Instant::now();
     let stale_at = Some(now + Duration::from_secs(1));
@@ -131,8 +131,8 @@ fn a_result_that_is_too_old_is_unknown_and_an_unhealthy_one_stays() {
     assert_eq!(board.expire(now, nothing), stale_at);
     assert_eq!(page(&board)["checks"][1]["status"], "healthy");
     let mut expired = Vec::new();
-    let tell = |one: &Expired| expired.push((one.check.clone(), one.before));
-    assert_eq!(board.expire(now + Duration::from_secs(1), tell), None);
+    let on_expired = |one: &Expired| expired.push((one.check.clone(), one.before));
+    assert_eq!(board.expire(now + Duration::from_secs(1), on_expired), None);
     assert_eq!(expired, [(name("good"), Status::Healthy)]);
     board.expire(now + Duration::from_secs(2), nothing);
     assert_eq!(page(&board)["checks"][1]["status"], "unknown");
@@ -148,26 +148,23 @@ fn a_result_that_is_too_old_is_unknown_and_an_unhealthy_one_stays() {
 }
 
 #[test]
-fn the_first_round_waits_for_every_check_that_there_is_at_start() {
+fn the_first_round_waits_for_every_check_of_the_start() {
     let board = Board::default();
     let at_a = board.upsert(name("a"), facts(true));
     board.publish(&name("a"), result(at_a, Outcome::healthy(""), None));
-    assert!(
-        !board.first_round_is_over(),
-        "there may be more checks to come"
-    );
+    assert!(!board.first_round_is_over(), "more checks may be added");
     board.upsert(name("b"), facts(true));
-    board.all_placed();
+    board.all_added();
     assert!(!board.first_round_is_over());
     board.remove(&name("b"));
     assert!(
         board.first_round_is_over(),
-        "what is gone is not waited for"
+        "a removed check is not waited for"
     );
 }
 
 #[test]
-fn an_unreadable_directory_is_at_best_degraded() {
+fn an_unreadable_directory_limits_the_verdict_to_degraded() {
     let board = Board::default();
     assert_eq!(board.health(), Status::Healthy);
     board.set_directory(false, true);
@@ -178,7 +175,7 @@ fn an_unreadable_directory_is_at_best_degraded() {
 }
 
 #[test]
-fn placing_a_check_again_keeps_its_result() {
+fn updating_a_check_keeps_its_result() {
     let board = Board::default();
     let at_a = board.upsert(name("a"), facts(true));
     board.publish(&name("a"), result(at_a, Outcome::unhealthy("broken"), None));
@@ -189,42 +186,42 @@ fn placing_a_check_again_keeps_its_result() {
 }
 
 #[test]
-fn a_late_result_of_an_earlier_placement_changes_nothing() {
+fn a_late_result_of_an_earlier_generation_is_discarded() {
     let board = Board::default();
     let first = board.upsert(name("a"), facts(true));
     board.publish(&name("a"), result(first, Outcome::healthy("one"), None));
     let second = board.upsert(name("a"), facts(true));
-    // The run that was going on may still end, until the new one has.
+    // A run of the previous generation may end, until the new generation has a result.
     assert_ne!(
         board.publish(&name("a"), result(first, Outcome::healthy("two"), None)),
-        Published::Refused
+        Published::Late
     );
     assert_ne!(
         board.publish(
             &name("a"),
             result(second, Outcome::unhealthy("three"), None)
         ),
-        Published::Refused
+        Published::Late
     );
     assert_eq!(
         board.publish(&name("a"), result(first, Outcome::healthy("four"), None)),
-        Published::Refused
+        Published::Late
     );
     assert_eq!(page(&board)["checks"][0]["message"], "three");
     board.remove(&name("a"));
     assert_eq!(
         board.publish(&name("a"), result(second, Outcome::healthy("five"), None)),
-        Published::Refused
+        Published::Late
     );
     board.upsert(name("a"), facts(true));
     assert_eq!(
         board.publish(&name("a"), result(second, Outcome::healthy("six"), None)),
-        Published::Refused
+        Published::Late
     );
 }
 
 #[test]
-fn a_page_names_the_plugin_that_made_the_result() {
+fn a_page_names_the_plugin_that_produced_the_result() {
     let board = Board::default();
     let with = |version: &str| CheckFacts {
         plugin: Some(PluginFacts {
@@ -250,7 +247,7 @@ fn a_page_names_the_plugin_that_made_the_result() {
 }
 
 #[test]
-fn placing_a_check_again_revives_no_result_that_is_too_old() {
+fn updating_a_check_revives_no_stale_result() {
     let board = Board::default();
     let now = Instant::now();
     let at = board.upsert(name("a"), facts(true));
@@ -261,7 +258,7 @@ fn placing_a_check_again_revives_no_result_that_is_too_old() {
 }
 
 #[test]
-fn a_check_that_is_placed_anew_is_due_at_once_in_its_new_time() {
+fn an_updated_check_goes_stale_by_its_new_interval() {
     let board = Board::default();
     let with = |interval_ms| CheckFacts {
         interval_ms,
@@ -269,7 +266,7 @@ fn a_check_that_is_placed_anew_is_due_at_once_in_its_new_time() {
     };
     let now = Instant::now();
     let hour = Duration::from_hours(1);
-    // What came of a long interval does not stand for as long once the interval is short.
+    // The result of a long interval goes stale by the new, short interval.
     let at = board.upsert(name("a"), with(3_600_000));
     board.publish(
         &name("a"),
@@ -283,7 +280,7 @@ fn a_check_that_is_placed_anew_is_due_at_once_in_its_new_time() {
     );
     board.expire(Instant::now() + Duration::from_millis(1_500), |_| ());
     assert_eq!(page(&board)["checks"][0]["status"], "unknown");
-    // And the other way round: it is not too old before its time.
+    // With a longer interval, the result does not go stale early.
     let at = board.upsert(name("b"), with(1_000));
     board.publish(&name("b"), result(at, Outcome::healthy(""), Some(now)));
     board.upsert(name("b"), with(3_600_000));
@@ -292,7 +289,7 @@ fn a_check_that_is_placed_anew_is_due_at_once_in_its_new_time() {
 }
 
 #[test]
-fn an_open_breaker_is_shown_and_closes_when_the_check_is_placed_anew() {
+fn an_open_breaker_is_shown_and_an_update_closes_it() {
     let board = Board::default();
     let at = board.upsert(name("a"), facts(true));
     let mut breaker = Breaker::default();
@@ -317,7 +314,7 @@ fn an_open_breaker_is_shown_and_closes_when_the_check_is_placed_anew() {
 }
 
 #[test]
-fn new_placements_take_over_together_with_their_results() {
+fn promotions_appear_together_with_their_results() {
     let board = Board::default();
     let old = board.upsert(name("a"), facts(true));
     let outcome = Outcome::unhealthy("old");
@@ -328,7 +325,7 @@ fn new_placements_take_over_together_with_their_results() {
         result: result(board.next_job_generation(), Outcome::healthy("new"), None),
     };
     let published = board.promote(vec![promotion("a"), promotion("b")]);
-    let after = Before {
+    let after = Previous {
         status: Status::Unhealthy,
         code: None,
     };
@@ -336,7 +333,7 @@ fn new_placements_take_over_together_with_their_results() {
     let page = page(&board);
     assert_eq!(page["status"], "healthy");
     assert_eq!(page["checks"][0]["message"], "new");
-    // A run of the job generation before was still going on.
+    // A run of the previous job generation was still in flight.
     let late = result(old, Outcome::unhealthy("late"), None);
-    assert_eq!(board.publish(&name("a"), late), Published::Refused);
+    assert_eq!(board.publish(&name("a"), late), Published::Late);
 }

@@ -1,20 +1,20 @@
-//! Another configuration for a catalog that is in use: what it changes, and what stays.
+//! Applies a new configuration to a catalog in use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::said::Said;
+use super::check_configs::CheckConfigs;
 use super::{Catalog, CheckState};
 use vitals_config::{CheckConfig, Config};
 use vitals_model::CheckName;
 use vitals_model::reload::CheckChanges;
 
 impl Catalog {
-    /// Stands under another configuration from here on, and answers which checks it changes. Checks
-    /// that say what they said stay as they are. `changed_roots` are files of trusted roots that
-    /// have other content now. Files that were refused for what the configuration said are loaded
-    /// again at the next look.
+    /// Replaces the configuration and returns the checks that it adds, changes and removes. Checks
+    /// with the same configuration keep their state. `changed_roots` lists trusted-root files with
+    /// new content. Files that were rejected because of the old configuration are loaded again at
+    /// the next scan.
     pub(crate) fn apply(
         &mut self,
         config: Arc<Config>,
@@ -27,23 +27,24 @@ impl Catalog {
                 .root_files()
                 .any(|file| changed_roots.contains(file));
         let other_secrets = !self.config.secrets.is_equivalent(&config.secrets);
-        self.said = Said::new(&config);
+        self.check_configs = CheckConfigs::new(&config);
         self.binder.config = Arc::clone(&config);
         self.config = config;
         self.revision.0 += 1;
-        self.bound.retain(|_, bound| {
+        self.bindings.retain(|_, bound| {
             matches!(bound.state, CheckState::Guest(_)) && !bound.trusts(changed_roots, other_roots)
         });
         if other_secrets {
-            for bound in self.bound.values() {
+            for bound in self.bindings.values() {
                 if let CheckState::Guest(guest) = &bound.state {
                     guest.renew_secrets(&self.config.secrets);
                 }
             }
         }
         let checks = &self.config.checks;
-        self.given.retain(|name, _| checks.contains_key(name));
-        self.forget_refusals();
+        self.grant_baselines
+            .retain(|name, _| checks.contains_key(name));
+        self.retry_rejected();
         let after: BTreeMap<_, _> = self.checks().into_iter().collect();
         changes(&before, &after)
     }
@@ -60,7 +61,7 @@ fn changes(before: &Checks, after: &Checks) -> CheckChanges {
             Some(_) => {}
         }
     }
-    let gone = before.keys().filter(|name| !after.contains_key(*name));
-    changes.removed = gone.cloned().collect();
+    let removed = before.keys().filter(|name| !after.contains_key(*name));
+    changes.removed = removed.cloned().collect();
     changes
 }

@@ -1,9 +1,9 @@
-//! The rule on widening: a new plugin file never gives a check more than the previous version did,
-//! for as long as the configuration says the same.
+//! The widening rule: as long as a check's configuration stays the same, a new plugin file never
+//! gives it more grants than the previous version.
 //!
-//! What a check may reach follows from its configuration and from the marks of its plugin's schema,
-//! and the schema comes with the file. So a file whose marks would open more is refused, and the
-//! version before it serves on.
+//! The grants of a check follow from its configuration and from the marks in its plugin's schema.
+//! The schema comes with the file. A file whose marks would add a grant is therefore rejected, and
+//! the previous version stays active.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,34 +15,34 @@ use vitals_model::{CheckName, Digest, PluginName};
 use vitals_sandbox::grants::{self, Grant};
 use vitals_sandbox::{LoadError, Plugin};
 
-/// What the checks of a plugin were given so far, for a new version to be held against.
+/// The grants that the checks of a plugin have so far. A new version is compared with them.
 #[derive(Debug, Default)]
 pub(crate) struct Baseline {
-    checks: Vec<(CheckName, Given)>,
+    checks: Vec<(CheckName, GrantBaseline)>,
     secrets: Secrets,
 }
 
-/// Under what a check last ran: what it was given follows from both.
+/// The configuration and schema that a check last ran with. Its grants follow from both.
 #[derive(Clone, Debug)]
-pub(super) struct Given {
+pub(super) struct GrantBaseline {
     pub(super) plugin: PluginName,
     pub(super) schema: Arc<Value>,
     pub(super) check: Arc<CheckConfig>,
 }
 
 impl Baseline {
-    /// What a new version of a plugin is held against: those of its checks that say what they said when
-    /// they last ran on it, which is what `given` tells. For one that says something else the operator
-    /// has looked at its configuration. A plugin whose file was away for a while is held against the
-    /// version before that.
+    /// Collects the checks that a new version of `plugin` is compared with: those whose
+    /// configuration equals the one in `last_granted`. If the configuration of a check has changed,
+    /// the operator has reviewed it. A plugin whose file was missing for a while is compared with
+    /// the version before that.
     pub(super) fn new(
         plugin: &PluginName,
         checks: &[(CheckName, Arc<CheckConfig>)],
-        given: &BTreeMap<CheckName, Given>,
+        last_granted: &BTreeMap<CheckName, GrantBaseline>,
         secrets: &Secrets,
     ) -> Self {
         let of_check = |(name, check): &(CheckName, Arc<CheckConfig>)| {
-            let given = given.get(name)?;
+            let given = last_granted.get(name)?;
             let is_same = given.plugin == *plugin && given.check == *check;
             is_same.then(|| (name.clone(), given.clone()))
         };
@@ -52,10 +52,10 @@ impl Baseline {
         }
     }
 
-    /// Refuses a version that would give a check more than the one before it did, unless the check
-    /// is among those for which the operator `accepted` it. A check that asks for this very content
-    /// by its digest has accepted it. Blocks.
-    pub(crate) fn hold(
+    /// Rejects a version that would give a check more grants than the previous version, unless the
+    /// operator `accepted` it for that check. A check that pins this content by its digest has
+    /// accepted it. Blocks.
+    pub(crate) fn check_grants(
         &self,
         candidate: &Plugin,
         accepted: &BTreeSet<CheckName>,
@@ -65,7 +65,7 @@ impl Baseline {
         else {
             return Ok(());
         };
-        // What the new schema calls secret is, also where no value of it was made one.
+        // Includes values that the new schema marks as secret, even if the old one did not.
         let values = check.settings.as_ref().map(|settings| &settings.values);
         let binding = values
             .ok()
@@ -88,7 +88,7 @@ impl Baseline {
         })
     }
 
-    /// The first check that `schema` would give more, with what that is.
+    /// Returns the first check that `schema` would give more grants, with those grants.
     fn widened(
         &self,
         schema: &Value,
@@ -102,9 +102,9 @@ impl Baseline {
         checks
             .map(|(name, before)| {
                 let check = &before.check;
-                let mut given = by_marks(&before.schema, check);
-                given.extend(allowed(check));
-                let mut added = by_marks(schema, check);
+                let mut given = marked_grants(&before.schema, check);
+                given.extend(allowed_grants(check));
+                let mut added = marked_grants(schema, check);
                 added.retain(|grant| !given.iter().any(|given| given.covers(grant)));
                 (name, check.as_ref(), added)
             })
@@ -112,9 +112,9 @@ impl Baseline {
     }
 }
 
-/// What the marks of a schema grant a check. Marks that are not understood grant nothing: the check
-/// does not run under them.
-fn by_marks(schema: &Value, check: &CheckConfig) -> Vec<Grant> {
+/// Returns the grants that the marks of a schema give a check. Invalid marks grant nothing, because
+/// the check does not run with them.
+fn marked_grants(schema: &Value, check: &CheckConfig) -> Vec<Grant> {
     let Ok(settings) = &check.settings else {
         return Vec::new();
     };
@@ -122,7 +122,7 @@ fn by_marks(schema: &Value, check: &CheckConfig) -> Vec<Grant> {
     grants::granted_by_marks(schema, &config).unwrap_or_default()
 }
 
-fn allowed(check: &CheckConfig) -> impl Iterator<Item = Grant> {
+fn allowed_grants(check: &CheckConfig) -> impl Iterator<Item = Grant> {
     let entries = check.allow.kinds().into_iter();
     entries.flat_map(|(key, entries)| {
         let grants = entries
@@ -132,7 +132,7 @@ fn allowed(check: &CheckConfig) -> impl Iterator<Item = Grant> {
     })
 }
 
-/// How many grants an error names.
+/// The number of grants that an error lists.
 const SHOWN: usize = 4;
 const SHOWN_BYTES: usize = 512;
 
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use vitals_config::Config;
 
-    /// The schema of a plugin that marks each of `marks` with its kind.
+    /// A plugin schema that marks each of `marks` with its kind.
     fn schema(marks: &[(&str, &str)]) -> Value {
         let properties: serde_json::Map<_, _> = marks
             .iter()
@@ -156,7 +156,7 @@ mod tests {
         let config: Config = checks.parse().unwrap();
         let before = before.map(Arc::new);
         let given = |(name, check): (&CheckName, &CheckConfig)| {
-            let given = Given {
+            let given = GrantBaseline {
                 plugin: "p".parse().unwrap(),
                 schema: before.clone()?,
                 check: Arc::new(check.clone()),
@@ -169,7 +169,7 @@ mod tests {
         }
     }
 
-    /// What a schema would add, as `check: grants`; empty where it adds nothing.
+    /// Returns the grants that a schema would add, as `check: grants`, or an empty string.
     fn added(baseline: &Baseline, schema: &Value, accepted: &[&str]) -> String {
         let accepted = accepted.iter().map(|name| name.parse().unwrap()).collect();
         let widened = baseline.widened(schema, Digest::of(b"new"), &accepted);
@@ -184,14 +184,14 @@ mod tests {
                        allow = { tcp = ['d.test:4'] }\n";
 
     #[test]
-    fn what_a_new_schema_adds_is_found_check_by_check() {
+    fn grants_that_a_new_schema_adds_are_found_for_each_check() {
         let narrow = || Some(schema(&[("x", "tcp")]));
         let wide = schema(&[("x", "tcp"), ("y", "tcp")]);
         let both = baseline(narrow(), TWO);
         assert_eq!(added(&both, &wide, &[]), "a: tcp b.test:2");
         assert_eq!(added(&both, &wide, &["a"]), "", "only that one gets more");
         assert_eq!(added(&both, &wide, &["b"]), "a: tcp b.test:2");
-        // Another kind for the same value is more too.
+        // A different kind of grant for the same value counts as more.
         assert_eq!(
             added(&both, &schema(&[("x", "udp")]), &[]),
             "a: udp a.test:1"
@@ -199,12 +199,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_wide_or_narrower_is_taken() {
+    fn equal_or_narrower_grants_are_accepted() {
         let wide = || schema(&[("x", "tcp"), ("y", "tcp")]);
         for new in [wide(), schema(&[("y", "tcp")]), schema(&[]), json!(true)] {
             assert_eq!(added(&baseline(Some(wide()), TWO), &new, &[]), "", "{new}");
         }
-        // What `allow` has anyway is nothing new.
+        // Grants that `allow` already gives are not new.
         let allowed = TWO.replace("c.test:1", "d.test:4");
         let before = baseline(Some(schema(&[("y", "tcp")])), &allowed);
         assert_eq!(added(&before, &schema(&[("x", "tcp")]), &["a"]), "");
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_asks_for_the_content_has_accepted_it() {
+    fn a_check_that_pins_the_digest_has_accepted_its_grants() {
         let pinned = TWO.replace(
             "[checks.b]",
             &format!("sha256 = '{}'\n[checks.b]", Digest::of(b"new")),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_that_were_not_understood_gave_nothing() {
+    fn invalid_marks_grant_nothing() {
         let before = baseline(Some(schema(&[("x", "ftp")])), TWO);
         assert_eq!(
             added(&before, &schema(&[("x", "tcp")]), &[]),

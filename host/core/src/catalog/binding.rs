@@ -1,4 +1,4 @@
-//! Binding a plugin to the configuration and grants of a check, within its time.
+//! Binds a plugin to the configuration and grants of a check, within a time limit.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,33 +15,34 @@ use vitals_model::{CheckName, Text};
 use vitals_sandbox::grants::{self, Grants};
 use vitals_sandbox::{BindingError, LoadError, Plugin, Task};
 
-/// Brings plugins and checks together under one configuration. Cheap to clone.
+/// Binds plugins to checks under one configuration. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Binder {
     pub(super) config: Arc<Config>,
     pub(super) environment: Environment,
 }
 
-/// A check that is to be bound to a plugin. That takes as long as the plugin's schema makes it take.
+/// A check that is not yet bound to a plugin. How long binding takes depends on the plugin's
+/// schema.
 #[derive(Clone, Debug)]
-pub(crate) struct Unbound {
+pub(crate) struct UnboundCheck {
     pub(super) binder: Binder,
     pub(super) name: CheckName,
     pub(super) check: Arc<CheckConfig>,
     pub(super) plugin: Arc<Plugin>,
 }
 
-/// What came of binding a check to a plugin.
+/// The result of binding a check to a plugin.
 #[derive(Debug)]
-pub(crate) struct Bound {
+pub(crate) struct CheckBinding {
     pub(super) name: CheckName,
     pub(super) check: Arc<CheckConfig>,
     pub(super) plugin: Arc<Plugin>,
     pub(super) state: CheckState,
 }
 
-impl Bound {
-    /// Why it can't run, if it can't.
+impl CheckBinding {
+    /// Returns why the check can't run, if it can't.
     pub(super) fn error(&self) -> Option<&BindError> {
         match &self.state {
             CheckState::Failed(error) => error.bind_error(),
@@ -50,23 +51,23 @@ impl Bound {
         }
     }
 
-    /// Whether the host's own code panicked over it.
+    /// Returns whether the host's own code panicked while it bound the check.
     pub(crate) fn panicked(&self) -> bool {
         matches!(self.error(), Some(BindError::Panicked))
     }
 
-    /// Whether it may come out otherwise the next time, although nothing here has changed.
+    /// Returns whether another attempt may succeed without a change of plugin or configuration.
     pub(super) fn is_transient(&self) -> bool {
         self.error().is_some_and(BindError::is_transient)
     }
 
-    pub(super) fn is_of(&self, plugin: &Arc<Plugin>, check: &Arc<CheckConfig>) -> bool {
-        let says_the_same = Arc::ptr_eq(&self.check, check) || self.check == *check;
-        Arc::ptr_eq(&self.plugin, plugin) && says_the_same
+    pub(super) fn is_current(&self, plugin: &Arc<Plugin>, check: &Arc<CheckConfig>) -> bool {
+        let is_same_config = Arc::ptr_eq(&self.check, check) || self.check == *check;
+        Arc::ptr_eq(&self.plugin, plugin) && is_same_config
     }
 
-    /// Whether what the check trusts in TLS connections comes from one of `files`, or from a list
-    /// that has changed.
+    /// Returns whether the check's trusted roots for TLS come from one of `files`, or from defaults
+    /// that have changed.
     pub(super) fn trusts(&self, files: &BTreeSet<PathBuf>, defaults_changed: bool) -> bool {
         let Some(own) = &self.check.roots else {
             return defaults_changed;
@@ -76,22 +77,27 @@ impl Bound {
     }
 }
 
-/// Binds checks, those of one plugin after another, so that few validators live at a time. Blocks.
+/// Binds checks, grouped by plugin so that few validators are in memory at a time. Blocks.
 ///
-/// A plugin's schema makes each of its checks take as long as it likes, within bounds; what is left
-/// after [`BIND_TIME`] is given up.
-pub(crate) fn bind_all(mut unbound: Vec<Unbound>) -> Vec<Bound> {
+/// The schema of a plugin decides how long binding takes, within bounds. Checks of a plugin that
+/// are not bound after [`BIND_TIME`] fail.
+pub(crate) fn bind_all(mut unbound: Vec<UnboundCheck>) -> Vec<CheckBinding> {
     unbound.sort_by(|a, b| a.plugin.name().cmp(b.plugin.name()));
-    let mut bounds = Vec::with_capacity(unbound.len());
+    let mut bindings = Vec::with_capacity(unbound.len());
     for checks in unbound.chunk_by(|a, b| Arc::ptr_eq(&a.plugin, &b.plugin)) {
         let _held = checks[0].plugin.schema().hold_validator();
-        bounds.extend(within(BIND_TIME, checks, Unbound::bind, Unbound::give_up));
+        bindings.extend(call_within(
+            BIND_TIME,
+            checks,
+            UnboundCheck::bind,
+            UnboundCheck::too_slow,
+        ));
     }
-    bounds
+    bindings
 }
 
-/// Does one thing with each of `all` while there is time, and the other with the rest.
-fn within<T, U>(
+/// Calls `in_time` for each item until `limit` has passed, and `too_late` for the rest.
+fn call_within<T, U>(
     limit: Duration,
     all: &[T],
     in_time: impl Fn(&T) -> U,
@@ -107,36 +113,37 @@ fn within<T, U>(
     })
 }
 
-impl Unbound {
-    /// The check.
+impl UnboundCheck {
+    /// Returns the name of the check.
     pub(crate) fn name(&self) -> &CheckName {
         &self.name
     }
 
-    /// The plugin that it is to be bound to.
+    /// Returns the plugin to bind to.
     pub(crate) fn plugin(&self) -> &Arc<Plugin> {
         &self.plugin
     }
 
-    /// What comes of it where it could not be bound: that is tried again at the next look.
-    pub(crate) fn given_up(&self, why: &str) -> Bound {
-        self.bound(Err(BindError::GivenUp(self.binder.shown(why))))
+    /// Returns the failed result of a binding that could not finish. It is tried again at the next
+    /// scan.
+    pub(crate) fn abandoned(&self, why: &str) -> CheckBinding {
+        self.bound(Err(BindError::Abandoned(self.binder.shown(why))))
     }
 
-    /// Binds it. Blocks.
-    pub(crate) fn bind(&self) -> Bound {
+    /// Binds the check. Blocks.
+    pub(crate) fn bind(&self) -> CheckBinding {
         let bind = || self.binder.bind(&self.name, &self.check, &self.plugin);
-        // One plugin's schema must not take the other checks down with it.
+        // A panic over one plugin's schema must not affect other checks.
         let task = catch_unwind(AssertUnwindSafe(bind));
         self.bound(task.unwrap_or(Err(BindError::Panicked)))
     }
 
-    /// Does not bind it: others of its plugin took too long.
-    fn give_up(&self) -> Bound {
+    /// Fails the check because other checks of its plugin took too long to bind.
+    fn too_slow(&self) -> CheckBinding {
         self.bound(Err(BindError::TooSlow(BIND_TIME)))
     }
 
-    fn bound(&self, task: Result<Task, BindError>) -> Bound {
+    fn bound(&self, task: Result<Task, BindError>) -> CheckBinding {
         let dropped_in = !self.binder.config.checks.contains_key(&self.name);
         let state = match task {
             Ok(task) => {
@@ -149,7 +156,7 @@ impl Unbound {
                 error,
             }),
         };
-        Bound {
+        CheckBinding {
             name: self.name.clone(),
             check: Arc::clone(&self.check),
             plugin: Arc::clone(&self.plugin),
@@ -159,8 +166,8 @@ impl Unbound {
 }
 
 impl Binder {
-    /// Binds a plugin to the configuration of a check. No secret of the configuration is in the
-    /// words of a failure.
+    /// Binds a plugin to the configuration of a check. Errors contain no secret of the
+    /// configuration.
     pub(super) fn bind(
         &self,
         name: &CheckName,
@@ -185,7 +192,7 @@ impl Binder {
             .bind(&settings.values)
             .map_err(|error| match error {
                 BindingError::Config(_) => BindError::Config(match check.location {
-                    // Nothing was written, and nothing can be said of where.
+                    // The configuration was built in code, so there is no location to name.
                     Location::Program => self.shown(&error.to_string()),
                     _ => self.shown(&format!("{error} ({})", check.location)),
                 }),
@@ -239,13 +246,13 @@ impl Binder {
         Ok(Grants::new(granted, variable))
     }
 
-    /// The words of an error without secrets of the configuration.
+    /// Redacts the secrets of the configuration from the text of an error.
     fn shown(&self, error: &str) -> Text {
         self.config.secrets.line(error, ERROR_BYTES)
     }
 }
 
-/// How long the checks of one plugin may take to be bound, all of them together.
+/// The time limit for binding all checks of one plugin.
 pub(crate) const BIND_TIME: Duration = Duration::from_secs(30);
 const ERROR_BYTES: usize = 8 << 10;
 
@@ -255,14 +262,14 @@ mod tests {
     use vitals_config::Secrets;
 
     #[test]
-    fn what_there_is_no_time_for_is_given_up() {
-        let all = |limit| within(limit, &[1, 2], |n| n * 10, |_| 0).collect::<Vec<_>>();
+    fn items_beyond_the_time_limit_are_skipped() {
+        let all = |limit| call_within(limit, &[1, 2], |n| n * 10, |_| 0).collect::<Vec<_>>();
         assert_eq!(all(Duration::MAX), [10, 20]);
         assert_eq!(all(Duration::ZERO), [0, 0]);
     }
 
     #[test]
-    fn no_secret_is_in_the_words_of_an_error() {
+    fn no_error_contains_a_secret() {
         let secret = "db.internal/hunter2/".repeat(20);
         let mut config = Config::default();
         config.secrets = Secrets::new([&secret]);
@@ -276,7 +283,8 @@ mod tests {
             "cannot read [redacted]"
         );
 
-        // An error shows the beginning of an entry, in which the secret would not be found.
+        // An error quotes only the beginning of an entry, where the whole secret would not be
+        // found.
         let error = grants::Grant::allowed("tcp", &secret).unwrap_err();
         assert!(shown(&error.to_string()).contains("hunter2"));
         let error = error

@@ -1,5 +1,5 @@
-//! A new version of a plugin before it serves: held against every check that uses it, under the
-//! newest configuration. It takes over as a whole, or not at all.
+//! A new version of a plugin before it is promoted. It is compared with every check that uses it,
+//! under the newest configuration, and is promoted for all of them or for none.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,43 +7,43 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::baseline::Baseline;
-use super::binding::{Bound, Unbound, bind_all};
+use super::binding::{CheckBinding, UnboundCheck, bind_all};
+use super::check_configs::{RejectedUnder, Revision};
 use super::check_state::{CheckState, GuestCheck};
-use super::said::{RefusedUnder, Revision};
-use super::{BindError, Catalog, LoadOutcome, Recorded, Source, Stamp, Wanted};
+use super::{BindError, Catalog, LoadOutcome, LoadRequest, Recorded, Source, Stamp};
 use vitals_config::CheckConfig;
 use vitals_model::{CheckName, Digest, PluginName};
 use vitals_sandbox::{LoadError, Plugin};
 
-/// A version that is to serve, with all that it is held against.
+/// A loaded version, with everything that decides whether it can be promoted.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     plugin: Arc<Plugin>,
-    /// The checks that use it.
-    checks: Vec<Unbound>,
-    /// Whether another version serves.
-    serves: bool,
-    /// Those of them that run on it.
+    /// The checks that use the plugin.
+    checks: Vec<UnboundCheck>,
+    /// Whether another version is active.
+    replaces_active: bool,
+    /// The checks that run on the active version.
     running: BTreeSet<CheckName>,
     baseline: Baseline,
-    /// The checks for which the operator accepted whatever the version grants them.
+    /// The checks for which the operator accepted the grants of this version.
     accepted: BTreeSet<CheckName>,
     revision: Revision,
 }
 
-/// A version that fits its checks.
+/// A version that all its checks can run on.
 #[derive(Debug)]
-pub(crate) struct Fitting {
+pub(crate) struct BoundCandidate {
     pub(crate) plugin: Arc<Plugin>,
-    bounds: Vec<Bound>,
-    /// Whether another version serves.
-    serves: bool,
+    bindings: Vec<CheckBinding>,
+    /// Whether another version is active.
+    replaces_active: bool,
 }
 
 impl Catalog {
-    /// A version that could be loaded, to be held against its checks. `accepted` names checks for
-    /// which the operator has accepted what it grants; where a version was refused, and the check
-    /// says something else since, that is taken for the same.
+    /// Returns a candidate for a loaded version. `accepted` names checks for which the operator has
+    /// accepted its grants. If this version was rejected earlier, a changed configuration of a
+    /// check counts as acceptance for that check.
     pub(crate) fn candidate(
         &self,
         plugin: Arc<Plugin>,
@@ -54,28 +54,31 @@ impl Catalog {
         let entry = self.entries.get(name);
         let checks = self.checks_on(name, source);
         let runs = |name: &CheckName| {
-            let bound = self.bound.get(name);
+            let bound = self.bindings.get(name);
             bound.is_some_and(|bound| matches!(bound.state, CheckState::Guest(_)))
         };
-        let serves = entry.is_some_and(|entry| entry.active().is_some());
+        let replaces_active = entry.is_some_and(|entry| entry.active().is_some());
         let names = checks.iter().map(|(name, _)| name);
-        let running = names.filter(|name| serves && runs(name)).cloned().collect();
+        let running = names
+            .filter(|name| replaces_active && runs(name))
+            .cloned()
+            .collect();
         let mut accepted = accepted.clone();
-        if let Some(refused) = self.refused.get(name)
-            && refused.digest == plugin.digest()
+        if let Some(rejected) = self.rejected.get(name)
+            && rejected.digest == plugin.digest()
         {
-            let said = |name: &CheckName| refused.checks.get(name);
-            let changed = checks
-                .iter()
-                .filter(|(name, check)| said(name).is_none_or(|said| **said != **check));
+            let rejected_config = |name: &CheckName| rejected.checks.get(name);
+            let changed = checks.iter().filter(|(name, check)| {
+                rejected_config(name).is_none_or(|rejected_config| **rejected_config != **check)
+            });
             accepted.extend(changed.map(|(name, _)| name.clone()));
         }
         let unbound =
             |(name, check): (CheckName, Arc<CheckConfig>)| self.unbound_to(&name, &check, &plugin);
         Candidate {
-            baseline: Baseline::new(name, &checks, &self.given, &self.config.secrets),
+            baseline: Baseline::new(name, &checks, &self.grant_baselines, &self.config.secrets),
             checks: checks.into_iter().map(unbound).collect(),
-            serves,
+            replaces_active,
             running,
             accepted,
             revision: self.revision,
@@ -83,49 +86,55 @@ impl Catalog {
         }
     }
 
-    /// Lets a version that fits its checks take over.
+    /// Makes a bound candidate the active version.
     pub(crate) fn install(
         &mut self,
-        wanted: &Wanted,
-        fitting: Fitting,
+        request: &LoadRequest,
+        candidate: BoundCandidate,
         stamp: Option<Stamp>,
         now: Timestamp,
     ) -> Recorded {
-        let Fitting { plugin, bounds, .. } = fitting;
-        let recorded = self.record_load(wanted, LoadOutcome::Loaded(plugin), stamp, now);
+        let BoundCandidate {
+            plugin, bindings, ..
+        } = candidate;
+        let recorded = self.record_load(request, LoadOutcome::Loaded(plugin), stamp, now);
         if matches!(recorded, Recorded::Loaded(_)) {
-            for bound in bounds {
-                self.take_in(bound);
+            for bound in bindings {
+                self.record_binding(bound);
             }
         }
         recorded
     }
 
-    /// Which of the configurations it stands under.
+    /// Returns the current revision of the configuration.
     pub(crate) fn revision(&self) -> Revision {
         self.revision
     }
 
-    /// Remembers under which words of its checks a version was refused.
-    pub(super) fn remember_refusal(&mut self, plugin: &PluginName, source: Source, digest: Digest) {
+    /// Remembers the configurations of the checks under which a version was rejected.
+    pub(super) fn remember_rejection(
+        &mut self,
+        plugin: &PluginName,
+        source: Source,
+        digest: Digest,
+    ) {
         let checks = self.checks_on(plugin, source).into_iter();
-        let refused = RefusedUnder {
+        let rejected = RejectedUnder {
             digest,
             checks: checks.collect(),
         };
-        self.refused.insert(plugin.clone(), refused);
+        self.rejected.insert(plugin.clone(), rejected);
     }
 
-    /// Files that are to be looked at once more, because what they were refused for may hold no
-    /// longer.
-    pub(crate) fn forget_refusals(&mut self) {
+    /// Marks files for loading at the next scan if they were rejected because of the configuration.
+    pub(crate) fn retry_rejected(&mut self) {
         for entry in self.entries.values_mut() {
             entry.retry_if(LoadError::depends_on_configuration);
         }
     }
 
-    /// Files whose failure may pass are to be loaded once more at the next look, however long they were
-    /// to rest.
+    /// Marks files with transient failures for loading at the next scan, without waiting for their
+    /// retry time.
     pub(crate) fn retry_failures(&mut self) {
         for entry in self.entries.values_mut() {
             entry.retry_if(LoadError::is_transient);
@@ -134,26 +143,27 @@ impl Catalog {
 }
 
 impl Candidate {
-    /// The version.
+    /// Returns the version.
     pub(crate) fn plugin(&self) -> &Arc<Plugin> {
         &self.plugin
     }
 
-    /// The configuration that it is held against.
+    /// Returns the revision of the configuration that the candidate is compared with.
     pub(crate) fn revision(&self) -> Revision {
         self.revision
     }
 
-    /// Binds its checks and compares what it grants them. Where a version serves, one is refused
-    /// that a check which runs now would not run on, and one that no check could try. Blocks.
-    pub(crate) fn fit(self) -> Result<Fitting, LoadError> {
-        let bounds = bind_all(self.checks);
-        let fits = |bound: &Bound| matches!(bound.state, CheckState::Guest(_));
-        let is_tried = bounds.iter().any(fits);
-        for bound in &bounds {
+    /// Binds the checks and compares the grants. If another version is active, a candidate is
+    /// rejected when a running check could not run on it, or when no check could run on it at all.
+    /// Blocks.
+    pub(crate) fn bind(self) -> Result<BoundCandidate, LoadError> {
+        let bindings = bind_all(self.checks);
+        let fits = |bound: &CheckBinding| matches!(bound.state, CheckState::Guest(_));
+        let is_tried = bindings.iter().any(fits);
+        for bound in &bindings {
             let is_running = self.running.contains(&bound.name);
             let why = match &bound.state {
-                CheckState::Failed(error) if is_running || self.serves && !is_tried => {
+                CheckState::Failed(error) if is_running || self.replaces_active && !is_tried => {
                     error.to_string()
                 }
                 CheckState::NeedsConfig(error) if is_running => error.to_string(),
@@ -166,31 +176,34 @@ impl Candidate {
                 is_host_error: bound.error().is_some_and(BindError::is_host_error),
             });
         }
-        self.baseline.hold(&self.plugin, &self.accepted)?;
-        Ok(Fitting {
+        self.baseline.check_grants(&self.plugin, &self.accepted)?;
+        Ok(BoundCandidate {
             plugin: self.plugin,
-            bounds,
-            serves: self.serves,
+            bindings,
+            replaces_active: self.replaces_active,
         })
     }
 }
 
-impl Fitting {
-    /// The checks that are to make a trial run: where another version serves, all whose configuration
-    /// does not say otherwise.
+impl BoundCandidate {
+    /// Returns the checks that make a trial run: if another version is active, all whose
+    /// configuration does not turn trial runs off.
     pub(crate) fn trials(&self) -> Vec<(CheckName, Arc<GuestCheck>)> {
-        let bounds = self.bounds.iter();
-        let trial = |bound: &Bound| match &bound.state {
-            CheckState::Guest(guest) if self.serves && bound.check.schedule.trial => {
+        let bindings = self.bindings.iter();
+        let trial = |bound: &CheckBinding| match &bound.state {
+            CheckState::Guest(guest) if self.replaces_active && bound.check.schedule.trial => {
                 Some((bound.name.clone(), Arc::clone(guest)))
             }
             _ => None,
         };
-        bounds.filter_map(trial).collect()
+        bindings.filter_map(trial).collect()
     }
 
-    /// Whether the host's own code panicked while a check was bound.
+    /// Counts the checks during whose binding the host's own code panicked.
     pub(crate) fn panics(&self) -> usize {
-        self.bounds.iter().filter(|bound| bound.panicked()).count()
+        self.bindings
+            .iter()
+            .filter(|bound| bound.panicked())
+            .count()
     }
 }

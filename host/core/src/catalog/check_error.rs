@@ -1,6 +1,6 @@
-//! Why a check does not run, in words that say what to do about it.
+//! Errors that explain why a check does not run and what to do about it.
 //!
-//! Knows what can be wrong, not how it is found. No secret of the configuration is in the words.
+//! The module defines the errors and detects none. No text contains a secret of the configuration.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,31 +10,31 @@ use vitals_config::Location;
 use vitals_model::{CheckName, PluginName, Text};
 use vitals_sandbox::LoadError;
 
-/// Why a check can't run: code `load`.
+/// The reason why a check can't run; code `load`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CheckError {
-    /// The plugins directory, in which its plugin may be, can't be read.
+    /// The plugins directory can't be read, and the plugin may be in it.
     #[error("cannot load plugin `{plugin}`: {error}")]
     Directory {
         plugin: PluginName,
         error: DirectoryError,
     },
-    /// The library, in which its plugin may be, can't be read.
+    /// The library can't be read, and the plugin may be in it.
     #[error("cannot load plugin `{plugin}`: {error}")]
     Library {
         plugin: PluginName,
         error: LibraryError,
     },
-    /// There is no file of its plugin in any directory.
+    /// No directory contains a file of the plugin.
     #[error("cannot load plugin `{plugin}`: there is no {plugin}.wasm in {directories}")]
     NoFile {
         plugin: PluginName,
         directories: String,
     },
-    /// There is no file of its plugin in the library, the only directory that it takes one from.
+    /// The library, the only directory that the check takes its plugin from, has no file of it.
     #[error(
         "cannot load plugin `{plugin}`: there is no {plugin}.wasm in {}; with `dir = true` in \
-         `[checks.{check}]` it may be in {} as well", .library.display(), .dir.display()
+         `[checks.{check}]` it may also be in {}", .library.display(), .dir.display()
     )]
     NotInLibrary {
         check: CheckName,
@@ -42,30 +42,31 @@ pub(crate) enum CheckError {
         library: PathBuf,
         dir: PathBuf,
     },
-    /// The file of its plugin is in the plugins directory, and it takes one from the library alone.
+    /// The file of the plugin is only in the plugins directory, but the check takes it from the
+    /// library.
     #[error(
-        "cannot load plugin `{plugin}` for check `{check}`: it is in {dir} alone, and a check of the \
-         configuration takes its plugin from the library {library}: write `dir = true` in \
+        "cannot load plugin `{plugin}` for check `{check}`: it is only in {dir}, and checks of the \
+         configuration take their plugin from the library {library}: write `dir = true` in \
          `[checks.{check}]`, or move {plugin}.wasm to {library}",
         dir = .dir.display(), library = .library.display()
     )]
-    InDirAlone {
+    OnlyInDir {
         check: CheckName,
         plugin: PluginName,
         library: PathBuf,
         dir: PathBuf,
     },
-    /// The file of its plugin is none that the host can run.
+    /// The host can't load the file of the plugin.
     #[error("cannot load plugin `{plugin}` from {}: {error}", .path.display())]
     Load {
         plugin: PluginName,
         path: PathBuf,
         error: LoadError,
     },
-    /// It stands for a file whose name no plugin can have.
+    /// The check is a placeholder for a file with an invalid plugin name.
     #[error("{0}")]
-    Misnamed(String),
-    /// Its plugin and its configuration do not come together.
+    InvalidName(String),
+    /// The plugin can't be bound to the configuration of the check.
     #[error("cannot run check `{check}` with plugin `{plugin}`: {error}")]
     Bind {
         check: CheckName,
@@ -74,45 +75,47 @@ pub(crate) enum CheckError {
     },
 }
 
-/// Why a plugin and the configuration of a check do not come together.
+/// The reason why a plugin can't be bound to the configuration of a check.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BindError {
-    /// The configuration asks for another file.
+    /// The configuration pins the digest of another file.
     #[error(transparent)]
     File(LoadError),
-    /// Something within `config` is wrong whatever the plugin is.
+    /// A value within `config` is invalid for any plugin.
     #[error("{0}")]
     Settings(Text),
-    /// The schema of the plugin does not accept `config`.
+    /// The schema of the plugin rejects `config`.
     #[error("{0}")]
     Config(Text),
-    /// The schema of the plugin can't be used.
+    /// The schema of the plugin is unusable.
     #[error("{0}")]
     Schema(Text),
-    /// Something can't be granted as it is written or marked.
+    /// A grant is written or marked in a way that is not allowed.
     #[error("{0}")]
     Grant(Text),
-    /// The trusted roots can't be used. The file may be another one at the next look.
+    /// The trusted roots are unusable. The file may have changed at the next scan.
     #[error("{0}")]
     Roots(Text),
-    /// The host lacks what it needs to read the trusted roots.
-    #[error("{0}; the host lacks something, and tries again at the next look")]
+    /// The host lacks a resource that it needs to read the trusted roots.
+    #[error("{0}; the host lacks a resource and tries again at the next scan")]
     RootsUnread(Text),
-    /// All checks of the plugin together take too long.
-    #[error("holding its checks against its `config-schema` takes more than {0:?} together")]
+    /// The checks of the plugin together take too long to bind.
+    #[error(
+        "checking the settings of all its checks against its `config-schema` takes more than {0:?}"
+    )]
     TooSlow(Duration),
-    /// The host gave up before it came to an end.
-    #[error("its settings could not be looked at: {0}; the host tries again at the next look")]
-    GivenUp(Text),
+    /// The host stopped waiting for the binding.
+    #[error("cannot check its settings: {0}; the host tries again at the next scan")]
+    Abandoned(Text),
     /// The host's own code panicked.
     #[error(
-        "the host panicked while it held the settings against the schema; it tries again at the \
-         next look"
+        "the host panicked while it checked the settings against the schema; it tries again at the \
+         next scan"
     )]
     Panicked,
 }
 
-/// The configuration has a check for native code, and none of its name is registered.
+/// The configuration has a native check that is not registered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "check `{check}` ({location}) has no `plugin`, and no native check of this name is registered: \
@@ -124,7 +127,7 @@ pub(crate) struct NotRegistered {
 }
 
 impl CheckError {
-    /// Whether it is the host's own trouble, and says nothing of plugin or configuration.
+    /// Returns whether the cause is the host itself, not the plugin or the configuration.
     pub(crate) fn is_host_error(&self) -> bool {
         match self {
             Self::Directory { error, .. } => error.is_host_error,
@@ -133,25 +136,25 @@ impl CheckError {
             Self::Bind { error, .. } => error.is_host_error(),
             Self::NoFile { .. }
             | Self::NotInLibrary { .. }
-            | Self::InDirAlone { .. }
-            | Self::Misnamed(_) => false,
+            | Self::OnlyInDir { .. }
+            | Self::InvalidName(_) => false,
         }
     }
 
-    /// Whether its words say which check it is about.
+    /// Returns whether the text names the check.
     pub(crate) fn names_check(&self) -> bool {
         match self {
-            Self::InDirAlone { .. } | Self::Bind { .. } => true,
+            Self::OnlyInDir { .. } | Self::Bind { .. } => true,
             Self::Directory { .. }
             | Self::Library { .. }
             | Self::NoFile { .. }
             | Self::NotInLibrary { .. }
             | Self::Load { .. }
-            | Self::Misnamed(_) => false,
+            | Self::InvalidName(_) => false,
         }
     }
 
-    /// What there is to say of the plugin and the configuration, if both are there.
+    /// Returns the reason why plugin and configuration could not be bound, if that is the error.
     pub(super) fn bind_error(&self) -> Option<&BindError> {
         match self {
             Self::Bind { error, .. } => Some(error),
@@ -161,15 +164,15 @@ impl CheckError {
 }
 
 impl BindError {
-    /// Whether it is the host's own trouble.
+    /// Returns whether the cause is the host itself.
     pub(super) fn is_host_error(&self) -> bool {
         matches!(
             self,
-            Self::RootsUnread(_) | Self::GivenUp(_) | Self::Panicked
+            Self::RootsUnread(_) | Self::Abandoned(_) | Self::Panicked
         )
     }
 
-    /// Whether it may come out otherwise the next time, although nothing here has changed.
+    /// Returns whether another attempt may succeed without a change of plugin or configuration.
     pub(super) fn is_transient(&self) -> bool {
         self.is_host_error() || matches!(self, Self::Roots(_))
     }

@@ -1,4 +1,4 @@
-//! What a check stands on: a plugin bound to its configuration and grants, a native check, or the
+//! The state of a check: a plugin bound to its configuration and grants, a native check, or the
 //! reason why it can't run.
 
 use std::collections::BTreeMap;
@@ -15,24 +15,24 @@ use vitals_config::{CheckConfig, Secrets};
 use vitals_model::{CheckName, RunReport, Status};
 use vitals_sandbox::{Plugin, Task};
 
-/// What a check stands on.
+/// What a check runs on.
 #[derive(Clone, Debug)]
 pub(crate) enum CheckState {
-    /// A plugin that can run it.
+    /// A plugin runs the check.
     Guest(Arc<GuestCheck>),
     /// A native check.
     Native(NativeCheck),
-    /// Its plugin is being loaded for the first time.
+    /// The plugin is being loaded for the first time.
     Loading,
-    /// The configuration has it for a native check, and none of its name is registered.
+    /// The configuration names a native check that is not registered.
     NotRegistered(NotRegistered),
-    /// Nothing runs, and this is why: code `load`.
+    /// The check can't run, for this reason; code `load`.
     Failed(CheckError),
-    /// The plugin was dropped in and needs a configuration first; it is no check yet.
+    /// The plugin was dropped in and needs a configuration before it becomes a check.
     NeedsConfig(BindError),
 }
 
-/// What every check stands on, with its configuration.
+/// The state and configuration of every check.
 pub(crate) type CheckStates = BTreeMap<CheckName, (Arc<CheckConfig>, CheckState)>;
 
 /// A plugin bound to the configuration and grants of one check.
@@ -50,12 +50,12 @@ impl GuestCheck {
         }
     }
 
-    /// What the plugin is asked to do.
+    /// Returns the task that the plugin runs.
     pub(crate) fn task(&self) -> Arc<Task> {
         self.task.load_full()
     }
 
-    /// Takes in the secrets of another configuration, in which the check is the same.
+    /// Replaces the secrets with those of a new configuration that leaves the check unchanged.
     pub(super) fn renew_secrets(&self, secrets: &Secrets) {
         let task = self.task();
         let secrets = Arc::new(task.secrets.layered_on(secrets));
@@ -63,8 +63,8 @@ impl GuestCheck {
         self.task.store(Arc::new(Task { secrets, ..task }));
     }
 
-    /// What it may reach, as texts that may leave the host: a grant made of a secret shows that there
-    /// is one, and not the secret.
+    /// Returns the grants as text for display. A grant made from a secret is listed with the secret
+    /// redacted.
     pub(crate) fn shown_grants(&self) -> Vec<String> {
         let task = self.task();
         let grants = task.grants.iter().map(ToString::to_string);
@@ -85,5 +85,5 @@ impl Probe for GuestCheck {
     }
 }
 
-/// Room for the longest path, and what stands before it.
+/// Enough for the longest path and its prefix.
 pub(super) const GRANT_BYTES: usize = 8 << 10;

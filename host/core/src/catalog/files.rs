@@ -1,4 +1,5 @@
-//! What lies in the plugins directory and in the library. Only names and paths; no file is opened.
+//! The files in the plugins directory and in the library. The module reads names and links and
+//! opens no file.
 
 mod listing;
 mod plugin_file;
@@ -9,54 +10,54 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-pub(crate) use self::listing::{Keep, through};
-use self::listing::{MOST_FILES, MOST_MISNAMED, list};
+pub(crate) use self::listing::{Keep, link_directories};
+use self::listing::{MAX_FILES, MAX_INVALID_FILES, list};
 use self::plugin_file::PluginFiles;
-pub(crate) use self::plugin_file::{Misnamed, PluginFile};
+pub(crate) use self::plugin_file::{InvalidPluginFile, PluginFile};
 use vitals_config::Plugins;
 use vitals_io::regular_file::is_host_error;
 use vitals_model::PluginName;
 
-/// A look at the directories.
+/// The result of scanning the directories.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Files {
     dir: PathBuf,
     library: PathBuf,
-    /// Whether they are one and the same.
+    /// Whether `dir` and `library` are the same directory.
     is_one_directory: bool,
-    found: PluginFiles,
-    /// Those that checks name.
+    in_dir: PluginFiles,
+    /// The files that checks name.
     in_library: PluginFiles,
-    misnamed: Vec<Misnamed>,
-    /// How many files in the plugins directory are left out, because there are too many.
+    invalid: Vec<InvalidPluginFile>,
+    /// The number of files in the plugins directory that are ignored because there are too many.
     left_out: usize,
-    /// Files that were missing at this look, and may be there again in a moment.
+    /// Files that were missing at this scan and may return shortly.
     missing: BTreeSet<PathBuf>,
-    /// The links among the files of the directory and of the library.
+    /// The symbolic links among the files of each directory.
     links: BTreeSet<PathBuf>,
     library_links: BTreeSet<PathBuf>,
     error: Option<DirectoryError>,
     library_error: Option<LibraryError>,
 }
 
-/// The library is there and can't be read. What was loaded from it keeps running.
+/// The library exists but can't be read. Plugins loaded from it keep running.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read the plugin library {library}: {why}; `plugins.library` names it")]
 pub(crate) struct LibraryError {
     library: String,
     why: String,
-    /// Whether it is the host's own trouble, and says nothing of the directory.
+    /// Whether the cause is the host itself, not the directory.
     pub(super) is_host_error: bool,
 }
 
 impl Excess {
-    /// How many files are left out.
+    /// Returns the number of ignored files.
     pub(super) fn left_out(&self) -> usize {
         self.left_out
     }
 }
 
-/// The plugins directory can't be read. What was loaded keeps running.
+/// The plugins directory can't be read. Loaded plugins keep running.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "cannot read the plugins directory {dir}: {why}; make it, or set `plugins.dir` or \
@@ -65,15 +66,15 @@ impl Excess {
 pub(crate) struct DirectoryError {
     dir: String,
     why: String,
-    /// Whether it is the host's own trouble, and says nothing of the directory.
+    /// Whether the cause is the host itself, not the directory.
     pub(super) is_host_error: bool,
 }
 
-/// There are more files in the plugins directory than count.
+/// The plugins directory has more files than the host loads.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{left_out} files in the plugins directory {dir} are left out, because at most {MOST_FILES} count \
-     that no check names ({MOST_MISNAMED} of those whose name no plugin can have): take some out"
+    "{left_out} files in the plugins directory {dir} are ignored: at most {MAX_FILES} files that no \
+     check names are loaded, and {MAX_INVALID_FILES} with an invalid plugin name are shown; remove some"
 )]
 pub(crate) struct Excess {
     dir: String,
@@ -81,8 +82,8 @@ pub(crate) struct Excess {
 }
 
 impl Files {
-    /// Looks at the directories that the configuration names. Blocks.
-    pub(crate) fn look(plugins: &Plugins, keep: &Keep) -> Self {
+    /// Scans the directories that the configuration names. Blocks.
+    pub(crate) fn scan(plugins: &Plugins, keep: &Keep) -> Self {
         let mut files = Self {
             dir: plugins.dir.clone(),
             library: plugins.library.clone(),
@@ -93,8 +94,8 @@ impl Files {
             Err(_) if plugins.dir.as_os_str().is_empty() => {}
             Ok(listing) => {
                 files.links = listing.links;
-                files.found = listing.files;
-                files.misnamed = listing.misnamed;
+                files.in_dir = listing.files;
+                files.invalid = listing.invalid_files;
                 files.left_out = listing.left_out;
             }
             Err(error) => {
@@ -102,7 +103,7 @@ impl Files {
             }
         }
         if files.is_one_directory {
-            let named = files.found.iter();
+            let named = files.in_dir.iter();
             let named = named.filter(|(name, _)| keep.named.contains(*name));
             files.in_library = named
                 .map(|(name, file)| (name.clone(), file.clone()))
@@ -113,7 +114,7 @@ impl Files {
             named: keep.named.clone(),
             ..Keep::default()
         };
-        // The library is optional: it is there where a package of plugins was installed.
+        // The library is optional. It exists where a package installed plugins.
         match list(&plugins.library, &named) {
             Ok(listing) => {
                 files.library_links = listing.links;
@@ -128,8 +129,8 @@ impl Files {
         files
     }
 
-    /// A look that came to no end: `why`.
-    pub(crate) fn unseen(plugins: &Plugins, why: &str) -> Self {
+    /// Returns the result of a scan that did not finish, because of `why`.
+    pub(crate) fn failed_scan(plugins: &Plugins, why: &str) -> Self {
         let mut files = Self {
             dir: plugins.dir.clone(),
             library: plugins.library.clone(),
@@ -158,64 +159,64 @@ impl Files {
         }
     }
 
-    /// The plugins directory.
+    /// Returns the plugins directory.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The library.
+    /// Returns the library.
     pub(super) fn library(&self) -> &Path {
         &self.library
     }
 
-    /// Whether the plugins directory is the library.
+    /// Returns whether the plugins directory is also the library.
     pub(super) fn is_one_directory(&self) -> bool {
         self.is_one_directory
     }
 
-    /// The file of a plugin in the plugins directory.
+    /// Returns the file of a plugin in the plugins directory.
     pub(super) fn dropped_in(&self, name: &PluginName) -> Option<&PluginFile> {
-        self.found.get(name)
+        self.in_dir.get(name)
     }
 
-    /// The file of a plugin in the library, of those that checks name.
+    /// Returns the file of a plugin in the library, if a check names the plugin.
     pub(super) fn in_library(&self, name: &PluginName) -> Option<&PluginFile> {
         self.in_library.get(name)
     }
 
-    /// The plugins in the plugins directory.
+    /// Returns the plugins in the plugins directory.
     pub(super) fn names_in_dir(&self) -> impl Iterator<Item = &PluginName> {
-        self.found.keys()
+        self.in_dir.keys()
     }
 
-    /// What is left out of the plugins directory, if anything is.
+    /// Returns how many files of the plugins directory are ignored, if any.
     pub(crate) fn excess(&self) -> Option<Excess> {
         let dir = self.dir.display().to_string();
         let left_out = self.left_out;
         (left_out > 0).then_some(Excess { dir, left_out })
     }
 
-    /// Files in the plugins directory whose name no plugin can have.
-    pub(super) fn misnamed(&self) -> &[Misnamed] {
-        &self.misnamed
+    /// Returns the files in the plugins directory with an invalid plugin name.
+    pub(super) fn invalid_files(&self) -> &[InvalidPluginFile] {
+        &self.invalid
     }
 
-    /// Why the plugins directory could not be read.
+    /// Returns why the plugins directory could not be read.
     pub(crate) fn error(&self) -> Option<&DirectoryError> {
         self.error.as_ref()
     }
 
-    /// Why the library could not be read, if it is there.
+    /// Returns why the library could not be read, if it exists.
     pub(crate) fn library_error(&self) -> Option<&LibraryError> {
         self.library_error.as_ref()
     }
 
-    /// The links among the files.
+    /// Returns the symbolic links among the files.
     pub(crate) fn links(&self) -> BTreeSet<PathBuf> {
         self.links.union(&self.library_links).cloned().collect()
     }
 
-    /// Whether a file is there, and lies in a directory that could be read.
+    /// Returns whether a file was present, in a directory that could be read.
     pub(super) fn can_read(&self, path: &Path) -> bool {
         let lies_in = |dir: &PathBuf| path.parent() == Some(dir);
         !(self.missing.contains(path)
@@ -223,11 +224,11 @@ impl Files {
             || self.library_error.is_some() && lies_in(&self.library))
     }
 
-    /// This look, with what an earlier one saw where this one could see nothing.
-    pub(super) fn after(mut self, earlier: &Self) -> Self {
+    /// Fills in the files of an earlier scan for each directory that could not be read.
+    pub(super) fn with_earlier(mut self, earlier: &Self) -> Self {
         if self.error.is_some() {
-            self.found.clone_from(&earlier.found);
-            self.misnamed.clone_from(&earlier.misnamed);
+            self.in_dir.clone_from(&earlier.in_dir);
+            self.invalid.clone_from(&earlier.invalid);
             self.left_out = earlier.left_out;
             self.is_one_directory = earlier.is_one_directory;
             self.links.clone_from(&earlier.links);
@@ -239,15 +240,19 @@ impl Files {
         self
     }
 
-    /// This look, with files of an earlier one that are missing now and of which it `is_open` what
-    /// becomes of them: an editor moves a file away before it writes it anew.
-    pub(crate) fn keeping(mut self, earlier: &Self, is_open: impl Fn(&Path) -> bool) -> Self {
+    /// Keeps files of an earlier scan that are missing now if `may_return` says that they may come
+    /// back. Some editors move a file away before they write it again.
+    pub(crate) fn with_missing(
+        mut self,
+        earlier: &Self,
+        may_return: impl Fn(&Path) -> bool,
+    ) -> Self {
         for (now, before) in [
-            (&mut self.found, &earlier.found),
+            (&mut self.in_dir, &earlier.in_dir),
             (&mut self.in_library, &earlier.in_library),
         ] {
             for (name, file) in before {
-                if !now.contains_key(name) && is_open(&file.path) {
+                if !now.contains_key(name) && may_return(&file.path) {
                     now.insert(name.clone(), file.clone());
                     self.missing.insert(file.path.clone());
                 }
@@ -257,7 +262,7 @@ impl Files {
     }
 }
 
-/// Whether two paths lead to one directory.
+/// Returns whether two paths lead to the same directory.
 fn is_one(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
     one == other || identity(one).is_some_and(|one| identity(other) == Some(one))

@@ -1,4 +1,4 @@
-//! Which names native checks may have.
+//! Decides which names native checks may have.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,34 +8,34 @@ use arc_swap::ArcSwap;
 use vitals_config::Config;
 use vitals_model::{CheckName, InvalidName};
 
-/// A native check can't have the name it was given.
+/// The reason why a native check can't have a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegisterError {
-    /// No check can have it.
+    /// The name is not a valid check name.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// The configuration gives it to a check of a plugin.
+    /// The configuration uses the name for a check with a plugin.
     #[error(
-        "check `{0}` has a `plugin` in the configuration: take that out, or register under another \
+        "check `{0}` has a `plugin` in the configuration: remove it, or register under another \
          name"
     )]
     Taken(CheckName),
 }
 
-/// The names that the configuration gives to checks of plugins; clones share them.
+/// The names of checks with a plugin in the configuration. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Names(Arc<ArcSwap<BTreeSet<CheckName>>>);
+pub struct ReservedNames(Arc<ArcSwap<BTreeSet<CheckName>>>);
 
-impl Names {
-    /// The names that a configuration gives to checks of plugins.
+impl ReservedNames {
+    /// Returns the names that a configuration gives to checks with a plugin.
     pub fn new(config: &Config) -> Self {
         let names = Self::default();
         names.set(config);
         names
     }
 
-    /// Takes in those of another configuration.
+    /// Replaces the names with those of another configuration.
     pub(crate) fn set(&self, config: &Config) {
         let of_plugins = config
             .checks
@@ -45,11 +45,11 @@ impl Names {
         self.0.store(Arc::new(names.collect()));
     }
 
-    /// Reads the name of a native check.
+    /// Parses the name of a native check.
     ///
     /// # Errors
     ///
-    /// A name that no check can have, or that the configuration gives to a check of a plugin.
+    /// The name is invalid, or the configuration uses it for a check with a plugin.
     pub fn native(&self, text: &str) -> Result<CheckName, RegisterError> {
         let name: CheckName = text.parse()?;
         if self.0.load().contains(&name) {
@@ -65,9 +65,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_a_plugin_has_is_taken() {
+    fn a_name_of_a_check_with_a_plugin_is_taken() {
         let config = "[checks.db]\nplugin = 'postgres'\n[checks.own]\ninterval = '9s'";
-        let names = Names::new(&config.parse().unwrap());
+        let names = ReservedNames::new(&config.parse().unwrap());
         assert!(names.native("own").is_ok() && names.native("other").is_ok());
         let error = names.native("db").unwrap_err();
         assert!(

@@ -1,4 +1,4 @@
-//! `GET /plugins`: what is loaded, what could not be, and what is idle.
+//! The body of `GET /plugins`.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +6,19 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::files::Misnamed;
+use super::files::InvalidPluginFile;
 use super::{Catalog, CheckState, CheckStates, Excess, PluginEntry, Source};
 use vitals_config::Origin;
 use vitals_model::{CheckName, Digest, PluginName, Text};
 
-/// What there is to say of the configuration.
+/// The state of the configuration.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct ConfigurationPage {
-    /// The file that it was read from; null where it is the defaults, or a program's.
+    /// The configuration file, or null for defaults and configurations built in code.
     pub(crate) file: Option<String>,
-    /// What is wrong with the newest one; the one before it holds.
+    /// The errors in the newest file. While there are any, the previous configuration stays active.
     pub(crate) errors: Vec<String>,
-    /// Keys that have changed and wait for a restart.
+    /// Changed keys that need a restart.
     pub(crate) restart_needed: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ struct Page {
 struct Directory {
     path: String,
     readable: bool,
-    /// Files that are left out, because there are too many.
+    /// The number of files that are ignored because there are too many.
     left_out: usize,
     error: Option<String>,
 }
@@ -42,7 +42,7 @@ struct Directory {
 struct PluginPage {
     name: String,
     state: State,
-    /// Where its file lies: `library` or `dir`.
+    /// The directory of the file: `library` or `dir`.
     source: Source,
     path: String,
     code: Option<String>,
@@ -54,9 +54,9 @@ struct PluginPage {
     loaded_at: Option<Timestamp>,
     compile_ms: Option<f64>,
     checks: Vec<CheckPage>,
-    /// Why the newest file does not serve.
+    /// Why the newest file is not active.
     last_error: Option<String>,
-    /// What a plugin that was dropped in needs before it can run.
+    /// What a dropped-in plugin needs before it can run.
     needs: Option<String>,
 }
 
@@ -76,7 +76,7 @@ struct CheckPage {
 }
 
 impl Catalog {
-    /// The answer to `GET /plugins`.
+    /// Returns the body of `GET /plugins`.
     pub(crate) fn page(&self, states: &CheckStates, configuration: ConfigurationPage) -> Bytes {
         let mut idle: BTreeMap<PluginName, String> = BTreeMap::new();
         let mut checks: BTreeMap<PluginName, Vec<_>> = BTreeMap::new();
@@ -102,11 +102,11 @@ impl Catalog {
             checks.entry(plugin.clone()).or_default().push(check);
         }
         let plugin = |(name, entry): (&PluginName, &PluginEntry)| {
-            let good = entry.active();
+            let active = entry.active();
             let needs = idle.remove(name);
             PluginPage {
                 name: String::from(name.clone()),
-                state: match (good, entry.error(), &needs) {
+                state: match (active, entry.error(), &needs) {
                     (Some(_), _, Some(_)) => State::Idle,
                     (Some(_), _, None) => State::Loaded,
                     (None, Some(_), _) => State::Failed,
@@ -114,23 +114,28 @@ impl Catalog {
                 },
                 source: entry.source(),
                 path: entry.path().display().to_string(),
-                code: good.map(|plugin| plugin.description().code.clone()),
-                version: good.map(|plugin| plugin.description().version.clone()),
-                summary: good.map(|plugin| plugin.description().summary.to_string()),
-                digest: good.map(|plugin| plugin.digest()),
-                size_bytes: good.map(|plugin| plugin.size()),
+                code: active.map(|plugin| plugin.description().code.clone()),
+                version: active.map(|plugin| plugin.description().version.clone()),
+                summary: active.map(|plugin| plugin.description().summary.to_string()),
+                digest: active.map(|plugin| plugin.digest()),
+                size_bytes: active.map(|plugin| plugin.size()),
                 generation: entry.generation(),
                 loaded_at: entry
-                    .since()
+                    .active_since()
                     .and_then(|at| Timestamp::from_second(at.as_second()).ok()),
-                compile_ms: good.map(|plugin| plugin.compile_time().as_secs_f64() * 1e3),
+                compile_ms: active.map(|plugin| plugin.compile_time().as_secs_f64() * 1e3),
                 checks: checks.remove(name).unwrap_or_default(),
                 last_error: entry.error().map(ToString::to_string),
                 needs,
             }
         };
-        let misnamed = self.stand_ins.iter().map(PluginPage::misnamed);
-        let plugins = self.entries.iter().map(plugin).chain(misnamed).collect();
+        let invalid_files = self.placeholders.iter().map(PluginPage::invalid_file);
+        let plugins = self
+            .entries
+            .iter()
+            .map(plugin)
+            .chain(invalid_files)
+            .collect();
         let error = self.files.error().map(ToString::to_string);
         let readable = error.is_none();
         let excess = self.files.excess();
@@ -160,8 +165,8 @@ impl Catalog {
 }
 
 impl PluginPage {
-    /// A file that no plugin can be loaded from under the name it has.
-    fn misnamed((check, file): (&CheckName, &Misnamed)) -> Self {
+    /// Returns the entry of a file with an invalid plugin name.
+    fn invalid_file((check, file): (&CheckName, &InvalidPluginFile)) -> Self {
         Self {
             name: String::from(Text::line(&file.stem, NAME_BYTES)),
             state: State::Failed,
@@ -185,5 +190,5 @@ impl PluginPage {
     }
 }
 
-/// How much is shown of a name that no plugin can have.
+/// The limit on the shown part of an invalid name.
 const NAME_BYTES: usize = 64;

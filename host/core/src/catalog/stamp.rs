@@ -1,5 +1,5 @@
-//! How a file is told from what it was: whether it has to be read again, and whether somebody may
-//! still be writing it. Only what the file system says of it; its content is not looked at.
+//! The metadata that tells whether a file has changed, and whether somebody may still be writing
+//! it. The module does not read contents.
 
 use std::fs::Metadata;
 use std::io;
@@ -7,26 +7,26 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// What the file system says of a file. Two that are equal are of the same content, if the first of
-/// them was [settled](Stamp::is_settled).
+/// File metadata. Two files with equal stamps have the same content, if the first stamp was
+/// [settled](Stamp::is_settled).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     device: u64,
     inode: u64,
     size: u64,
-    /// Seconds and nanoseconds. A copy can carry the time of its original; that of the change of
-    /// the inode is always its own.
+    /// Seconds and nanoseconds. A copy can carry the modification time of its original, but never
+    /// its inode change time.
     modified: (i64, i64),
     changed: (i64, i64),
 }
 
 impl Stamp {
-    /// Looks at a file. Blocks.
+    /// Reads the stamp of a file. Blocks.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         std::fs::metadata(path).map(|metadata| Self::new(&metadata))
     }
 
-    /// What the metadata of a file say.
+    /// Takes the stamp from metadata.
     pub(super) fn new(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
@@ -37,8 +37,8 @@ impl Stamp {
         }
     }
 
-    /// How long the file has been left alone at a moment. Nothing where its clock is ahead. A time of
-    /// modification that is still to come counts for nothing: anybody can set it.
+    /// Returns how long ago the file last changed, or zero if its clock is ahead. A modification
+    /// time in the future is ignored, because anybody can set it.
     pub(crate) fn age(&self, now: SystemTime) -> Duration {
         let [modified, changed] = [self.modified, self.changed].map(|(seconds, nanoseconds)| {
             let whole = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
@@ -49,14 +49,14 @@ impl Stamp {
         modified.map_or(changed, |modified| modified.min(changed))
     }
 
-    /// Whether the file has been left alone for so long that any later change shows: the clocks of
-    /// some file systems tick every other second.
+    /// Returns whether the file has been unchanged for so long that any later change shows in the
+    /// stamp. The clocks of some file systems advance every two seconds.
     pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
-        self.age(now) > COARSEST_CLOCK
+        self.age(now) > MAX_CLOCK_STEP
     }
 }
 
-const COARSEST_CLOCK: Duration = Duration::from_secs(2);
+const MAX_CLOCK_STEP: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_written_again_has_another_stamp() {
+    fn a_rewritten_file_has_another_stamp() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.wasm");
         fs::write(&path, "one").unwrap();
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_to_rest_before_its_stamp_says_anything() {
+    fn a_stamp_is_settled_only_after_a_while() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.wasm");
         fs::write(&path, "").unwrap();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_rests_whatever_time_of_modification_it_was_given() {
+    fn a_future_modification_time_is_ignored() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.wasm");
         let file = fs::File::create(&path).unwrap();

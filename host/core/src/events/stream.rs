@@ -1,4 +1,4 @@
-//! The list of sinks, and how an event reaches each of them.
+//! The list of sinks, and the delivery of events to them.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,12 +14,13 @@ use vitals_model::Text;
 pub struct Events(Arc<[Arc<dyn Sink>]>);
 
 impl Events {
-    /// A stream that these sinks read, in this order.
+    /// Creates a stream that hands events to `sinks`, in this order.
     pub fn new(sinks: impl IntoIterator<Item = Arc<dyn Sink>>) -> Self {
         Self(sinks.into_iter().collect())
     }
 
-    /// Hands an event to every sink. A sink that panics keeps it from no other, and harms no caller.
+    /// Hands an event to every sink. A panic of one sink affects neither the other sinks nor the
+    /// caller.
     pub fn emit(&self, event: &Event<'_>) {
         for sink in &*self.0 {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| sink.on(event))) {
@@ -28,24 +29,29 @@ impl Events {
         }
     }
 
-    /// Delivers what the sinks have queued, for at most `patience` each, all at the same time.
-    pub async fn flush(&self, patience: Duration) {
+    /// Flushes the queues of all sinks concurrently, for at most `timeout` each.
+    pub async fn flush(&self, timeout: Duration) {
         let mut flushing = tokio::task::JoinSet::new();
         for sink in &*self.0 {
             let sink = Arc::clone(sink);
-            flushing.spawn(async move { sink.flush(patience).await });
+            flushing.spawn(async move { sink.flush(timeout).await });
         }
         flushing.join_all().await;
     }
 
-    /// Tells the sinks of the panic of one of them, unless that came of telling them.
+    /// Reports the panic of a sink to all sinks, unless it happened during such a report.
     fn contain(&self, event: &Event<'_>, panic: &(dyn Any + Send)) {
         if matches!(event, Event::HostPanicked { place: PLACE, .. }) {
             return;
         }
         let message = Text::line(panic_text(panic), PANIC_BYTES);
-        // Whatever reads the log may be what panicked.
-        let log = || tracing::error!(panic = message.as_str(), "the host panicked over an event");
+        // The subscriber of the log may be what panicked.
+        let log = || {
+            tracing::error!(
+                panic = message.as_str(),
+                "the host panicked while handling an event"
+            );
+        };
         let _ = catch_unwind(AssertUnwindSafe(log));
         self.emit(&Event::HostPanicked {
             place: PLACE,
@@ -55,7 +61,7 @@ impl Events {
     }
 }
 
-const PLACE: &str = "over an event";
+const PLACE: &str = "while handling an event";
 const PANIC_BYTES: usize = 1 << 10;
 
 #[cfg(test)]
@@ -82,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_that_panics_keeps_no_event_from_the_others_and_is_reported_to_them() {
+    fn a_panicking_sink_does_not_affect_others_and_is_reported() {
         let counting = Arc::new(Counting::default());
         let events = Events::new([
             Arc::new(Panicking) as Arc<dyn Sink>,

@@ -1,5 +1,5 @@
-//! What is known of a check from run to run, whichever of its jobs made them. The loop of the check
-//! and whoever tries a new job of its out share it.
+//! The history of a check from run to run, across its jobs. The loop of the check and trial runs
+//! share it.
 
 use std::time::{Duration, Instant};
 
@@ -13,66 +13,66 @@ use vitals_model::{Breaker, BreakerChange, CheckName, Hysteresis, RunReport, Sta
 /// The history of one check.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    /// Held by who makes a run of the check: no two runs of it overlap.
-    pub(super) alone: tokio::sync::Mutex<()>,
-    known: Mutex<Known>,
+    /// Held during each run of the check, so that runs never overlap.
+    pub(super) run_lock: tokio::sync::Mutex<()>,
+    state: Mutex<HistoryState>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
-    /// What the last run found.
+struct HistoryState {
+    /// The status that the last run found.
     previous: Option<Status>,
     hysteresis: Hysteresis,
     breaker: Breaker,
 }
 
-/// What a run has come to.
+/// The state of a check after a run.
 pub(super) struct Counted {
     /// The status to show.
     pub(super) status: Status,
     pub(super) consecutive_failures: u32,
     pub(super) breaker: Breaker,
-    /// When the next run is due.
+    /// The time of the next run.
     pub(super) next: Instant,
 }
 
 impl History {
-    /// What the last run found.
+    /// Returns the status that the last run found.
     pub(super) fn previous(&self) -> Option<Status> {
         self.lock().previous
     }
 
-    /// Another job has come: what the one before it did is not held against it.
-    pub(super) fn forgive(&self, job: &Job) {
-        let mut known = self.lock();
-        if known.breaker.is_open() {
+    /// Closes the breaker for a new job, because the earlier runs were made by another job.
+    pub(super) fn reset_breaker(&self, job: &Job) {
+        let mut state = self.lock();
+        if state.breaker.is_open() {
             let why = "its plugin or its settings changed";
-            closed(&job.name, job.timing.interval, why);
+            log_breaker_closed(&job.name, job.timing.interval, why);
         }
-        known.breaker = Breaker::default();
+        state.breaker = Breaker::default();
     }
 
-    /// Counts a run of a job; `due` is the next moment that is in phase.
+    /// Records a run of a job; `due` is the next time in phase.
     pub(super) fn count(&self, job: &Job, report: &RunReport, due: Instant) -> Counted {
         let (timing, now) = (job.timing, Instant::now());
-        let mut known = self.lock();
+        let mut state = self.lock();
         let found = report.outcome.status();
-        let status = known.hysteresis.observe(found, timing.thresholds);
+        let status = state.hysteresis.observe(found, timing.thresholds);
         if found != Status::Unknown {
-            known.previous = Some(found);
+            state.previous = Some(found);
         }
-        let turned = known.breaker.observe(report.limit_use());
-        let breaker = known.breaker;
+        let change = state.breaker.observe(report.limit_use());
+        let breaker = state.breaker;
         let next = if breaker.is_open() {
             due + timing.interval * (breaker.stretch() - 1)
-        } else if known.hysteresis.is_counting() {
+        } else if state.hysteresis.is_counting() {
             due.min(now + timing.retry_interval)
         } else {
             due
         };
-        let consecutive_failures = known.hysteresis.consecutive_failures();
-        drop(known);
-        tell_of_turn(job, report, breaker, turned);
+        let consecutive_failures = state.hysteresis.consecutive_failures();
+        drop(state);
+        log_breaker_change(job, report, breaker, change);
         Counted {
             status,
             consecutive_failures,
@@ -81,12 +81,12 @@ impl History {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock()
+    fn lock(&self) -> MutexGuard<'_, HistoryState> {
+        self.state.lock()
     }
 }
 
-/// The next moment of `timing` that is in phase with `due`.
+/// Returns the next time after `now` that is in phase with `due`.
 pub(super) fn in_phase(due: Instant, timing: Timing, now: Instant) -> Instant {
     if due <= now {
         next_due(due, timing.interval, now)
@@ -95,22 +95,29 @@ pub(super) fn in_phase(due: Instant, timing: Timing, now: Instant) -> Instant {
     }
 }
 
-fn tell_of_turn(job: &Job, report: &RunReport, breaker: Breaker, turned: Option<BreakerChange>) {
+fn log_breaker_change(
+    job: &Job,
+    report: &RunReport,
+    breaker: Breaker,
+    change: Option<BreakerChange>,
+) {
     let (check, interval) = (&job.name, job.timing.interval);
-    match turned {
+    match change {
         None => {}
-        Some(BreakerChange::Closed) => closed(check, interval, "a run kept within its limits"),
+        Some(BreakerChange::Closed) => {
+            log_breaker_closed(check, interval, "a run kept within its limits");
+        }
         Some(BreakerChange::Opened) => {
             let runs = breaker.violations();
             let (code, stretched) = (display(report.result()), breaker.stretched(interval));
             tracing::warn!(
                 %check, runs, code, ?interval, ?stretched,
-                "breaker opened, the check runs less often"
+                "breaker opened, check runs less often"
             );
         }
     }
 }
 
-fn closed(check: &CheckName, interval: Duration, why: &str) {
+fn log_breaker_closed(check: &CheckName, interval: Duration, why: &str) {
     tracing::info!(%check, ?interval, why, "breaker closed");
 }

@@ -1,4 +1,4 @@
-//! What the schedule is given to run: how a run is made, and when.
+//! A job of the schedule: how a check runs, and when.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use vitals_model::{CheckName, RunReport, Status, Thresholds};
 
-/// A run of a check, in whatever way it is made.
+/// A way to run a check.
 pub trait Probe: Send + Sync {
-    /// Makes one run. `previous` is what the last one found. Dropping the future ends the run.
+    /// Makes one run. `previous` is the status that the last run found. Dropping the future ends
+    /// the run.
     fn run(&self, previous: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>>;
 
-    /// Takes in the loop that makes the runs, and polls it to its end. A check that runs on threads
-    /// of its own has its loop there too, because the way from thread to thread and back costs more
-    /// than a short run. Without such it lives in the tokio runtime that this is called in, which is
-    /// the one that the schedule was made in.
+    /// Spawns the loop that makes the runs. A check with its own threads runs the loop on them,
+    /// because handing each run from thread to thread costs more than a short run. The default
+    /// spawns it on the tokio runtime that the schedule was created in.
     fn spawn_loop(&self, check_loop: Pin<Box<dyn Future<Output = ()> + Send>>) {
         tokio::spawn(check_loop);
     }
@@ -23,40 +23,40 @@ pub trait Probe: Send + Sync {
 
 /// One check as the schedule sees it.
 pub struct Job {
-    /// Its name.
+    /// The name of the check.
     pub name: CheckName,
-    /// Tells this job of the check from earlier ones, in its results.
+    /// The generation of the job, which its results carry.
     pub job_generation: JobGeneration,
-    /// When and how long it runs.
+    /// The timing of the runs.
     pub timing: Timing,
-    /// How it runs.
+    /// The way to run the check.
     pub probe: Arc<dyn Probe>,
-    /// Its first run, where that has been made before it takes over; else it begins at once.
+    /// The first run, if it was made before the promotion. Otherwise a run starts at once.
     pub first_run: Option<FirstRun>,
 }
 
-/// What follows from a first run that was made beside the schedule.
+/// The timing after a first run that was made as a trial run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FirstRun {
-    /// The next moment that is in phase.
+    /// The next time that is in phase.
     pub(super) due: Instant,
-    /// When the next run is due.
+    /// The time of the next run.
     pub(super) next: Instant,
 }
 
-/// Tells the jobs that a check has had apart; a later one is greater.
+/// The number of a job of a check. Later jobs have greater numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JobGeneration(pub u64);
 
-/// When a check runs.
+/// The timing of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// From one run to the next.
+    /// The interval between runs.
     pub interval: Duration,
-    /// How long one run may take.
+    /// The timeout of one run.
     pub timeout: Duration,
-    /// From one run to the next while `fall` or `rise` is being counted.
+    /// The interval while `fall` or `rise` is being counted.
     pub retry_interval: Duration,
-    /// How many runs it takes for the status to turn.
+    /// The number of runs that change the status.
     pub thresholds: Thresholds,
 }

@@ -1,4 +1,4 @@
-//! The moment within its interval at which a check runs.
+//! The phase of a check: the moment within its interval at which it runs.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -6,8 +6,9 @@ use sha2::{Digest as _, Sha256};
 
 use vitals_model::CheckName;
 
-/// The first due time after `now`: where the wall clock, modulo the interval, is at the hash of the
-/// name. From there on the monotonic clock counts, so that a step of the wall clock moves nothing.
+/// Returns the first due time after `now`: when the wall clock, modulo the interval, equals the
+/// hash of the name. Later due times follow the monotonic clock, so that a step of the wall clock
+/// has no effect.
 pub(super) fn first_due(name: &CheckName, interval: Duration, now: Instant) -> Instant {
     let wall = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -15,7 +16,7 @@ pub(super) fn first_due(name: &CheckName, interval: Duration, now: Instant) -> I
     now + until_due(name, interval, wall)
 }
 
-/// The next due time after `now` in steps of `interval` from `due`.
+/// Returns the next due time after `now`, in steps of `interval` from `due`.
 pub(super) fn next_due(due: Instant, interval: Duration, now: Instant) -> Instant {
     let late = now.saturating_duration_since(due);
     let steps = late.as_nanos() / interval.as_nanos().max(1) + 1;
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn missed_ticks_are_left_out_and_the_phase_stays() {
+    fn missed_ticks_are_skipped_and_the_phase_stays() {
         let due = Instant::now();
         let interval = Duration::from_secs(10);
         let seconds = Duration::from_secs;
@@ -72,7 +73,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn due_within_one_interval(millis in 1_u64..10_000, wall in any::<u32>()) {
+        fn a_run_is_due_within_one_interval(millis in 1_u64..10_000, wall in any::<u32>()) {
             let interval = Duration::from_millis(millis);
             let wait = until_due(&name("a"), interval, Duration::from_micros(wall.into()));
             prop_assert!(wait > Duration::ZERO && wait <= interval);

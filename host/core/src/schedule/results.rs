@@ -1,4 +1,4 @@
-//! What the schedule says of the runs that it made, and of those that it did not make.
+//! The results of runs and the reports of skipped runs, as the schedule hands them over.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,35 +6,35 @@ use std::time::{Duration, Instant};
 use super::job::JobGeneration;
 use vitals_model::{Breaker, CheckName, RunReport, Status};
 
-/// Where results go.
+/// A receiver of results.
 pub trait Results: Send + Sync {
-    /// Takes the result of a run.
+    /// Handles the result of a run.
     fn finished(&self, run: FinishedRun);
 
-    /// A due run waited so long for a slot, and got one or gave up.
+    /// Handles the time that a due run waited for a permit, whether it got one or not.
     fn waited(&self, check: &CheckName, time: Duration);
 
-    /// `count` runs that were due were not made.
+    /// Handles the report that `count` due runs were skipped.
     fn skipped(&self, check: &CheckName, reason: Skipped, count: u64);
 
-    /// The host's own code panicked in a run of the check, or over its result, and said `what`. That
-    /// was contained, and told in the log.
-    fn panicked(&self, check: &CheckName, what: &str);
+    /// Handles the report that the host's own code panicked with `message`, in a run of the check
+    /// or while handling its result. The panic was contained and logged.
+    fn panicked(&self, check: &CheckName, message: &str);
 }
 
-/// Why a due run was not made.
+/// The reason why a due run was skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skipped {
-    /// No slot came free before the next one was due.
+    /// No permit was free before the next run was due.
     Busy,
-    /// It had a permit, and the host still had no room for it.
+    /// The run had a permit, but the host lacked other resources for it.
     Full,
-    /// The machine was so busy, or the run before it took so long, that the next one was due.
+    /// The machine was so busy, or the previous run took so long, that the next run was due.
     Late,
 }
 
 impl Skipped {
-    /// The word that metrics use.
+    /// Returns the metric label.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Busy => "busy",
@@ -44,23 +44,23 @@ impl Skipped {
     }
 }
 
-/// A run that is over, and what the check's status is after it.
+/// A finished run, with the status of the check after it.
 #[derive(Clone, Debug)]
 pub struct FinishedRun {
-    /// The check.
+    /// The name of the check.
     pub check: CheckName,
-    /// The job of the check that was run.
+    /// The job generation that made the run.
     pub job_generation: JobGeneration,
-    /// What the run found and cost.
+    /// The report of the run.
     pub report: Arc<RunReport>,
     /// The status to show, after `fall` and `rise`.
     pub status: Status,
-    /// Failing runs in a row.
+    /// Consecutive failing runs.
     pub consecutive_failures: u32,
-    /// By how much the interval is stretched from here on.
+    /// The breaker after the run, which stretches the interval.
     pub breaker: Breaker,
-    /// When the next run is due.
+    /// The time of the next run.
     pub next_due: Instant,
-    /// From when on the result is too old: next due time, timeout and interval together.
+    /// The time when the result becomes stale: the next due time plus timeout and interval.
     pub stale_at: Instant,
 }

@@ -1,4 +1,4 @@
-//! Schedules over probes that do as they are told, in real time.
+//! Tests of schedules with scripted probes, in real time.
 
 mod breaker;
 mod panics;
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::*;
 use vitals_model::{Activity, Code, Outcome, RunError, RunReport, Status, Thresholds};
 
-/// A check that takes a while, and counts itself.
+/// A probe that sleeps, and counts its runs.
 struct Sleeper {
     time: Duration,
     running: Arc<AtomicUsize>,
@@ -105,7 +105,7 @@ fn job(name: &str, interval: Duration, probe: Arc<dyn Probe>) -> Arc<Job> {
     })
 }
 
-/// Waits until something has come about, for at most ten seconds.
+/// Waits until a condition holds, for at most ten seconds.
 async fn eventually(what: &str, mut come: impl FnMut() -> bool) {
     let patience = Instant::now() + Duration::from_secs(10);
     while !come() {
@@ -136,7 +136,7 @@ async fn a_check_runs_at_once_and_then_at_a_fixed_rate() {
 }
 
 #[tokio::test]
-async fn no_more_run_at_once_than_there_are_slots() {
+async fn concurrent_runs_are_limited_by_permits() {
     let (schedule, mut finished, collect) = schedule(3);
     let sleeper = Arc::new(Sleeper::new(Duration::from_millis(20)));
     for number in 0..9 {
@@ -152,7 +152,7 @@ async fn no_more_run_at_once_than_there_are_slots() {
 }
 
 #[tokio::test]
-async fn a_run_that_finds_no_slot_is_left_out_and_counted() {
+async fn a_run_without_a_permit_is_skipped_and_counted() {
     let (schedule, mut finished, collect) = schedule(1);
     let hog = Arc::new(Sleeper::new(Duration::from_millis(200)));
     schedule.upsert(job("hog", Duration::from_secs(1000), Arc::clone(&hog) as _));
@@ -167,7 +167,7 @@ async fn a_run_that_finds_no_slot_is_left_out_and_counted() {
 }
 
 #[tokio::test]
-async fn a_run_that_takes_so_long_that_others_were_due_counts_them_as_late() {
+async fn runs_due_during_a_long_run_are_counted_as_late() {
     let (schedule, mut finished, collect) = schedule(8);
     let slow = Arc::new(Sleeper::new(Duration::from_millis(100)));
     schedule.upsert(job("slow", Duration::from_millis(20), slow));
@@ -178,7 +178,7 @@ async fn a_run_that_takes_so_long_that_others_were_due_counts_them_as_late() {
 }
 
 #[tokio::test]
-async fn a_new_job_takes_the_place_of_the_old_at_once() {
+async fn a_new_job_replaces_the_old_one_at_once() {
     let (schedule, mut finished, _) = schedule(8);
     let hour = Duration::from_hours(1);
     schedule.upsert(job("a", hour, Arc::new(Sleeper::new(Duration::ZERO))));
@@ -190,7 +190,7 @@ async fn a_new_job_takes_the_place_of_the_old_at_once() {
 }
 
 #[tokio::test]
-async fn a_check_that_is_forgotten_runs_no_more_and_leaves_no_result() {
+async fn a_removed_check_stops_without_a_result() {
     let (schedule, mut finished, _) = schedule(8);
     let sleeper = Arc::new(Sleeper::new(Duration::from_millis(50)));
     schedule.upsert(job(
@@ -208,7 +208,7 @@ async fn a_check_that_is_forgotten_runs_no_more_and_leaves_no_result() {
 }
 
 #[tokio::test]
-async fn shutdown_gives_runs_in_flight_their_grace() {
+async fn shutdown_gives_runs_in_flight_the_grace_period() {
     for (grace, dropped, results) in [(10_000, 0, 1), (20, 1, 0)] {
         let (schedule, mut finished, _) = schedule(8);
         let sleeper = Arc::new(Sleeper::new(Duration::from_millis(500)));
@@ -228,7 +228,7 @@ async fn shutdown_gives_runs_in_flight_their_grace() {
 
 type Make = Box<dyn Fn(usize) -> RunReport + Send + Sync>;
 
-/// A check whose runs end at once, each as it is told by its number.
+/// A probe whose runs end at once with a scripted report.
 struct Scripted {
     made: AtomicUsize,
     make: Make,
@@ -242,7 +242,7 @@ fn scripted(make: impl Fn(usize) -> RunReport + Send + Sync + 'static) -> Arc<dy
 
 impl Probe for Scripted {
     fn run(&self, _previous: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>> {
-        // A panic of `make` is one of the probe itself, before there is a future.
+        // A panic of `make` happens in the probe itself, before it returns a future.
         let report = (self.make)(self.made.fetch_add(1, Ordering::SeqCst));
         Box::pin(async { report })
     }
@@ -264,7 +264,7 @@ fn timed_out(activity: Activity) -> RunReport {
 const BRIEF: Duration = Duration::from_millis(30);
 
 #[tokio::test]
-async fn who_asked_first_gets_the_slot_however_long_the_others_can_wait() {
+async fn permits_are_granted_in_the_order_of_requests() {
     let (schedule, mut finished, collect) = schedule(1);
     let hog = || Arc::new(Sleeper::new(Duration::from_millis(150)));
     let long = Duration::from_hours(1);
@@ -274,7 +274,8 @@ async fn who_asked_first_gets_the_slot_however_long_the_others_can_wait() {
         first.began.load(Ordering::SeqCst) == 1
     })
     .await;
-    // It gives up several times before the slot is free, and is still the first in line.
+    // Its waits exceed the interval several times before the permit is free, and it keeps its place
+    // in the queue.
     schedule.upsert(job(
         "quick",
         Duration::from_millis(20),
@@ -299,18 +300,18 @@ async fn who_asked_first_gets_the_slot_however_long_the_others_can_wait() {
         .collect();
     assert!(
         of_quick.len() >= 2,
-        "those that gave up count too: {waits:?}"
+        "waits without a permit count too: {waits:?}"
     );
     assert!(of_quick[0].1 >= Duration::from_millis(20), "{waits:?}");
     let of_first = waits.iter().find(|(name, _)| name.as_str() == "hog0");
     assert!(
         of_first.is_some(),
-        "one that waits for nothing counts too: {waits:?}"
+        "waits of zero length count too: {waits:?}"
     );
 }
 
 #[tokio::test]
-async fn a_run_that_the_host_has_no_room_for_is_left_out() {
+async fn a_run_that_the_host_lacks_resources_for_is_skipped() {
     let (schedule, mut finished, collect) = schedule(8);
     let make = |number| match number {
         0 => ended_by(Code::Full),
@@ -322,7 +323,7 @@ async fn a_run_that_the_host_has_no_room_for_is_left_out() {
     assert!(collect.panicked.lock().unwrap().is_empty());
 }
 
-/// A check that keeps its thread, which nothing can take from it.
+/// A probe that blocks its thread.
 struct Blocker(Arc<Sleeper>);
 
 impl Probe for Blocker {
@@ -343,14 +344,14 @@ impl Probe for Blocker {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn a_check_that_goes_and_comes_back_does_not_overlap_itself() {
+async fn a_check_that_is_removed_and_added_does_not_overlap_itself() {
     let (schedule, mut finished, _) = schedule(8);
     let sleeper = Arc::new(Sleeper::new(Duration::from_millis(200)));
     let blocker = || Arc::new(Blocker(Arc::clone(&sleeper))) as Arc<dyn Probe>;
     let name = "a".parse().unwrap();
     schedule.upsert(job("a", Duration::from_mins(1), blocker()));
     eventually("a run", || sleeper.began.load(Ordering::SeqCst) == 1).await;
-    // Twice: the second one waits for a loop that never came to a run of its own.
+    // Twice, because the second loop waits for one that never made a run.
     for _ in 0..2 {
         schedule.remove(&name);
         schedule.upsert(job("a", Duration::from_mins(1), blocker()));

@@ -1,4 +1,4 @@
-//! Tries a new job of a check out, and lets many take over at one moment.
+//! Makes trial runs of new jobs, and promotes several jobs at once.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,42 +13,42 @@ use super::{FinishedRun, FirstRun, Job, Probe, Schedule};
 use vitals_io::panic_text;
 use vitals_model::{CheckName, Code, RunError, RunReport};
 
-/// A job that takes over with a run that it has made already.
+/// A job that has already made its first run.
 pub struct JobPromotion {
-    /// The job; its first run is set when it takes over.
+    /// The job. Its first run is set at the promotion.
     pub job: Job,
-    /// What its first run found.
+    /// The report of its first run.
     pub report: RunReport,
 }
 
 impl Schedule {
-    /// Makes one run of a check with `probe` in place of its job, beside its schedule: in a slot, and
-    /// never while another run of the check goes on. Nothing is counted. The check need not be
-    /// followed; nothing comes of it where it is forgotten meanwhile, or the schedule ends.
+    /// Makes one run of a check with `probe` instead of its job. The run takes a permit, never
+    /// overlaps another run of the check, and is not recorded. The check need not be scheduled.
+    /// Returns `None` if it is removed meanwhile, or at shutdown.
     pub async fn trial_run(&self, name: &CheckName, probe: Arc<dyn Probe>) -> Option<RunReport> {
         let (history, stop) = {
             let checks = self.checks.lock();
-            match checks.followed.get(name) {
-                Some(followed) => (Arc::clone(&followed.history), followed.stop.clone()),
-                None => (Arc::default(), self.shared.closing.clone()),
+            match checks.scheduled.get(name) {
+                Some(scheduled) => (Arc::clone(&scheduled.history), scheduled.stop.clone()),
+                None => (Arc::default(), self.context.closing.clone()),
             }
         };
-        let shared = Arc::clone(&self.shared);
+        let context = Arc::clone(&self.context);
         let (answer, answered) = oneshot::channel();
         let (check, tried) = (name.clone(), Arc::clone(&probe));
         let trial = async move {
             let run = async {
-                let _alone = history.alone.lock().await;
+                let _run_lock = history.run_lock.lock().await;
                 let asked = Instant::now();
-                let slot = shared.slots.acquire().await;
-                let _slot = slot.expect("the semaphore is never closed");
-                shared.results.waited(&check, asked.elapsed());
+                let permit = context.permits.acquire().await;
+                let _permit = permit.expect("the semaphore is never closed");
+                context.results.waited(&check, asked.elapsed());
                 run(&history, &tried, &check).await
             };
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
-                // Who asked may have gone.
+                // The caller may have gone.
                 report = run => { let _ = answer.send(report); }
             }
         };
@@ -56,21 +56,21 @@ impl Schedule {
         answered.await.ok()
     }
 
-    /// Lets jobs take over that have made their first run: counts it, and answers what it came to,
-    /// for all of them to be shown together. The next run of each is made when that is due. One
-    /// whose check is followed no longer is left out.
+    /// Promotes jobs that have made their first run. Records each run and returns the results, for
+    /// publishing them together. The next run of each takes place when it is due. Jobs of removed
+    /// checks are left out.
     pub fn promote(&self, promotions: Vec<JobPromotion>) -> Vec<FinishedRun> {
-        let take_over = |promotion| self.take_over(promotion);
-        promotions.into_iter().filter_map(take_over).collect()
+        let promote_one = |promotion| self.promote_one(promotion);
+        promotions.into_iter().filter_map(promote_one).collect()
     }
 
-    fn take_over(&self, JobPromotion { mut job, report }: JobPromotion) -> Option<FinishedRun> {
+    fn promote_one(&self, JobPromotion { mut job, report }: JobPromotion) -> Option<FinishedRun> {
         let checks = self.checks.lock();
-        let followed = checks.followed.get(&job.name)?;
+        let scheduled = checks.scheduled.get(&job.name)?;
         let timing = job.timing;
         let due = first_due(&job.name, timing.interval, Instant::now());
-        followed.history.forgive(&job);
-        let counted = followed.history.count(&job, &report, due);
+        scheduled.history.reset_breaker(&job);
+        let counted = scheduled.history.count(&job, &report, due);
         let next = counted.next;
         job.first_run = Some(FirstRun { due, next });
         let run = FinishedRun {
@@ -83,9 +83,9 @@ impl Schedule {
             next_due: next,
             stale_at: next + timing.timeout + timing.interval,
         };
-        let before = followed.job.send_replace(Arc::new(job));
+        let before = scheduled.job.send_replace(Arc::new(job));
         drop(checks);
-        // What it drops may be a stranger's code.
+        // The drop may run code of the embedding program, so it happens outside the lock.
         drop(before);
         Some(run)
     }
@@ -96,9 +96,9 @@ async fn run(history: &History, probe: &Arc<dyn Probe>, check: &CheckName) -> Ru
     let run = async { probe.run(history.previous()).await };
     let ran = AssertUnwindSafe(run).catch_unwind().await;
     ran.unwrap_or_else(|panic| {
-        let what = panic_text(panic.as_ref());
-        tracing::error!(%check, panic = what, "the host panicked inside a trial run");
-        let message = format!("the host panicked inside the run: {what}");
+        let message = panic_text(panic.as_ref());
+        tracing::error!(%check, panic = message, "the host panicked during a trial run");
+        let message = format!("the host panicked during the run: {message}");
         RunReport::failed(RunError::new(Code::Host, &message), started.elapsed())
     })
 }

@@ -1,4 +1,4 @@
-//! What schedule and board were last brought in line with, check by check.
+//! The state of each check that was last applied to the schedule and the board.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use crate::catalog::{CheckError, CheckState, GuestCheck};
 use crate::native::NativeCheck;
 use vitals_config::CheckConfig;
 
-/// What a check was brought in line with.
+/// The last applied state of a check.
 pub(super) struct Applied {
     pub(super) check: Arc<CheckConfig>,
-    pub(super) on: Runner,
+    pub(super) runner: Runner,
 }
 
-/// What it runs on.
+/// What runs the check.
 pub(super) enum Runner {
     Loading,
     Guest(Arc<GuestCheck>),
@@ -21,12 +21,12 @@ pub(super) enum Runner {
 }
 
 impl Applied {
-    /// Whether there is nothing to do.
-    pub(super) fn is(&self, check: &CheckConfig, state: &CheckState) -> bool {
-        let same = match (&self.on, state) {
+    /// Returns whether the check is already in this state.
+    pub(super) fn matches(&self, check: &CheckConfig, state: &CheckState) -> bool {
+        let same = match (&self.runner, state) {
             (Runner::Loading, CheckState::Loading) => true,
             (Runner::Guest(one), CheckState::Guest(other)) => Arc::ptr_eq(one, other),
-            (Runner::Native(one), CheckState::Native(other)) => one.is(other),
+            (Runner::Native(one), CheckState::Native(other)) => one.is_same(other),
             (Runner::Failed(one), CheckState::Failed(other)) => one == other,
             _ => false,
         };

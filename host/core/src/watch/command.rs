@@ -1,4 +1,4 @@
-//! What the watcher is told by others.
+//! The commands that the watcher receives.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,14 @@ use crate::native::NativeCheck;
 use vitals_model::CheckName;
 use vitals_model::reload::ReloadReport;
 
-/// What the watcher is told.
+/// A command to the watcher.
 #[derive(Debug)]
 pub enum Command {
-    /// A native check comes, or replaces the one of its name; the sender is told when it counts.
+    /// Adds a native check, or replaces the one of this name. Notifies the sender when it counts.
     Register(CheckName, NativeCheck, oneshot::Sender<()>),
-    /// A native check goes.
+    /// Removes a native check.
     Unregister(CheckName),
-    /// Files and configuration are to be looked at now, with the checks whose grants may be widened,
-    /// and where to answer.
+    /// Scans files and configuration now. Carries the checks whose grants may be widened, and the
+    /// channel for the answer.
     Reload(BTreeSet<CheckName>, oneshot::Sender<ReloadReport>),
 }

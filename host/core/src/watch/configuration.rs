@@ -1,12 +1,12 @@
-//! The files that the configuration comes from: when they have changed, and what they say then.
-//! What is done about it, this file does not know.
+//! The files of the configuration: detects changes and reads the new content. The caller decides
+//! what to do with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::debounce::Debounce;
 use super::directory::DEBOUNCE;
-use super::pace::Pace;
 use crate::catalog::Stamp;
 use vitals_config::{Config, Origin, Sources};
 use vitals_io::regular_file;
@@ -15,45 +15,46 @@ use vitals_model::{CheckName, Digest};
 /// Says why a host can't run under a configuration, if it can't.
 pub type Accepts = fn(&Config) -> Result<(), String>;
 
-/// Where the configuration comes from, and what was last read there.
+/// The sources of the configuration, and what was last read from them.
 #[derive(Clone, Debug)]
 pub(super) struct Configuration {
     sources: Sources,
     accepts: Accepts,
-    /// The file that it was read from; none where there was none.
+    /// The file that the configuration was read from, if any.
     origin: Origin,
-    /// The files that it comes from.
+    /// The files that the configuration comes from.
     files: BTreeSet<PathBuf>,
-    /// What they were when they were last read; nothing before the first look, since they may have
-    /// changed while the host started.
+    /// The contents at the last reading; `None` before the first scan, because files may have
+    /// changed during the start of the host.
     seen: Option<Contents>,
     directories: BTreeSet<PathBuf>,
-    /// The checks in what was last read and right.
+    /// The checks in the last valid configuration.
     checks: BTreeSet<CheckName>,
-    /// What is wrong with what was last read.
+    /// The errors in what was last read.
     errors: Vec<String>,
-    /// What the files were when they were last looked at, and since when they are that.
+    /// The stamps at the last scan, and the time since when they have been the same.
     found: (Vec<Option<Stamp>>, Instant),
 }
 
-/// The content of each file; none of one that can't be read.
+/// The digest of each file; `None` if it can't be read.
 type Contents = BTreeMap<PathBuf, Option<Digest>>;
 
-/// What a look found.
+/// The result of checking the files.
 #[derive(Debug)]
-pub(super) enum Found {
-    /// What was there the last time.
-    Same,
-    /// Somebody is still writing; it is to be looked at again after [`DEBOUNCE`].
-    Restless,
-    /// Another configuration, and the files of trusted roots that are not what they were.
-    Another(Box<Config>, BTreeSet<PathBuf>),
-    /// Something that is wrong as a whole; one text each.
-    Wrong(Vec<String>),
+pub(super) enum ReadOutcome {
+    /// Nothing has changed.
+    Unchanged,
+    /// Somebody may still be writing. The files are checked again after [`DEBOUNCE`].
+    Unstable,
+    /// A new configuration, and the files with trusted roots that have changed.
+    Changed(Box<Config>, BTreeSet<PathBuf>),
+    /// The configuration is invalid; one text for each error.
+    Invalid(Vec<String>),
 }
 
 impl Configuration {
-    /// The configuration that was read from `sources`. Looks at links: blocks for a moment.
+    /// Creates the state for the configuration that was read from `sources`. Resolves links: blocks
+    /// briefly.
     pub(super) fn new(sources: Sources, accepts: Accepts, config: &Config) -> Self {
         let files = files(&sources, config);
         let directories = files.iter().flat_map(|file| directories(file)).collect();
@@ -70,51 +71,52 @@ impl Configuration {
         }
     }
 
-    /// The file that is read, if it is one.
+    /// Returns the file of the configuration, if there is one.
     pub(super) fn path(&self) -> Option<PathBuf> {
         matches!(self.origin, Origin::File(_)).then(|| self.sources.path())
     }
 
-    /// What is wrong with what was last read.
+    /// Returns the errors in what was last read.
     pub(super) fn errors(&self) -> &[String] {
         &self.errors
     }
 
-    /// The directories in which a change shows.
+    /// Returns the directories where a change of the files shows.
     pub(super) fn directories(&self) -> BTreeSet<PathBuf> {
         self.directories.clone()
     }
 
-    /// Looks at the files, and reads them if they have changed. Blocks.
-    pub(super) fn look(mut self, pace: Pace) -> (Self, Found) {
+    /// Checks the files, and reads them if they have changed. Blocks.
+    pub(super) fn check(mut self, debounce: Debounce) -> (Self, ReadOutcome) {
         let contents = contents(self.files.iter().cloned());
         if self.seen.as_ref() == Some(&contents) && self.errors.is_empty() {
-            return (self, Found::Same);
+            return (self, ReadOutcome::Unchanged);
         }
-        if pace == Pace::Now {
+        if debounce == Debounce::Off {
             let found = self.read();
             return (self, found);
         }
         let stamps = self.stamps();
-        let rested = self.rested(&stamps);
-        if rested < DEBOUNCE {
-            return (self, Found::Restless);
+        let stable_for = self.unchanged_for(&stamps);
+        if stable_for < DEBOUNCE {
+            return (self, ReadOutcome::Unstable);
         }
         let before = self.clone();
         let found = self.read();
         let may_be_half = match &found {
-            Found::Wrong(_) => true,
-            Found::Another(config, _) => {
+            ReadOutcome::Invalid(_) => true,
+            ReadOutcome::Changed(config, _) => {
                 let mut known = before.checks.iter();
                 known.any(|check| !config.checks.contains_key(check))
             }
-            Found::Same | Found::Restless => false,
+            ReadOutcome::Unchanged | ReadOutcome::Unstable => false,
         };
-        // What was read is what had rested only if nobody wrote meanwhile. And what looks like half of
-        // a file has to be seen to rest: the dates of files are no witnesses when the clock is set.
+        // The stable content was read only if nobody wrote meanwhile. Content that may be half
+        // written has to be observed without change for a while, because file timestamps are
+        // unreliable when the clock is set.
         let seen_for = before.found.1.elapsed();
-        if before.stamps() != stamps || may_be_half && seen_for < HALF_WRITTEN {
-            return (before, Found::Restless);
+        if before.stamps() != stamps || may_be_half && seen_for < HALF_WRITTEN_TIME {
+            return (before, ReadOutcome::Unstable);
         }
         (self, found)
     }
@@ -124,40 +126,40 @@ impl Configuration {
         files.map(|file| Stamp::of(file).ok()).collect()
     }
 
-    /// How long the files have been left alone: by what they say themselves, or since they were first
-    /// seen so, where their clock is ahead.
-    fn rested(&mut self, stamps: &[Option<Stamp>]) -> Duration {
+    /// Returns how long the files have been unchanged: by their timestamps, or since they were
+    /// first observed, if their clock is ahead.
+    fn unchanged_for(&mut self, stamps: &[Option<Stamp>]) -> Duration {
         let now = SystemTime::now();
         let ages = stamps.iter().flatten().map(|stamp| stamp.age(now));
-        let rested = ages.min().unwrap_or(Duration::MAX);
+        let stable_for = ages.min().unwrap_or(Duration::MAX);
         if self.found.0 != stamps {
             self.found = (stamps.to_vec(), Instant::now());
         }
-        rested.max(self.found.1.elapsed())
+        stable_for.max(self.found.1.elapsed())
     }
 
-    fn read(&mut self) -> Found {
+    fn read(&mut self) -> ReadOutcome {
         let path = self.sources.path();
-        // A pipe can be read once, when the host starts.
+        // A pipe can be read only once, at the start of the host.
         if path.metadata().is_ok_and(|file| !file.is_file()) {
             let path = path.display();
             let why = "cannot read the configuration again: it is not a regular file";
-            return self.wrong(vec![format!("{path}: {why}")]);
+            return self.invalid(vec![format!("{path}: {why}")]);
         }
         let config = match Config::load(&self.sources) {
             Ok(config) => config,
-            Err(found) => return self.wrong(found.iter().map(ToString::to_string).collect()),
+            Err(found) => return self.invalid(found.iter().map(ToString::to_string).collect()),
         };
         if let Err(why) = (self.accepts)(&config) {
-            return self.wrong(vec![format!("{}: {why}", path.display())]);
+            return self.invalid(vec![format!("{}: {why}", path.display())]);
         }
         if let (Origin::File(file), Origin::Defaults) = (&self.origin, &config.origin) {
             let why = format!(
-                "the configuration file {} is gone: what it said still holds; put it back, or \
-                 restart to run without one",
+                "the configuration file {} is gone, and its last content stays active: restore it, \
+                 or restart to run without one",
                 file.display()
             );
-            return self.wrong(vec![why]);
+            return self.invalid(vec![why]);
         }
         let now = contents(files(&self.sources, &config).into_iter());
         let last = self.seen.take().unwrap_or_default();
@@ -174,22 +176,22 @@ impl Configuration {
         self.seen = Some(now);
         self.errors.clear();
         if is_same {
-            return Found::Same;
+            return ReadOutcome::Unchanged;
         }
-        Found::Another(Box::new(config), changed_roots)
+        ReadOutcome::Changed(Box::new(config), changed_roots)
     }
 
-    fn wrong(&mut self, errors: Vec<String>) -> Found {
+    fn invalid(&mut self, errors: Vec<String>) -> ReadOutcome {
         if self.errors == errors {
-            return Found::Same;
+            return ReadOutcome::Unchanged;
         }
         self.errors.clone_from(&errors);
-        Found::Wrong(errors)
+        ReadOutcome::Invalid(errors)
     }
 }
 
-/// The files that a configuration comes from: itself, what it takes values from, and the roots that
-/// it trusts.
+/// Returns the files of a configuration: the configuration file, the files that values come from,
+/// and the files with trusted roots.
 fn files(sources: &Sources, config: &Config) -> BTreeSet<PathBuf> {
     let mut files = config.referenced_files.clone();
     files.extend(config.root_files().into_iter().cloned());
@@ -200,14 +202,14 @@ fn files(sources: &Sources, config: &Config) -> BTreeSet<PathBuf> {
 fn contents(files: impl Iterator<Item = PathBuf>) -> Contents {
     files
         .map(|file| {
-            let content = regular_file::read(&file, LARGEST).ok();
+            let content = regular_file::read(&file, MAX_FILE_BYTES).ok();
             let digest = content.map(|bytes| Digest::of(&bytes));
             (file, digest)
         })
         .collect()
 }
 
-/// The directory of a file, and of what it leads to if it is a link.
+/// Returns the directory of a file and, for a link, the directory of its target.
 fn directories(file: &Path) -> impl Iterator<Item = PathBuf> {
     let here = file.parent().map(|parent| {
         if parent.as_os_str().is_empty() {
@@ -222,11 +224,11 @@ fn directories(file: &Path) -> impl Iterator<Item = PathBuf> {
     here.into_iter().chain(there)
 }
 
-/// How long a file must have been seen to rest that is wrong, or in which a check is missing: that is how
-/// half of one looks.
-const HALF_WRITTEN: Duration = Duration::from_secs(1);
-/// No configuration, secret or set of roots is larger.
-const LARGEST: u64 = 64 << 20;
+/// How long a file that is invalid, or lacks a known check, must be observed without change before
+/// it is accepted. A half-written file looks like that.
+const HALF_WRITTEN_TIME: Duration = Duration::from_secs(1);
+/// The size limit of each file.
+const MAX_FILE_BYTES: u64 = 64 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -248,8 +250,11 @@ mod tests {
             let config = Config::load(&sources).unwrap();
             let configuration = Configuration::new(sources, accepts, &config);
             let mut rig = Self { dir, configuration };
-            assert!(matches!(rig.look(), Found::Another(..)), "it is not known");
-            assert!(matches!(rig.look(), Found::Same));
+            assert!(
+                matches!(rig.check(), ReadOutcome::Changed(..)),
+                "it is not known"
+            );
+            assert!(matches!(rig.check(), ReadOutcome::Unchanged));
             rig
         }
 
@@ -257,8 +262,8 @@ mod tests {
             fs::write(self.dir.path().join(name), text).unwrap();
         }
 
-        fn look(&mut self) -> Found {
-            let (configuration, found) = self.configuration.clone().look(Pace::Now);
+        fn check(&mut self) -> ReadOutcome {
+            let (configuration, found) = self.configuration.clone().check(Debounce::Off);
             self.configuration = configuration;
             found
         }
@@ -279,7 +284,7 @@ mod tests {
         let text = "[tools]\na = 'http://a.test'";
         let mut rig = Rig::new(text);
         rig.write("vitals.toml", "[tools]\nmissing = 'http://b.test'");
-        let Found::Wrong(errors) = rig.look() else {
+        let ReadOutcome::Invalid(errors) = rig.check() else {
             panic!("it was accepted");
         };
         let [error] = errors.as_slice() else {
@@ -288,47 +293,53 @@ mod tests {
         let expected = "vitals.toml: `missing` is not built in";
         assert!(error.ends_with(expected), "{error}");
         rig.write("vitals.toml", text);
-        assert!(matches!(rig.look(), Found::Another(..)));
+        assert!(matches!(rig.check(), ReadOutcome::Changed(..)));
     }
 
     #[test]
-    fn another_content_is_read_and_the_same_is_not() {
+    fn only_changed_content_is_read() {
         let mut rig = Rig::new("[tools]\na = 'http://a.test'");
         rig.write("vitals.toml", "[tools]\nb = 'http://b.test'");
-        let Found::Another(config, _) = rig.look() else {
+        let ReadOutcome::Changed(config, _) = rig.check() else {
             panic!("it has changed");
         };
         assert!(config.tools.0.contains_key("b"));
         rig.write("vitals.toml", "[tools]\nb = 'http://b.test'");
-        assert!(matches!(rig.look(), Found::Same));
+        assert!(matches!(rig.check(), ReadOutcome::Unchanged));
     }
 
     #[test]
-    fn what_is_wrong_is_said_once_and_what_is_mended_is_read() {
+    fn errors_are_reported_once_and_a_fixed_file_is_read() {
         let text = "[tools]\na = 'http://a.test'";
         let mut rig = Rig::new(text);
         rig.write("vitals.toml", "[tools\n");
-        assert!(matches!(rig.look(), Found::Wrong(errors) if errors[0].contains("vitals.toml:1")));
-        assert!(matches!(rig.look(), Found::Same));
+        assert!(
+            matches!(rig.check(), ReadOutcome::Invalid(errors) if errors[0].contains("vitals.toml:1"))
+        );
+        assert!(matches!(rig.check(), ReadOutcome::Unchanged));
         rig.write("vitals.toml", "[nonsense]\n");
-        assert!(matches!(rig.look(), Found::Wrong(errors) if errors[0].contains("nonsense")));
-        // The content that holds already: it is no longer wrong.
+        assert!(
+            matches!(rig.check(), ReadOutcome::Invalid(errors) if errors[0].contains("nonsense"))
+        );
+        // The content that is already active; it is no longer an error.
         rig.write("vitals.toml", text);
-        assert!(matches!(rig.look(), Found::Another(..)));
+        assert!(matches!(rig.check(), ReadOutcome::Changed(..)));
         assert!(rig.configuration.errors().is_empty());
     }
 
     #[test]
-    fn a_file_that_is_gone_leaves_what_it_said() {
+    fn a_removed_file_keeps_its_last_configuration() {
         let mut rig = Rig::new("");
         fs::remove_file(rig.dir.path().join("vitals.toml")).unwrap();
-        assert!(matches!(rig.look(), Found::Wrong(errors) if errors[0].contains("is gone")));
+        assert!(
+            matches!(rig.check(), ReadOutcome::Invalid(errors) if errors[0].contains("is gone"))
+        );
         rig.write("vitals.toml", "");
-        assert!(matches!(rig.look(), Found::Another(..)));
+        assert!(matches!(rig.check(), ReadOutcome::Changed(..)));
     }
 
     #[test]
-    fn a_file_that_a_value_comes_from_counts() {
+    fn a_file_that_a_value_comes_from_is_watched() {
         let dir = tempfile::tempdir().unwrap();
         let secret = dir.path().join("secret");
         fs::write(&secret, "one\n").unwrap();
@@ -339,51 +350,51 @@ mod tests {
         let mut rig = Rig::new(&text);
         assert!(rig.configuration.directories().contains(dir.path()));
         fs::write(&secret, "two\n").unwrap();
-        let Found::Another(config, _) = rig.look() else {
+        let ReadOutcome::Changed(config, _) = rig.check() else {
             panic!("it has changed");
         };
         let check = config.checks.values().next().unwrap();
         assert_eq!(check.settings.as_ref().unwrap().values["key"], "two");
         fs::remove_file(&secret).unwrap();
-        assert!(matches!(rig.look(), Found::Another(..)));
+        assert!(matches!(rig.check(), ReadOutcome::Changed(..)));
     }
 
     #[test]
-    fn roots_that_have_changed_are_named() {
+    fn changed_roots_are_listed() {
         let dir = tempfile::tempdir().unwrap();
         let roots = dir.path().join("roots.pem");
         fs::write(&roots, "one").unwrap();
         let text = format!("[tls]\nroots = ['{}']", roots.display());
         let mut rig = Rig::new(&text);
         fs::write(&roots, "two").unwrap();
-        let Found::Another(_, changed) = rig.look() else {
+        let ReadOutcome::Changed(_, changed) = rig.check() else {
             panic!("it has changed");
         };
         assert_eq!(changed, BTreeSet::from([roots]));
     }
 
     #[test]
-    fn what_is_being_written_is_left_alone_for_a_while() {
+    fn a_file_being_written_is_not_read() {
         let rig = Rig::new("");
         rig.write("vitals.toml", "[tools");
-        let (configuration, found) = rig.configuration.look(Pace::Patient);
-        assert!(matches!(found, Found::Restless), "{found:?}");
-        // It rests for longer where that is how half of a file looks.
+        let (configuration, found) = rig.configuration.check(Debounce::On);
+        assert!(matches!(found, ReadOutcome::Unstable), "{found:?}");
+        // A file that looks half written must be stable for longer.
         let (path, mut configuration) = (rig.dir.path().join("vitals.toml"), configuration);
         let mut seen = Vec::new();
         while !seen.contains(&"wrong") {
             let found;
             let rest = || Stamp::of(&path).unwrap().age(SystemTime::now());
-            let rested = rest();
-            (configuration, found) = configuration.look(Pace::Patient);
+            let stable_for = rest();
+            (configuration, found) = configuration.check(Debounce::On);
             seen.push(match found {
-                Found::Wrong(_) => "wrong",
-                Found::Restless => "restless",
-                Found::Same | Found::Another(..) => panic!("{found:?}"),
+                ReadOutcome::Invalid(_) => "wrong",
+                ReadOutcome::Unstable => "restless",
+                ReadOutcome::Unchanged | ReadOutcome::Changed(..) => panic!("{found:?}"),
             });
-            assert!(rested < Duration::from_secs(5), "it never ends");
+            assert!(stable_for < Duration::from_secs(5), "it never ends");
             let is_wrong = seen.last() == Some(&"wrong");
-            assert!(!is_wrong || rest() >= HALF_WRITTEN, "too early");
+            assert!(!is_wrong || rest() >= HALF_WRITTEN_TIME, "too early");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! File events of the directories that matter: which are watched, and which have become others.
+//! File events of the watched directories, and the detection of directories that were replaced.
 //!
-//! Only that something may have changed goes out of here; what it was, a look finds out.
+//! The module only reports that something may have changed. A scan finds out what.
 
+mod debouncer;
 mod identity;
-mod quiet;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,128 +16,125 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+pub(super) use self::debouncer::DEBOUNCE;
+use self::debouncer::Debouncer;
 use self::identity::{Identity, Version};
-pub(super) use self::quiet::DEBOUNCE;
-use self::quiet::Unrest;
 use vitals_model::shown_path;
 
-/// Watches directories, each for as long as it is there and without those in it. Cheap to clone.
+/// Watches directories, without their subdirectories. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct DirectoryWatch {
-    /// Locked while directories are looked at, which can take for ever.
-    watching: Arc<Mutex<Watching>>,
-    unrest: Unrest,
+    /// Locked while directories are examined, which may hang.
+    state: Arc<Mutex<WatchState>>,
+    debouncer: Debouncer,
 }
 
-struct Watching {
-    /// What is told of, once for all that comes before it is heard.
-    look: mpsc::Sender<()>,
-    /// Where that is told from: directories are looked at on threads of no runtime.
+struct WatchState {
+    /// Requests a scan. The channel holds one request, which covers all events before it.
+    scan_sender: mpsc::Sender<()>,
+    /// The runtime that sends the requests. Directories are examined on threads without a runtime.
     runtime: Handle,
-    unrest: Unrest,
-    /// Where events come from; nothing before the first directory.
+    debouncer: Debouncer,
+    /// The source of events; `None` before the first directory.
     events: Option<Events>,
-    /// What was wanted last, as it was then.
-    wanted: BTreeMap<PathBuf, Found>,
+    /// The directories of the last `set_directories`, with their state at that time.
+    wanted: BTreeMap<PathBuf, DirectoryState>,
     watched: Watched,
-    /// Directories that can't be watched, and of which that was said.
-    complained: BTreeSet<PathBuf>,
+    /// Directories that can't be watched, and for which that was logged.
+    reported: BTreeSet<PathBuf>,
 }
 
 struct Events {
     watcher: RecommendedWatcher,
-    _telling: AbortOnDropHandle<()>,
+    _task: AbortOnDropHandle<()>,
 }
 
-/// What a wanted directory was when it was last ensured.
+/// The state of a directory at the last `set_directories`.
 #[derive(Debug, PartialEq, Eq)]
-enum Found {
+enum DirectoryState {
     Absent,
-    /// Its events come, under its own path or under another that leads to it.
+    /// Events arrive, under its own path or another path to the same directory.
     Watched(Identity),
-    /// No events come: a poll can at least tell by its clock when an entry comes or goes.
+    /// No events arrive. A poll detects added and removed entries by the inode's change time.
     Unwatched(Version),
 }
 
-/// The directories whose events come, by the path that is on the events.
+/// The watched directories, by the path that their events carry.
 type Watched = Arc<Mutex<BTreeMap<PathBuf, Root>>>;
 
 #[derive(Clone, Copy, Debug)]
 struct Root {
     identity: Identity,
-    /// The directory itself was removed or moved away, and its watch with it: an inode can come back.
+    /// The directory itself was removed or moved away, which removes the watch. Its inode may be
+    /// reused.
     is_gone: bool,
 }
 
 impl DirectoryWatch {
-    /// A watch that says by `look` that it is time to. The channel holds one word, which is enough.
-    pub(super) fn new(look: mpsc::Sender<()>) -> Self {
-        let unrest = Unrest::default();
-        let watching = Watching {
-            look,
+    /// Creates a watch that requests scans through `scan_sender`. A channel of capacity one is enough.
+    pub(super) fn new(scan_sender: mpsc::Sender<()>) -> Self {
+        let debouncer = Debouncer::default();
+        let state = WatchState {
+            scan_sender,
             runtime: Handle::current(),
-            unrest: unrest.clone(),
+            debouncer: debouncer.clone(),
             events: None,
             wanted: BTreeMap::new(),
             watched: Watched::default(),
-            complained: BTreeSet::new(),
+            reported: BTreeSet::new(),
         };
         Self {
-            watching: Arc::new(Mutex::new(watching)),
-            unrest,
+            state: Arc::new(Mutex::new(state)),
+            debouncer,
         }
     }
 
-    /// Watches these directories and no others. One that is not there, or can't be watched, is
-    /// tried again the next time. Blocks.
-    pub(super) fn ensure(&self, wanted: &BTreeSet<PathBuf>) {
-        let mut watching = self.lock();
+    /// Watches exactly these directories. A directory that is missing or can't be watched is tried
+    /// again at the next call. Blocks.
+    pub(super) fn set_directories(&self, wanted: &BTreeSet<PathBuf>) {
+        let mut state = self.lock();
         let absolute = |dir: &PathBuf| std::path::absolute(dir).ok();
         let wanted: BTreeSet<_> = wanted.iter().filter_map(absolute).collect();
-        watching.drop_all_but(&wanted);
-        watching.complained.retain(|dir| wanted.contains(dir));
-        watching.wanted = wanted
+        state.drop_all_but(&wanted);
+        state.reported.retain(|dir| wanted.contains(dir));
+        state.wanted = wanted
             .into_iter()
             .map(|dir| {
-                let found = watching.find(&dir);
+                let found = state.find(&dir);
                 (dir, found)
             })
             .collect();
     }
 
-    /// Whether any of the directories has come, gone or been replaced since they were last ensured.
-    /// For a poll now and then: no event tells of a directory that comes. Blocks.
-    pub(super) fn is_another(&self) -> bool {
-        let watching = self.lock();
-        let is_lost = watching.roots().values().any(|root| root.is_gone);
-        is_lost
-            || watching
-                .wanted
-                .iter()
-                .any(|(dir, found)| found.differs(dir))
+    /// Returns whether a directory was added, removed or replaced since the last `set_directories`. Meant
+    /// for polling, because no event reports a new directory. Blocks.
+    pub(super) fn has_changed(&self) -> bool {
+        let state = self.lock();
+        let is_lost = state.roots().values().any(|root| root.is_gone);
+        is_lost || state.wanted.iter().any(|(dir, found)| found.differs(dir))
     }
 
-    /// Whether a file has not rested since something happened to it: when it has, that is told.
-    pub(super) fn is_restless(&self, file: &Path) -> bool {
-        std::path::absolute(file).is_ok_and(|file| self.unrest.holds(&file))
+    /// Returns whether a file has changed so recently that its scan is still pending.
+    pub(super) fn is_pending(&self, file: &Path) -> bool {
+        std::path::absolute(file).is_ok_and(|file| self.debouncer.is_pending(&file))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Watching> {
-        self.watching.lock()
+    fn lock(&self) -> MutexGuard<'_, WatchState> {
+        self.state.lock()
     }
 }
 
-impl Watching {
-    /// Lets go of directories that are not wanted any more, and of those that were replaced.
+impl WatchState {
+    /// Removes the watches of directories that are no longer wanted or were replaced.
     fn drop_all_but(&mut self, wanted: &BTreeSet<PathBuf>) {
-        // A look at the file system can take long, and who hears the events must not wait for it.
+        // Examining the file system can take long, and the event handler must not wait for it.
         let roots = self.roots().clone();
         let stays = |dir: &Path, root: Root| {
             wanted.contains(dir) && !root.is_gone && Identity::of(dir) == Some(root.identity)
         };
         for (dir, _) in roots.into_iter().filter(|(dir, root)| !stays(dir, *root)) {
             self.roots().remove(&dir);
-            // It may have gone with its directory.
+            // The watch may have disappeared with its directory.
             let _ = self
                 .events
                 .as_mut()
@@ -145,32 +142,32 @@ impl Watching {
         }
     }
 
-    fn find(&mut self, dir: &Path) -> Found {
-        // Before the watch, so that what comes between is seen as a change.
+    fn find(&mut self, dir: &Path) -> DirectoryState {
+        // The version is read before the watch starts, so that a change in between is detected.
         let Some(version) = Version::of(dir) else {
-            return Found::Absent;
+            return DirectoryState::Absent;
         };
         let identity = version.identity;
-        // One inode has one watch, whatever leads to it.
+        // An inode has one watch, whatever paths lead to it.
         let is_watched = self.roots().values().any(|root| root.identity == identity);
         if is_watched {
-            return Found::Watched(identity);
+            return DirectoryState::Watched(identity);
         }
         match self.watch(dir, identity) {
             Ok(()) => {
-                self.complained.remove(dir);
-                Found::Watched(identity)
+                self.reported.remove(dir);
+                DirectoryState::Watched(identity)
             }
             Err(error) => {
-                if self.complained.insert(dir.to_owned()) {
+                if self.reported.insert(dir.to_owned()) {
                     let path = shown_path(dir);
                     tracing::warn!(
                         path = path.as_str(),
-                        error = why(&error),
-                        "directory cannot be watched, changes in it are seen at the next rescan"
+                        error = describe_error(&error),
+                        "directory cannot be watched, changes in it are noticed at the next rescan"
                     );
                 }
-                Found::Unwatched(version)
+                DirectoryState::Unwatched(version)
             }
         }
     }
@@ -180,10 +177,14 @@ impl Watching {
             Some(events) => events,
             none => {
                 let _on = self.runtime.enter();
-                none.insert(Events::new(&self.watched, &self.unrest, &self.look)?)
+                none.insert(Events::new(
+                    &self.watched,
+                    &self.debouncer,
+                    &self.scan_sender,
+                )?)
             }
         };
-        // Before, so that its events find it.
+        // Inserted before the watch starts, so that its first events find the entry.
         let root = Root {
             identity,
             is_gone: false,
@@ -201,7 +202,7 @@ impl Watching {
     }
 }
 
-impl Found {
+impl DirectoryState {
     fn differs(&self, dir: &Path) -> bool {
         match (self, Version::of(dir)) {
             (Self::Absent, now) => now.is_some(),
@@ -213,49 +214,54 @@ impl Found {
 }
 
 impl Events {
-    /// Begins to listen, and to tell of what was heard once it has rested.
-    fn new(watched: &Watched, unrest: &Unrest, look: &mpsc::Sender<()>) -> notify::Result<Self> {
-        let (heard, watched) = (unrest.clone(), Arc::clone(watched));
-        let watcher = notify::recommended_watcher(move |event| hear(&heard, &watched, event))?;
-        let look = look.clone();
-        let telling = tokio::spawn(unrest.clone().tell(move || {
-            // Where a word waits it stands for this one too; nobody listens only at the shutdown.
-            let _ = look.try_send(());
+    /// Starts to receive events and to request scans once they are debounced.
+    fn new(
+        watched: &Watched,
+        debouncer: &Debouncer,
+        scan_sender: &mpsc::Sender<()>,
+    ) -> notify::Result<Self> {
+        let (recorded, watched) = (debouncer.clone(), Arc::clone(watched));
+        let watcher =
+            notify::recommended_watcher(move |event| handle_event(&recorded, &watched, event))?;
+        let scan_sender = scan_sender.clone();
+        let task = tokio::spawn(debouncer.clone().run(move || {
+            // A pending request covers this one. The receiver is gone only at shutdown.
+            let _ = scan_sender.try_send(());
         }));
         Ok(Self {
             watcher,
-            _telling: AbortOnDropHandle::new(telling),
+            _task: AbortOnDropHandle::new(task),
         })
     }
 }
 
-fn hear(unrest: &Unrest, watched: &Watched, event: notify::Result<Event>) {
+fn handle_event(debouncer: &Debouncer, watched: &Watched, event: notify::Result<Event>) {
     match event {
-        // Reading a file is an event too, and the host reads them itself.
+        // The host's own reads cause access events.
         Ok(event) if event.kind.is_access() => {}
         Ok(event) if !event.need_rescan() => {
             for path in &event.paths {
-                if goes(event.kind) {
-                    lose(watched, path);
+                if is_removal(event.kind) {
+                    mark_gone(watched, path);
                 }
-                unrest.hear(path);
+                debouncer.record(path);
             }
         }
-        // Too many at once, or an error of the watch: any event may be missing, also that a watched
-        // directory is another.
+        // The event queue overflowed, or the watch failed: any event may be missing, including the
+        // replacement of a watched directory.
         _ => {
-            lose(watched, Path::new("/"));
-            unrest.hear(Path::new(""));
+            mark_gone(watched, Path::new("/"));
+            debouncer.record(Path::new(""));
         }
     }
 }
 
-fn goes(kind: EventKind) -> bool {
+fn is_removal(kind: EventKind) -> bool {
     kind.is_remove() || matches!(kind, EventKind::Modify(ModifyKind::Name(_)))
 }
 
-/// A directory went, and the watches of those below it went with it.
-fn lose(watched: &Watched, path: &Path) {
+/// Marks the directories below a removed path as gone, because their watches went with it.
+fn mark_gone(watched: &Watched, path: &Path) {
     let mut roots = lock(watched);
     let below = roots.iter_mut().filter(|(dir, _)| dir.starts_with(path));
     below.for_each(|(_, root)| root.is_gone = true);
@@ -265,8 +271,8 @@ fn lock(watched: &Watched) -> MutexGuard<'_, BTreeMap<PathBuf, Root>> {
     watched.lock()
 }
 
-/// Why a directory can't be watched, and what to do.
-fn why(error: &notify::Error) -> String {
+/// Explains why a directory can't be watched, and what to do.
+fn describe_error(error: &notify::Error) -> String {
     match &error.kind {
         ErrorKind::MaxFilesWatch => {
             "all watches of this user are taken: raise fs.inotify.max_user_watches".into()
@@ -280,7 +286,7 @@ fn why(error: &notify::Error) -> String {
     }
 }
 
-/// EMFILE: what a new inotify instance fails with where the user has too many.
+/// EMFILE: creating an inotify instance fails with it when the user has too many.
 const TOO_MANY_OPEN: i32 = rustix::io::Errno::MFILE.raw_os_error();
 
 #[cfg(test)]

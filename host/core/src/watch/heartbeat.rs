@@ -1,9 +1,9 @@
-//! The beat of a loop that must turn: when it last did. Knows nothing of what the loop does.
+//! The heartbeat of a loop of the host: the time of its last iteration.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// When a loop last turned.
+/// The time when a loop last made an iteration.
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     started: Instant,
@@ -11,19 +11,19 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// The loop turns now.
-    pub(crate) fn turn(&self) {
-        self.turn_at(Instant::now());
+    /// Records an iteration now.
+    pub(crate) fn beat(&self) {
+        self.beat_at(Instant::now());
     }
 
-    /// The loop turned at that moment.
-    pub(crate) fn turn_at(&self, moment: Instant) {
+    /// Records an iteration at `moment`.
+    pub(crate) fn beat_at(&self, moment: Instant) {
         let age = moment.saturating_duration_since(self.started);
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         self.last_ms.store(age, Ordering::Relaxed);
     }
 
-    /// How long before `now` the loop last turned, or was made.
+    /// Returns the time between the last iteration, or the creation, and `now`.
     pub(crate) fn since(&self, now: Instant) -> Duration {
         let last = Duration::from_millis(self.last_ms.load(Ordering::Relaxed));
         now.saturating_duration_since(self.started)
@@ -40,5 +40,5 @@ impl Default for Heartbeat {
     }
 }
 
-/// From one heartbeat of the watcher to the next.
-pub(super) const BEAT: Duration = Duration::from_secs(1);
+/// The interval of the watcher's heartbeat.
+pub(super) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);

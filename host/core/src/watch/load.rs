@@ -1,5 +1,5 @@
-//! Loading one file: read, digest, gate. A file that fails while it is being written is given the
-//! time to be finished.
+//! Loads one file: read, digest, admission. A file that fails while it is still being written gets
+//! time to be completed.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::directory::DEBOUNCE;
 use super::services::Services;
-use crate::catalog::{LoadOutcome, Recorded, Seen, Stamp, Wanted};
+use crate::catalog::{LastSeen, LoadOutcome, LoadRequest, Recorded, Stamp};
 use crate::events::{Event, PluginLoaded, PluginRejected};
 use vitals_io::blocking_pool::{BlockingPool, PoolError, Work};
 use vitals_model::{Digest, PluginName};
 use vitals_sandbox::{LoadError, Plugin, Sandbox};
 
-/// What loads have in common. Cheap to clone.
+/// The state that loads share. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Loader {
     sandbox: Sandbox,
     /// Reads the files of plugins that checks name.
     named: Reader,
-    /// Reads the others: whoever can put them there must not keep the named ones waiting.
+    /// Reads the other files. Anyone who can add those must not delay the named ones.
     dropped_in: Reader,
-    /// Bounds how many files are in memory at once.
+    /// Limits the files in memory.
     files: Arc<Semaphore>,
-    /// Bounds how many of them are there to be compiled, so that there is always room for those
-    /// whose code is there already.
+    /// Limits those of them that have to be compiled, so that files with cached code always find a
+    /// place.
     to_compile: Arc<Semaphore>,
 }
 
@@ -35,18 +35,18 @@ pub(super) struct Loader {
 #[derive(Clone)]
 struct Reader {
     pool: Arc<BlockingPool>,
-    turns: Arc<Semaphore>,
+    read_permits: Arc<Semaphore>,
 }
 
-/// What became of a file.
+/// The outcome of loading a file.
 pub(super) struct Load {
-    pub(super) wanted: Wanted,
+    pub(super) request: LoadRequest,
     pub(super) outcome: LoadOutcome,
     /// The stamp of the file, if it was settled when it was read.
     pub(super) stamp: Option<Stamp>,
 }
 
-/// What log and metrics say of a load.
+/// The facts of a load for the log and the metrics.
 pub(super) struct Facts {
     digest: Option<Digest>,
     version: String,
@@ -55,7 +55,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Those of a version that was loaded and then refused.
+    /// Adds the version of a plugin that was loaded and then rejected.
     pub(super) fn of(self, plugin: &Plugin) -> Self {
         let version = plugin.description().version.clone();
         Self { version, ..self }
@@ -74,25 +74,28 @@ impl Loader {
         }
     }
 
-    /// Reads a file and lets it through the gate, unless it is the one that was `seen` before. Never
-    /// panics.
-    pub(super) async fn load(self, wanted: Wanted, seen: Seen) -> Load {
-        let load = AssertUnwindSafe(self.load_patiently(&wanted, seen)).catch_unwind();
+    /// Reads and admits a file, unless it is the one that was last `seen`. Never panics.
+    pub(super) async fn load(self, request: LoadRequest, seen: LastSeen) -> Load {
+        let load = AssertUnwindSafe(self.load_with_retries(&request, seen)).catch_unwind();
         let (outcome, stamp) = load.await.unwrap_or_else(|_| {
-            let error = LoadError::Panic("it was read and judged");
+            let error = LoadError::Panic("it was read and admitted");
             (LoadOutcome::Failed(None, error), None)
         });
         Load {
-            wanted,
+            request,
             outcome,
             stamp,
         }
     }
 
-    async fn load_patiently(&self, wanted: &Wanted, seen: Seen) -> (LoadOutcome, Option<Stamp>) {
-        let told = Instant::now() + LONGEST_COPY;
+    async fn load_with_retries(
+        &self,
+        request: &LoadRequest,
+        seen: LastSeen,
+    ) -> (LoadOutcome, Option<Stamp>) {
+        let deadline = Instant::now() + MAX_COPY_TIME;
         loop {
-            let before = match self.stamp(wanted).await {
+            let before = match self.stamp(request).await {
                 Ok(stamp) => stamp,
                 Err(error) => return (LoadOutcome::Failed(None, error), None),
             };
@@ -100,12 +103,12 @@ impl Loader {
             if settled.is_some() && settled == seen.stamp {
                 return (LoadOutcome::Unchanged, settled);
             }
-            let is_young = before.is_some_and(|stamp| stamp.age(SystemTime::now()) < YOUNG);
-            let outcome = self.admit(wanted, seen.digest).await;
+            let is_recent = before.is_some_and(|stamp| stamp.age(SystemTime::now()) < RECENT);
+            let outcome = self.admit(request, seen.digest).await;
             let failed = matches!(outcome, LoadOutcome::Failed(..));
-            if failed && is_young && Instant::now() < told {
+            if failed && is_recent && Instant::now() < deadline {
                 tokio::time::sleep(DEBOUNCE).await;
-                if self.stamp(wanted).await != Ok(before) {
+                if self.stamp(request).await != Ok(before) {
                     continue;
                 }
             }
@@ -113,56 +116,57 @@ impl Loader {
         }
     }
 
-    async fn admit(&self, wanted: &Wanted, seen: Option<Digest>) -> LoadOutcome {
-        match self.admit_bytes(wanted, seen).await {
+    async fn admit(&self, request: &LoadRequest, seen: Option<Digest>) -> LoadOutcome {
+        match self.admit_bytes(request, seen).await {
             Ok(Some(plugin)) => LoadOutcome::Loaded(plugin),
             Ok(None) => LoadOutcome::Unchanged,
             Err((digest, error)) => LoadOutcome::Failed(digest, error),
         }
     }
 
-    /// The plugin in the file; nothing where its content is what was `seen`. Code that is there
-    /// already comes in first: who has to be compiled waits for that without the bytes.
+    /// Returns the plugin in the file, or `None` if its content is the one last `seen`. Cached
+    /// plugins load first: a file that has to be compiled is dropped from memory while it waits,
+    /// and read again.
     async fn admit_bytes(
         &self,
-        wanted: &Wanted,
+        request: &LoadRequest,
         seen: Option<Digest>,
     ) -> Result<Option<Arc<Plugin>>, (Option<Digest>, LoadError)> {
-        let mut turn = None;
+        let mut compile_permit = None;
         loop {
-            let (digest, bytes) = self.read(wanted).await.map_err(|error| (None, error))?;
+            let (digest, bytes) = self.read(request).await.map_err(|error| (None, error))?;
             if seen == Some(digest) {
                 return Ok(None);
             }
             let failed = |error| (Some(digest), error);
-            wanted.accept(digest).map_err(failed)?;
-            if turn.is_none() && !self.has_code(digest).await {
-                turn = Arc::clone(&self.to_compile).try_acquire_owned().ok();
-                if turn.is_none() {
+            request.accept(digest).map_err(failed)?;
+            if compile_permit.is_none() && !self.has_code(digest).await {
+                compile_permit = Arc::clone(&self.to_compile).try_acquire_owned().ok();
+                if compile_permit.is_none() {
                     drop(bytes);
-                    turn = Some(acquire(&self.to_compile).await);
-                    // It may be another file by now.
+                    compile_permit = Some(acquire(&self.to_compile).await);
+                    // The file may have changed by now.
                     continue;
                 }
             }
-            let name = wanted.name.clone();
+            let name = request.name.clone();
             let admitted = Plugin::admit_with_digest(&self.sandbox, name, bytes, digest).await;
             return admitted.map(Some).map_err(failed);
         }
     }
 
-    async fn read(&self, wanted: &Wanted) -> Result<(Digest, InMemory), LoadError> {
-        let turn = acquire(&self.reader(wanted).turns).await;
-        // Not on the thread, which may be lost with all that it has.
+    async fn read(&self, request: &LoadRequest) -> Result<(Digest, InMemory), LoadError> {
+        let read_permit = acquire(&self.reader(request).read_permits).await;
+        // Held outside the thread, because a hanging thread is lost with all that it holds.
         let permit = acquire(&self.files).await;
-        let path = wanted.path.clone();
-        let until = Instant::now() + READ_TIME;
+        let path = request.path.clone();
+        let until = Instant::now() + READ_TIMEOUT;
         let read = move || {
             let bytes = Plugin::read_until(&path, Some(until))?;
             Ok::<_, LoadError>((Digest::of(&bytes), bytes))
         };
-        let reader = self.reader(wanted);
-        let read = reader.call(&turn, &wanted.name, READ_TIME, read);
+        let reader = self.reader(request);
+        let read = reader.call(&read_permit, &request.name, READ_TIMEOUT, read);
         let (digest, bytes) = read.await??;
         let in_memory = InMemory {
             bytes,
@@ -171,17 +175,19 @@ impl Loader {
         Ok((digest, in_memory))
     }
 
-    /// The stamp of a file that is there.
-    async fn stamp(&self, wanted: &Wanted) -> Result<Option<Stamp>, LoadError> {
-        let turn = acquire(&self.reader(wanted).turns).await;
-        let path = wanted.path.clone();
+    /// Reads the stamp of a file, or `None` if it is missing.
+    async fn stamp(&self, request: &LoadRequest) -> Result<Option<Stamp>, LoadError> {
+        let read_permit = acquire(&self.reader(request).read_permits).await;
+        let path = request.path.clone();
         let stamp = move || Stamp::of(&path).ok();
-        let reader = self.reader(wanted);
-        reader.call(&turn, &wanted.name, STAT_TIME, stamp).await
+        let reader = self.reader(request);
+        reader
+            .call(&read_permit, &request.name, STAT_TIMEOUT, stamp)
+            .await
     }
 
-    fn reader(&self, wanted: &Wanted) -> &Reader {
-        if wanted.is_named {
+    fn reader(&self, request: &LoadRequest) -> &Reader {
+        if request.is_named {
             &self.named
         } else {
             &self.dropped_in
@@ -198,16 +204,16 @@ impl Loader {
 impl Reader {
     fn new() -> Self {
         Self {
-            pool: Arc::new(BlockingPool::with_max_threads(Work::Files, MOST_THREADS)),
-            turns: Arc::new(Semaphore::new(TURNS)),
+            pool: Arc::new(BlockingPool::with_max_threads(Work::Files, MAX_THREADS)),
+            read_permits: Arc::new(Semaphore::new(MAX_CONCURRENT_READS)),
         }
     }
 
-    /// Does something with the file of a plugin. A file system that hangs keeps the thread, and nothing
-    /// else: the turn is free again when the time is over.
+    /// Runs `work` on a plugin's file. A hanging file system keeps the thread, but the permit is
+    /// released after `time`.
     async fn call<T: Send + 'static>(
         &self,
-        _turn: &OwnedSemaphorePermit,
+        _read_permit: &OwnedSemaphorePermit,
         plugin: &PluginName,
         time: Duration,
         work: impl FnOnce() -> T + Send + 'static,
@@ -226,7 +232,7 @@ async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     permit.expect("the semaphore is never closed")
 }
 
-/// The bytes of a file; its place is free again when they are let go of.
+/// The bytes of a file, with the permit for keeping them in memory.
 struct InMemory {
     bytes: Vec<u8>,
     _permit: OwnedSemaphorePermit,
@@ -238,7 +244,7 @@ impl AsRef<[u8]> for InMemory {
     }
 }
 
-/// What there is to say of a load.
+/// Returns the facts of a load.
 pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
     let nothing = Facts {
         digest: None,
@@ -262,17 +268,17 @@ pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
     }
 }
 
-/// Emits it, once for each change; `active` is the version that is from here on.
+/// Emits the event of a load if it changed anything. `active` is the active version after it.
 pub(super) fn report(
-    wanted: &Wanted,
+    request: &LoadRequest,
     recorded: Recorded,
     facts: &Facts,
     active: Option<Digest>,
     services: &Services,
 ) {
-    let (plugin, path) = (&wanted.name, wanted.path.as_path());
+    let (plugin, path) = (&request.name, request.path.as_path());
     if matches!(facts.error, Some(LoadError::Panic(_))) {
-        services.panicked("while it loaded a plugin");
+        services.panicked("while loading a plugin");
     }
     match (recorded, facts.digest, &facts.error) {
         (Recorded::Loaded(generation), Some(digest), _) => {
@@ -299,25 +305,25 @@ pub(super) fn report(
     }
 }
 
-/// Where the host can panic over the schema of a stranger.
-pub(super) const SETTINGS: &str = "while it held settings against a schema";
-/// What is said of a file whose file system does not answer, the first time and each time after.
+/// The place of panics while settings are validated against a schema.
+pub(super) const SETTINGS: &str = "while validating settings against a schema";
+/// The error of a file whose file system hangs, the same for the first load and for later ones.
 const HANGS: &str = "its file system does not answer";
-/// How long it may take to be told of a file: this is where a mount that hangs hangs first.
-const STAT_TIME: Duration = Duration::from_secs(3);
-/// How long a file may take to be read.
-const READ_TIME: Duration = Duration::from_secs(10);
-/// Files that are read at the same time by one [`Reader`].
-const TURNS: usize = 4;
-/// Threads of one [`Reader`], with those that are lost to file systems that hang.
-const MOST_THREADS: usize = 32;
-/// Files in memory beside those that are compiled; each may have 64 MiB.
+/// The time limit for reading a file's metadata, where a hanging mount hangs first.
+const STAT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The time limit for reading a file.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// The number of files that one [`Reader`] reads concurrently.
+const MAX_CONCURRENT_READS: usize = 4;
+/// The limit on threads of one [`Reader`], including threads lost to hanging file systems.
+const MAX_THREADS: usize = 32;
+/// The number of files in memory besides those being compiled; each may have 64 MiB.
 const FILES_WAITING: usize = 6;
-/// A file that was written so lately may still be in the making, although it rested before it was
-/// looked at: a copy can falter.
-const YOUNG: Duration = Duration::from_secs(1);
-/// How long a file that can't be loaded may be said to be still in the making.
-const LONGEST_COPY: Duration = Duration::from_secs(10);
+/// A file that was modified so recently may still be incomplete, although it was stable before the
+/// scan: a copy can pause.
+const RECENT: Duration = Duration::from_secs(1);
+/// How long a file that fails to load may count as incomplete.
+const MAX_COPY_TIME: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -328,19 +334,19 @@ mod tests {
     use crate::sandbox_options::sandbox_options;
     use vitals_config::Config;
 
-    async fn loaded(loader: &Loader, wanted: &Wanted, seen: Seen) -> Load {
-        loader.clone().load(wanted.clone(), seen).await
+    async fn loaded(loader: &Loader, request: &LoadRequest, seen: LastSeen) -> Load {
+        loader.clone().load(request.clone(), seen).await
     }
 
     #[tokio::test]
-    async fn files_that_hang_hold_up_no_other_and_are_asked_once() {
+    async fn files_that_hang_delay_no_other_and_are_tried_once() {
         let reader = Reader::new();
         let soon = Duration::from_millis(50);
         let mut hung = Vec::new();
-        for number in 0..2 * TURNS {
-            let turn = acquire(&reader.turns).await;
+        for number in 0..2 * MAX_CONCURRENT_READS {
+            let read_permit = acquire(&reader.read_permits).await;
             let name = format!("hangs-{number}").parse().unwrap();
-            // On a busy machine a thread may not have begun when its time is over.
+            // On a busy machine a thread may not have started when its time is over.
             let mut begins = false;
             while !begins {
                 let (release, held) = std::sync::mpsc::channel::<()>();
@@ -349,19 +355,19 @@ mod tests {
                     begun.send(()).unwrap();
                     held.recv().unwrap_or_default();
                 };
-                let asked = reader.call(&turn, &name, soon, hang).await;
+                let asked = reader.call(&read_permit, &name, soon, hang).await;
                 assert_eq!(asked, Err(LoadError::Unread(HANGS.into())));
                 begins = beginning.try_recv().is_ok();
                 hung.push(release);
             }
-            let again = reader.call(&turn, &name, soon, || ()).await;
+            let again = reader.call(&read_permit, &name, soon, || ()).await;
             let says = Err(LoadError::Unread(HANGS.into()));
-            assert_eq!(again, says, "the same, so that it is said once");
+            assert_eq!(again, says, "the same text, so that it is logged once");
         }
-        let turn = acquire(&reader.turns).await;
+        let read_permit = acquire(&reader.read_permits).await;
         let (name, patiently) = ("good".parse().unwrap(), Duration::from_mins(1));
-        let good = reader.call(&turn, &name, patiently, || 7).await;
-        assert_eq!(good, Ok(7));
+        let active = reader.call(&read_permit, &name, patiently, || 7).await;
+        assert_eq!(active, Ok(7));
     }
 
     #[tokio::test]
@@ -370,7 +376,7 @@ mod tests {
         let options = sandbox_options(&config, None);
         let loader = Loader::new(Sandbox::new(options).unwrap());
         let dir = tempfile::tempdir().unwrap();
-        let wanted = Wanted {
+        let request = LoadRequest {
             name: "thing".parse().unwrap(),
             path: dir.path().join("thing.wasm"),
             source: Source::Dir,
@@ -378,8 +384,8 @@ mod tests {
             is_named: false,
             pinned: None,
         };
-        fs::write(&wanted.path, "garbage").unwrap();
-        let load = loaded(&loader, &wanted, Seen::default()).await;
+        fs::write(&request.path, "garbage").unwrap();
+        let load = loaded(&loader, &request, LastSeen::default()).await;
         let digest = Some(Digest::of(b"garbage"));
         assert!(
             matches!(load.outcome, LoadOutcome::Failed(found, LoadError::NotWasm) if found == digest)
@@ -387,8 +393,8 @@ mod tests {
         assert_eq!(load.stamp, None, "it is too young to say that");
         let load = loaded(
             &loader,
-            &wanted,
-            Seen {
+            &request,
+            LastSeen {
                 digest,
                 stamp: None,
             },
@@ -400,21 +406,21 @@ mod tests {
         );
 
         let stamp = loop {
-            let load = loaded(&loader, &wanted, Seen::default()).await;
+            let load = loaded(&loader, &request, LastSeen::default()).await;
             if load.stamp.is_some() {
                 break load.stamp;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
-        // Without a digest only its stamp can say that it is the same.
-        let seen = Seen {
+        // Without a digest only the stamp shows that the file is the same.
+        let seen = LastSeen {
             digest: None,
             stamp,
         };
-        let load = loaded(&loader, &wanted, seen).await;
+        let load = loaded(&loader, &request, seen).await;
         assert!(matches!(load.outcome, LoadOutcome::Unchanged));
-        fs::write(&wanted.path, "other garbage").unwrap();
-        let load = loaded(&loader, &wanted, seen).await;
+        fs::write(&request.path, "other garbage").unwrap();
+        let load = loaded(&loader, &request, seen).await;
         assert!(matches!(load.outcome, LoadOutcome::Failed(..)));
     }
 }

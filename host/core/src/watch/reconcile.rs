@@ -1,4 +1,4 @@
-//! Brings schedule and board in line with the catalog, touching only what changed.
+//! Reconciles schedule and board with the catalog, touching only what changed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,20 +9,21 @@ use super::applied::{Applied, Runner};
 use super::load::SETTINGS;
 use crate::board::{CheckFacts, PluginFacts};
 use crate::catalog::{
-    BIND_TIME, Bound, Catalog, CheckState, ConfigurationPage, GuestCheck, PluginEntry, bind_all,
+    BIND_TIME, Catalog, CheckBinding, CheckState, ConfigurationPage, GuestCheck, PluginEntry,
+    bind_all,
 };
 use crate::events::Cause;
 use crate::schedule::{FinishedRun, Job, JobGeneration, JobPromotion, Probe, Timing};
 use vitals_config::CheckConfig;
 use vitals_model::{CheckName, RunReport, Thresholds};
 
-/// How long the checks of one plugin may take to be bound before something must hang.
-const BIND_ALL_TIME: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));
+/// The time limit for binding the checks of one plugin, after which a file system must be hanging.
+const BIND_ALL_TIMEOUT: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));
 
 impl Watcher {
-    /// Binds the checks that are not: holds their settings against the schemas of their plugins. A schema
-    /// comes from a stranger, and takes what it takes; trusted roots lie in files, which may hang. So the
-    /// checks of one plugin are bound together, and where that does not end each of them by itself.
+    /// Binds unbound checks: validates their settings against the schemas of their plugins. Schemas
+    /// are untrusted and may take long, and files with trusted roots may hang. The checks of one
+    /// plugin are therefore bound together and, if that does not finish, one by one.
     async fn bind(&mut self) {
         let mut plugins = BTreeMap::<_, Vec<_>>::new();
         for unbound in self.catalog.unbound() {
@@ -33,36 +34,39 @@ impl Watcher {
             let what = format!("settings of the checks of plugin {plugin}");
             let again = unbound.clone();
             let bind = move || bind_all(unbound);
-            if let Ok(bounds) = self.on_disk_within(BIND_ALL_TIME, &what, bind).await {
-                self.take_bounds(bounds);
+            if let Ok(bindings) = self
+                .run_blocking_within(BIND_ALL_TIMEOUT, &what, bind)
+                .await
+            {
+                self.record_bindings(bindings);
                 continue;
             }
             for one in again {
                 let what = format!("settings of check {}", one.name());
-                let given_up = one.clone();
-                let bounds = match self.on_disk(&what, move || bind_all(vec![one])).await {
-                    Ok(bounds) => bounds,
+                let abandoned = one.clone();
+                let bindings = match self.run_blocking(&what, move || bind_all(vec![one])).await {
+                    Ok(bindings) => bindings,
                     Err(why) => {
-                        let why = why.as_deref().unwrap_or("the host panicked over them");
-                        vec![given_up.given_up(why)]
+                        let why = why.as_deref().unwrap_or("the host panicked");
+                        vec![abandoned.abandoned(why)]
                     }
                 };
-                self.take_bounds(bounds);
+                self.record_bindings(bindings);
             }
         }
     }
 
-    fn take_bounds(&mut self, bounds: Vec<Bound>) {
-        for bound in bounds {
+    fn record_bindings(&mut self, bindings: Vec<CheckBinding>) {
+        for bound in bindings {
             if bound.panicked() {
                 self.services.panicked(SETTINGS);
             }
-            self.catalog.take_in(bound);
+            self.catalog.record_binding(bound);
         }
     }
 
-    /// Follows every check that can run, shows every one that can't, and forgets those that are
-    /// gone.
+    /// Schedules the checks that can run, publishes why others can't, and removes those that no
+    /// longer exist.
     pub(super) async fn reconcile(&mut self) {
         self.bind().await;
         let mut states = self.catalog.states();
@@ -74,7 +78,7 @@ impl Watcher {
         };
         let page = self.catalog.page(&states, configuration);
         self.page.set(page);
-        if self.first_look_ends() {
+        if self.is_first_scan_over() {
             for (check, (_, state)) in &states {
                 if let CheckState::NotRegistered(error) = state {
                     let error = error.to_string();
@@ -85,25 +89,25 @@ impl Watcher {
         let config = Arc::clone(self.catalog.config());
         states.retain(|name, (_, state)| match state {
             CheckState::NeedsConfig(_) | CheckState::NotRegistered(_) => false,
-            // One that was dropped in is no check before it is known to be a plugin.
+            // A dropped-in file becomes a check only when it is known to be a plugin.
             CheckState::Loading => config.checks.contains_key(name),
             CheckState::Guest(_) | CheckState::Native(_) | CheckState::Failed(_) => true,
         });
-        let is_gone = |name: &&CheckName| !states.contains_key(*name);
-        let gone: Vec<_> = self.applied.keys().filter(is_gone).cloned().collect();
-        for name in gone {
-            self.forget(&name);
+        let is_removed = |name: &&CheckName| !states.contains_key(*name);
+        let removed: Vec<_> = self.applied.keys().filter(is_removed).cloned().collect();
+        for name in removed {
+            self.remove_check(&name);
         }
         let mut trials = std::mem::take(&mut self.trials);
         let mut promotions = Vec::new();
         for (name, (check, state)) in states {
-            self.services.beat.turn();
+            self.services.heartbeat.beat();
             let applied = self.applied.get(&name);
-            if applied.is_some_and(|applied| applied.is(&check, &state)) {
+            if applied.is_some_and(|applied| applied.matches(&check, &state)) {
                 continue;
             }
             let facts = check_facts(&self.catalog, &check, &state);
-            let runs_on = applied.map(|applied| &applied.on);
+            let runs_on = applied.map(|applied| &applied.runner);
             let first_run = trials.remove(&name);
             if let (CheckState::Guest(guest), Some(Runner::Guest(_)), Some(trial)) =
                 (&state, runs_on, first_run)
@@ -112,24 +116,25 @@ impl Watcher {
             {
                 let promotion = self.promotion(&name, &check, guest, trial.report);
                 promotions.push((facts, promotion));
-                let on = Runner::Guest(Arc::clone(guest));
-                self.applied.insert(name, Applied { check, on });
+                let runner = Runner::Guest(Arc::clone(guest));
+                self.applied.insert(name, Applied { check, runner });
                 continue;
             }
-            let lives_elsewhere = matches!(
+            let changes_runtime = matches!(
                 (runs_on, &state),
                 (Some(Runner::Native(_)), CheckState::Guest(_))
                     | (Some(Runner::Guest(_)), CheckState::Native(_))
             );
-            if lives_elsewhere {
-                // The loops of guests' checks live on the guest threads, those of others do not.
+            if changes_runtime {
+                // Loops of guest checks run on the guest threads, others on the runtime of the
+                // host.
                 self.services.schedule.remove(&name);
             }
-            if let Some(on) = self.place(&name, &check, state, facts) {
-                self.applied.insert(name, Applied { check, on });
+            if let Some(runner) = self.apply_state(&name, &check, state, facts) {
+                self.applied.insert(name, Applied { check, runner });
             }
         }
-        self.let_succeed(promotions);
+        self.promote(promotions);
     }
 
     fn promotion(
@@ -147,9 +152,9 @@ impl Watcher {
         }
     }
 
-    /// Lets new versions take over with the runs that were made of them, all at one moment: no answer
-    /// shows one check of a plugin as the old version found it, and another as the new one did.
-    fn let_succeed(&self, promotions: Vec<(CheckFacts, JobPromotion)>) {
+    /// Promotes new versions together with their trial runs. No page shows one check of a plugin
+    /// from the old version and another from the new one.
+    fn promote(&self, promotions: Vec<(CheckFacts, JobPromotion)>) {
         if promotions.is_empty() {
             return;
         }
@@ -167,7 +172,7 @@ impl Watcher {
             .promote(runs.filter_map(with_facts).collect());
     }
 
-    fn place(
+    fn apply_state(
         &self,
         name: &CheckName,
         check: &CheckConfig,
@@ -189,11 +194,11 @@ impl Watcher {
             }
             CheckState::Guest(guest) => {
                 let probe = Arc::clone(&guest) as Arc<dyn Probe>;
-                self.follow(name, job_generation, check, probe);
+                self.schedule_check(name, job_generation, check, probe);
                 Some(Runner::Guest(guest))
             }
             CheckState::Native(native) => {
-                self.follow(
+                self.schedule_check(
                     name,
                     job_generation,
                     check,
@@ -204,7 +209,7 @@ impl Watcher {
             CheckState::Failed(error) => {
                 self.services.schedule.remove(name);
                 let entry = check.plugin.as_ref().map(|name| self.catalog.entry(name));
-                // A file that can't be loaded was reported when it was not, once for all its checks.
+                // A rejected file has already been reported, once for all its checks.
                 let cause = match entry.flatten() {
                     Some(entry) if entry.active().is_none() => Cause::PluginRejected,
                     _ => Cause::NotRunnable,
@@ -217,7 +222,7 @@ impl Watcher {
         }
     }
 
-    fn follow(
+    fn schedule_check(
         &self,
         name: &CheckName,
         job_generation: JobGeneration,
@@ -228,7 +233,7 @@ impl Watcher {
         self.services.schedule.upsert(Arc::new(job));
     }
 
-    fn forget(&mut self, name: &CheckName) {
+    fn remove_check(&mut self, name: &CheckName) {
         self.applied.remove(name);
         self.services.schedule.remove(name);
         self.services.publisher.remove(name);

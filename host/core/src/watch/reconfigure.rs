@@ -1,4 +1,4 @@
-//! The configuration is read again, by itself or because somebody asks for it.
+//! Reloads the configuration, after a change or on request.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -6,31 +6,31 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::configuration::{Configuration, Found};
+use super::configuration::{Configuration, ReadOutcome};
 use super::directory::DEBOUNCE;
-use super::{Pace, Watcher};
+use super::{Debounce, Watcher};
 use crate::events::{ConfigurationApplied, Event};
 use vitals_config::Config;
 use vitals_model::CheckName;
 use vitals_model::reload::ReloadReport;
 
 impl Watcher {
-    /// Looks at configuration and files for somebody who waits for what comes of it. What was refused
-    /// is judged anew.
+    /// Reads configuration and files for a caller who waits for the outcome. Rejected files are
+    /// evaluated again.
     pub(super) async fn reload(
         &mut self,
         accepted: BTreeSet<CheckName>,
         answer: oneshot::Sender<ReloadReport>,
     ) {
-        self.is_look_due = false;
+        self.is_scan_due = false;
         self.reloads.begin(answer);
-        self.reconfigure(Pace::Now).await;
-        for unknown in accepted.iter().filter(|name| !self.catalog.knows(name)) {
+        self.reconfigure(Debounce::Off).await;
+        for unknown in accepted.iter().filter(|name| !self.catalog.has_check(name)) {
             let problem = format!("there is no check `{unknown}` whose grants could be accepted");
             self.reloads.problem(problem);
         }
-        self.catalog.forget_refusals();
-        self.look(Pace::Now, &accepted).await;
+        self.catalog.retry_rejected();
+        self.scan(Debounce::Off, &accepted).await;
         let directory = self.catalog.files().error().map(ToString::to_string);
         let excess = self.excess.as_ref().map(ToString::to_string);
         let library = self.library_error.as_ref().map(ToString::to_string);
@@ -40,48 +40,48 @@ impl Watcher {
         self.reloads.wait_for(self.loading.keys().cloned());
     }
 
-    /// Reads the configuration if it has changed, and takes it over.
-    pub(super) async fn reconfigure(&mut self, pace: Pace) {
+    /// Reads the configuration if it has changed, and applies it.
+    pub(super) async fn reconfigure(&mut self, debounce: Debounce) {
         let Some(configuration) = self.configuration.clone() else {
             return;
         };
-        let look = self.on_disk(CONFIGURATION, move || configuration.look(pace));
-        let (configuration, found) = match look.await {
+        let scan = self.run_blocking(CONFIGURATION, move || configuration.check(debounce));
+        let (configuration, found) = match scan.await {
             Ok(found) => found,
             Err(None) => return,
             Err(Some(why)) => {
                 let problem =
-                    format!("cannot read the configuration, the one before it holds: {why}");
+                    format!("cannot read the configuration, the previous one stays active: {why}");
                 return self.reloads.problem(problem);
             }
         };
         let errors = configuration.errors().to_vec();
         self.configuration = Some(configuration);
         match found {
-            Found::Same if errors.is_empty() => {}
-            Found::Same => self.reloads.refused(&errors),
-            Found::Restless => {
-                let look = self.look_soon.clone();
+            ReadOutcome::Unchanged if errors.is_empty() => {}
+            ReadOutcome::Unchanged => self.reloads.configuration_rejected(&errors),
+            ReadOutcome::Unstable => {
+                let scan = self.scan_sender.clone();
                 tokio::spawn(async move {
                     tokio::time::sleep(DEBOUNCE).await;
-                    // Another look may be due by then, or the watcher gone.
-                    let _ = look.try_send(());
+                    // Another request may be pending by then, or the watcher may be gone.
+                    let _ = scan.try_send(());
                 });
             }
-            Found::Wrong(errors) => {
+            ReadOutcome::Invalid(errors) => {
                 let path = self.configuration.as_ref().and_then(Configuration::path);
                 self.services.emit(&Event::ConfigurationRejected {
                     path: path.as_deref(),
                     errors: &errors,
                 });
-                self.reloads.refused(&errors);
+                self.reloads.configuration_rejected(&errors);
                 self.needs_reconciling = true;
             }
-            Found::Another(config, changed_roots) => self.apply(*config, &changed_roots),
+            ReadOutcome::Changed(config, changed_roots) => self.apply(*config, &changed_roots),
         }
     }
 
-    /// Takes a configuration over as far as it can be without a restart.
+    /// Applies a configuration, except for keys that need a restart.
     fn apply(&mut self, config: Config, changed_roots: &BTreeSet<PathBuf>) {
         let running = Arc::clone(self.catalog.config());
         let (config, restart_needed) = config.merge_reloadable(&running);
@@ -102,7 +102,7 @@ impl Watcher {
             }));
         if restart_needed != self.restart_needed && !restart_needed.is_empty() {
             let keys = restart_needed.join(", ");
-            tracing::warn!(keys, "configuration needs a restart to be taken over");
+            tracing::warn!(keys, "configuration keys need a restart");
         }
         if !is_same {
             self.reloads.applied(&changes, &restart_needed);
@@ -112,5 +112,5 @@ impl Watcher {
     }
 }
 
-/// What is read on the disk, as it is said where that hangs.
+/// The name of the disk access in the log.
 const CONFIGURATION: &str = "configuration";

@@ -1,4 +1,4 @@
-//! Asks the watcher for a reload: for `POST /-/reload`, SIGHUP and `vitals reload`.
+//! Requests reloads from the watcher, for `POST /-/reload`, SIGHUP and `vitals reload`.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::command::Command;
 use vitals_model::CheckName;
 use vitals_model::reload::ReloadReport;
 
-/// Asks a running host to look at files and configuration now. Cheap to clone.
+/// Requests a reload of a running host. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Reloader {
     commands: mpsc::UnboundedSender<Command>,
@@ -16,7 +16,7 @@ pub struct Reloader {
 
 /// The host has been shut down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the host is shutting down, and reloads nothing any more")]
+#[error("cannot reload: the host is shutting down")]
 pub struct ShutDown;
 
 impl Reloader {
@@ -25,9 +25,9 @@ impl Reloader {
         Self { commands }
     }
 
-    /// Looks now, waits until everything that was found has been loaded or refused, and answers
-    /// what changed. New files may give the checks of `accept_grants` more than the versions before
-    /// them did, this once. Dropping the future undoes nothing.
+    /// Scans files and configuration now, waits until all changed plugins have been loaded or
+    /// rejected, and returns the changes. New files may grant the checks of `accept_grants` more
+    /// than the previous versions, this once. Dropping the future does not undo anything.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Reloads that somebody waits for, and what is found meanwhile.
+//! Pending reload requests, and the changes found since.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use vitals_model::reload::{
 };
 use vitals_model::{CheckName, PluginName};
 
-/// The reloads that are not over yet.
+/// The reloads that are not answered yet.
 #[derive(Default)]
 pub(super) struct Reloads(Vec<Pending>);
 
@@ -19,39 +19,39 @@ struct Pending {
     answer: oneshot::Sender<ReloadReport>,
     /// When it is answered at the latest.
     until: Instant,
-    /// The plugins that were being loaded when it was asked for, and are still.
-    waits_for: BTreeSet<PluginName>,
+    /// The plugins that were being loaded at the request and still are.
+    loading: BTreeSet<PluginName>,
     found: ReloadReport,
     plugins: BTreeMap<String, PluginReload>,
 }
 
 impl Reloads {
-    /// Begins to gather for somebody who asked.
+    /// Starts to collect changes for a caller.
     pub(super) fn begin(&mut self, answer: oneshot::Sender<ReloadReport>) {
         self.0.push(Pending {
             answer,
-            until: Instant::now() + LONGEST,
-            waits_for: BTreeSet::new(),
+            until: Instant::now() + TIMEOUT,
+            loading: BTreeSet::new(),
             found: ReloadReport::default(),
             plugins: BTreeMap::new(),
         });
     }
 
-    /// What the last one that was begun waits for.
+    /// Makes the last request wait for these plugins.
     pub(super) fn wait_for(&mut self, plugins: impl Iterator<Item = PluginName>) {
         if let Some(last) = self.0.last_mut() {
-            last.waits_for.extend(plugins);
+            last.loading.extend(plugins);
         }
     }
 
-    /// Something was in the way of the last one that was begun.
+    /// Adds a problem to the last request.
     pub(super) fn problem(&mut self, problem: String) {
         if let Some(last) = self.0.last_mut() {
             last.found.problems.push(problem);
         }
     }
 
-    /// A configuration was taken over.
+    /// Records that a configuration was applied.
     pub(super) fn applied(&mut self, changes: &CheckChanges, restart_needed: &[String]) {
         for pending in &mut self.0 {
             let mut configuration = ConfigurationReload::default();
@@ -66,8 +66,8 @@ impl Reloads {
         }
     }
 
-    /// A configuration is wrong as a whole.
-    pub(super) fn refused(&mut self, errors: &[String]) {
+    /// Records that a configuration was rejected.
+    pub(super) fn configuration_rejected(&mut self, errors: &[String]) {
         for pending in &mut self.0 {
             let configuration = &mut pending.found.configuration;
             configuration.state = ConfigurationState::Rejected;
@@ -75,32 +75,33 @@ impl Reloads {
         }
     }
 
-    /// Something became of a plugin.
+    /// Records the outcome for a plugin.
     pub(super) fn record(&mut self, plugin: &PluginReload) {
         for pending in &mut self.0 {
             pending.plugins.insert(plugin.name.clone(), plugin.clone());
         }
     }
 
-    /// A plugin whose newest file is refused is not loaded again, because it has not changed.
-    pub(super) fn still(&mut self, refused: &PluginReload) {
+    /// Records a plugin whose rejected file has not changed and is therefore not loaded again.
+    pub(super) fn unchanged_rejection(&mut self, refused: &PluginReload) {
         for pending in &mut self.0 {
             let known = pending.plugins.entry(refused.name.clone());
             known.or_insert_with(|| refused.clone());
         }
     }
 
-    /// Waits no longer for plugins that are not being loaded.
+    /// Stops waiting for plugins that are no longer being loaded.
     pub(super) fn wait_only_for(&mut self, is_loading: impl Fn(&PluginName) -> bool) {
         for pending in &mut self.0 {
-            pending.waits_for.retain(&is_loading);
+            pending.loading.retain(&is_loading);
         }
     }
 
-    /// A plugin is not being loaded any more. Where it is `refused` still, that is said to who asked.
-    pub(super) fn done(&mut self, plugin: &PluginName, refused: Option<&PluginReload>) {
+    /// Records that a plugin is no longer being loaded. `refused` is its entry, if its file is
+    /// rejected.
+    pub(super) fn load_finished(&mut self, plugin: &PluginName, refused: Option<&PluginReload>) {
         for pending in &mut self.0 {
-            if !pending.waits_for.remove(plugin) {
+            if !pending.loading.remove(plugin) {
                 continue;
             }
             if let Some(refused) = refused {
@@ -110,35 +111,35 @@ impl Reloads {
         }
     }
 
-    /// Answers those that wait for nothing any more, or have waited for too long at that moment.
+    /// Answers the requests that wait for nothing or whose time limit has passed at `now`.
     pub(super) fn answer(&mut self, now: Instant) {
-        let is_over = |it: &mut Pending| it.waits_for.is_empty() || it.until <= now;
+        let is_over = |it: &mut Pending| it.loading.is_empty() || it.until <= now;
         for Pending {
             answer,
-            waits_for,
+            loading,
             mut found,
             plugins,
             ..
         } in self.0.extract_if(.., is_over)
         {
-            if let Some(first) = waits_for.first() {
-                let others = waits_for.len() - 1;
+            if let Some(first) = loading.first() {
+                let others = loading.len() - 1;
                 found.problems.push(format!(
-                    "plugin `{first}` and {others} others are still being loaded after {LONGEST:?}: \
-                     what becomes of them stands on /plugins"
+                    "plugin `{first}` and {others} others are still being loaded after {TIMEOUT:?}: \
+                     see /plugins for their outcome"
                 ));
             }
             found.plugins = plugins.into_values().collect();
-            // Who asked may have gone.
+            // The caller may have gone.
             let _ = answer.send(found);
         }
     }
 }
 
-/// How long somebody waits for an answer at most.
-const LONGEST: Duration = Duration::from_mins(5);
+/// The time limit of a request.
+const TIMEOUT: Duration = Duration::from_mins(5);
 
-/// A plugin whose file is gone.
+/// Returns the entry of a plugin whose file was removed.
 pub(super) fn removed(name: &PluginName) -> PluginReload {
     PluginReload::new(name.to_string(), PluginOutcome::Removed)
 }
@@ -148,14 +149,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_for_too_long_is_answered_with_what_is_missing() {
+    fn a_reload_that_takes_too_long_reports_the_pending_plugins() {
         let mut reloads = Reloads::default();
         let (answer, mut answered) = oneshot::channel();
         reloads.begin(answer);
         reloads.wait_for(["a", "b"].into_iter().map(|name| name.parse().unwrap()));
         reloads.answer(Instant::now());
         assert!(answered.try_recv().is_err(), "it is too early");
-        reloads.answer(Instant::now() + LONGEST);
+        reloads.answer(Instant::now() + TIMEOUT);
         let problems = answered.try_recv().unwrap().problems;
         assert!(
             problems[0].starts_with("plugin `a` and 1 others are"),
@@ -164,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_plugin_that_is_not_being_loaded_any_more() {
+    fn a_reload_waits_only_for_plugins_being_loaded() {
         let mut reloads = Reloads::default();
         let (answer, mut answered) = oneshot::channel();
         reloads.begin(answer);
         reloads.wait_for(["a", "b"].into_iter().map(|name| name.parse().unwrap()));
         reloads.wait_only_for(|name| name.as_str() == "b");
-        reloads.done(&"b".parse().unwrap(), None);
+        reloads.load_finished(&"b".parse().unwrap(), None);
         reloads.answer(Instant::now());
         assert!(answered.try_recv().unwrap().is_empty());
     }

@@ -1,25 +1,25 @@
-//! What the watcher works with and keeps in line, besides the catalog.
+//! The parts of the host that the watcher works with, besides the catalog.
 
 use std::sync::Arc;
 
 use super::heartbeat::Heartbeat;
 use crate::board::Board;
-use crate::catalog::Names;
+use crate::catalog::ReservedNames;
 use crate::events::Event;
 use crate::publisher::Publisher;
 use crate::schedule::Schedule;
 use vitals_sandbox::Sandbox;
 
-/// What the watcher keeps in line.
+/// The parts of the host that the watcher works with.
 pub(crate) struct Services {
     pub(crate) sandbox: Sandbox,
     pub(crate) board: Arc<Board>,
     pub(crate) schedule: Arc<Schedule>,
     pub(crate) publisher: Arc<Publisher>,
-    /// Which names native checks may have.
-    pub(crate) names: Names,
-    /// Turned while the watcher does.
-    pub(crate) beat: Arc<Heartbeat>,
+    /// The names that native checks can't have.
+    pub(crate) names: ReservedNames,
+    /// Beats with each iteration of the watcher.
+    pub(crate) heartbeat: Arc<Heartbeat>,
 }
 
 impl Services {
@@ -27,7 +27,7 @@ impl Services {
         self.publisher.events.emit(event);
     }
 
-    /// Counts and reports that the host's own code panicked at a `place`.
+    /// Emits the event that the host's own code panicked at a `place`.
     pub(super) fn panicked(&self, place: &str) {
         self.emit(&Event::HostPanicked {
             place,

@@ -1,4 +1,4 @@
-//! The watcher on the runtime of a test: when it brings things in line, and what a panic leaves.
+//! Tests of the watcher: when it reconciles, and how it survives panics.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::board::Board;
-use crate::catalog::Names;
+use crate::catalog::ReservedNames;
 use crate::events::{Events, Sink};
 use crate::publisher::Publisher;
 use crate::schedule::{Results, Schedule};
@@ -27,11 +27,11 @@ struct Watched {
 
 impl Watched {
     fn start() -> Self {
-        Self::told(Events::default())
+        Self::with_events(Events::default())
     }
 
-    /// Events are told to these.
-    fn told(events: Events) -> Self {
+    /// Starts a watcher with these sinks.
+    fn with_events(events: Events) -> Self {
         let dir = TempDir::new().unwrap();
         let place = dir.path().display();
         let config = format!(
@@ -58,11 +58,11 @@ impl Watched {
         fs::write(self.dir.path().join("plugins/thing.wasm"), content).unwrap();
     }
 
-    /// What a look finds.
-    async fn look(&self) -> ReloadReport {
-        let look = self.reloader.reload(BTreeSet::new());
-        let look = tokio::time::timeout(Duration::from_secs(30), look).await;
-        look.expect("somebody who asks is answered").unwrap()
+    /// Requests a scan and returns what it found.
+    async fn scan(&self) -> ReloadReport {
+        let scan = self.reloader.reload(BTreeSet::new());
+        let scan = tokio::time::timeout(Duration::from_secs(30), scan).await;
+        scan.expect("somebody who asks is answered").unwrap()
     }
 }
 
@@ -84,33 +84,33 @@ fn services(config: &Config, events: Events) -> Services {
         board,
         schedule: Arc::new(Schedule::new(1, results)),
         publisher,
-        names: Names::new(config),
-        beat: Arc::default(),
+        names: ReservedNames::new(config),
+        heartbeat: Arc::default(),
     }
 }
 
 #[tokio::test]
-async fn a_look_that_finds_what_was_there_brings_nothing_in_line() {
+async fn a_scan_without_changes_does_not_reconcile() {
     let watched = Watched::start();
-    watched.look().await;
+    watched.scan().await;
     let before = watched.page.page();
     for _ in 0..3 {
-        assert!(watched.look().await.is_empty());
+        assert!(watched.scan().await.is_empty());
     }
     let is_same = watched.page.page().as_ptr() == before.as_ptr();
     assert!(is_same, "the page was made anew");
     watched.drop_in("garbage");
-    watched.look().await;
+    watched.scan().await;
     assert_ne!(watched.page.page(), before);
 }
 
-/// A sink that panics over the first plugin that is rejected.
+/// A sink that panics on the first rejected plugin.
 #[derive(Default)]
-struct Brittle {
+struct PanickingSink {
     is_broken: AtomicBool,
 }
 
-impl Sink for Brittle {
+impl Sink for PanickingSink {
     fn on(&self, event: &Event<'_>) {
         let is_rejected = matches!(event, Event::PluginRejected(_));
         let is_first = is_rejected && !self.is_broken.swap(true, Ordering::Relaxed);
@@ -119,14 +119,14 @@ impl Sink for Brittle {
 }
 
 #[tokio::test]
-async fn a_panic_over_what_came_of_a_load_leaves_the_plugin_to_be_loaded_again() {
-    let sink = Arc::<Brittle>::default();
-    let watched = Watched::told(Events::new([Arc::clone(&sink) as Arc<dyn Sink>]));
+async fn a_panic_while_recording_a_load_does_not_block_later_loads() {
+    let sink = Arc::<PanickingSink>::default();
+    let watched = Watched::with_events(Events::new([Arc::clone(&sink) as Arc<dyn Sink>]));
     watched.drop_in("garbage");
-    let found = watched.look().await;
+    let found = watched.scan().await;
     assert!(sink.is_broken.load(Ordering::Relaxed), "{found:?}");
     watched.drop_in("");
-    let found = watched.look().await;
+    let found = watched.scan().await;
     let [thing] = found.plugins.as_slice() else {
         panic!("{found:?}");
     };

@@ -1,4 +1,4 @@
-//! What one run of a plugin costs, found out by many of them.
+//! Measures the cost of a run by running a plugin many times.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,52 +12,52 @@ use super::{AdHoc, NotRun, Workbench};
 use vitals_model::RunReport;
 use vitals_sandbox::{Plugin, Task};
 
-/// How much is tried.
+/// The extent of a measurement.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// At most so many runs.
+    /// The maximum number of runs.
     pub runs: u32,
-    /// At most so long; a run that was begun is ended.
+    /// The time limit for starting runs. A run that has started is finished.
     pub time: Duration,
-    /// So many at once.
+    /// The number of concurrent runs.
     pub at_once: u32,
-    /// Counts the runs that are over, for whoever waits.
+    /// Counts finished runs, for showing progress.
     pub done: Arc<AtomicU32>,
 }
 
-/// What was found out. The first run is told apart: it may have found caches cold.
+/// The measured cost. The first run is separate, because caches may be cold.
 #[derive(Clone, Debug)]
 pub struct Cost {
     /// The size of the file in bytes.
     pub size_bytes: u64,
-    /// How long it took to compile, or to load from the cache.
+    /// The time to compile it, or to load it from the cache.
     pub compile: Duration,
     /// The first run.
     pub first: RunReport,
-    /// The time of each run after it, in order of length.
+    /// The durations of the runs after it, sorted.
     pub times: Vec<Duration>,
-    /// The time of a fresh instance with its limits armed, without a call, in order of length.
+    /// The durations of creating an instance with its limits armed, without a call, sorted.
     pub instances: Vec<Duration>,
-    /// The fuel of each run, in order.
+    /// The fuel of each run, sorted.
     pub fuel: Vec<u64>,
-    /// The most memory that a run held at a time, in bytes.
+    /// The peak memory of all runs, in bytes.
     pub memory_peak_bytes: u64,
-    /// How runs ended: statuses, and codes of those that ended otherwise.
+    /// The number of runs by status, or by error code.
     pub results: BTreeMap<&'static str, u32>,
-    /// How long the runs took together, as many at once as planned.
+    /// The wall-clock time of all runs, at the planned concurrency.
     pub wall: Duration,
-    /// CPU time that this process used meanwhile, instances, protocols and look-ups included.
+    /// CPU time of this process meanwhile, including instances, protocols and DNS lookups.
     pub cpu: Duration,
 }
 
 impl Workbench {
-    /// Runs a plugin file as often as is planned.
+    /// Runs a plugin file as often as planned.
     ///
     /// # Errors
     ///
-    /// It can't be loaded, or what it is told does not fit.
-    pub async fn bench(&self, path: &Path, told: AdHoc, plan: &Plan) -> Result<Cost, NotRun> {
-        let (plugin, task) = self.set_up(path, told).await?;
+    /// The file can't be loaded, or its settings are invalid.
+    pub async fn bench(&self, path: &Path, ad_hoc: AdHoc, plan: &Plan) -> Result<Cost, NotRun> {
+        let (plugin, task) = self.set_up(path, ad_hoc).await?;
         let first = plugin.run(Arc::clone(&task), None).await;
         let mut instances = Vec::new();
         let end = Instant::now() + plan.time / INSTANCES_PART;
@@ -65,7 +65,7 @@ impl Workbench {
             let made = plugin.instantiate(Arc::clone(&task)).await;
             instances.push(made.map_err(|error| {
                 NotRun(format!(
-                    "cannot make an instance of {}: {}",
+                    "cannot instantiate {}: {}",
                     path.display(),
                     error.message
                 ))
@@ -82,10 +82,7 @@ impl Workbench {
             .collect();
         let mut reports = Vec::new();
         for lane in lanes {
-            reports.extend(
-                lane.await
-                    .expect("a run ends in a report, whatever it does"),
-            );
+            reports.extend(lane.await.expect("a run never panics"));
         }
         let (wall, cpu) = (started.elapsed(), cpu_time().saturating_sub(cpu));
         let mut cost = Cost {
@@ -112,7 +109,7 @@ impl Workbench {
     }
 }
 
-/// What is kept of a run: many of them must not fill the memory with texts.
+/// The kept part of a report, so that many runs do not fill the memory.
 struct Ran {
     elapsed: Duration,
     fuel: u64,
@@ -120,7 +117,7 @@ struct Ran {
     result: &'static str,
 }
 
-/// Makes one run after the other until the plan is fulfilled; at least one.
+/// Makes runs one after the other until the plan is fulfilled, at least one.
 async fn lane(plugin: Arc<Plugin>, task: Arc<Task>, plan: Plan, begun: Arc<AtomicU32>) -> Vec<Ran> {
     let end = Instant::now() + plan.time;
     let mut ran = Vec::new();
@@ -140,13 +137,13 @@ async fn lane(plugin: Arc<Plugin>, task: Arc<Task>, plan: Plan, begun: Arc<Atomi
     ran
 }
 
-/// CPU time of the whole process, all threads together.
+/// Returns the CPU time of all threads of the process.
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     let (seconds, nanos) = (time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs());
     Duration::from_secs(seconds) + Duration::from_nanos(nanos)
 }
 
-/// How many instances are made without a call, and what part of the time they may take.
+/// The number of instances created without a call, and their share of the time.
 const INSTANCES: usize = 200;
 const INSTANCES_PART: u32 = 5;

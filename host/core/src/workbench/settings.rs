@@ -1,7 +1,7 @@
-//! The settings of a plugin, one row each, as its schema tells of them: for people who configure it.
+//! The settings of a plugin as rows of a table, read from its schema, for people who configure it.
 //!
-//! The schema is a stranger's. Every text is cleaned and cut, and however often its definitions refer to each
-//! other, only so much of it is read.
+//! The schema is untrusted: every text is cleaned and truncated, and recursive definitions are read
+//! up to a limit.
 
 use serde_json::{Map, Value};
 
@@ -10,24 +10,24 @@ use vitals_model::Text;
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Its key; below another one with a dot: `login.user`.
+    /// The key. Nested keys are joined by dots: `login.user`.
     pub key: String,
-    /// What a value is called: `duration`, `list of paths`, `0 to 20`.
+    /// The kind of value: `duration`, `list of paths`, `0 to 20`.
     pub kind: String,
-    /// What counts where it is left out, a text without its quotes. Nothing where that is nothing.
+    /// The default as text without quotes, or `None` if there is none.
     pub default: Option<String>,
-    /// Whether it can't be left out.
+    /// Whether the setting is required.
     pub is_needed: bool,
     /// Whether its value is never shown.
     pub is_secret: bool,
-    /// What the value that is written there grants: `http`, `disk`.
+    /// The kind of grant that its value gives: `http`, `disk`.
     pub grants: Option<String>,
-    /// What it is for.
+    /// The description.
     pub description: String,
 }
 
-/// The settings that a schema tells of, in the order in which the plugin tells them where it says so, else
-/// the needed ones first.
+/// Returns the settings of a schema, in the order that the plugin declares, otherwise with the
+/// required ones first.
 pub fn rows(schema: &Value) -> Vec<Row> {
     let mut reading = Reading {
         root: schema,
@@ -40,28 +40,28 @@ pub fn rows(schema: &Value) -> Vec<Row> {
 
 struct Reading<'a> {
     root: &'a Value,
-    /// How many more schemas are looked at.
+    /// The number of schemas that may still be read.
     steps: usize,
 }
 
 impl<'a> Reading<'a> {
-    /// Adds the properties of an object, those of objects in it behind them.
+    /// Adds the properties of an object, each followed by its nested properties.
     fn object(&mut self, schema: &'a Value, prefix: &str, depth: usize, rows: &mut Vec<Row>) {
         let Some(properties) = schema["properties"].as_object() else {
             return;
         };
-        let needed = |key: &str| {
+        let required = |key: &str| {
             let required = schema["required"].as_array().into_iter().flatten();
             required.take(ROWS).any(|name| name == key)
         };
-        for (key, property) in in_order(properties, &schema["x-vitals-order"], needed) {
+        for (key, property) in in_order(properties, &schema["x-vitals-order"], required) {
             if rows.len() == ROWS || self.steps == 0 {
                 return;
             }
             let path = clean(&format!("{prefix}{key}"));
             let target = self.resolved(property);
             let is_group = target["properties"].is_object() && target["type"] != "string";
-            rows.push(self.row(path.clone(), property, target, needed(key)));
+            rows.push(self.row(path.clone(), property, target, required(key)));
             if is_group && depth < DEPTH {
                 self.object(target, &format!("{path}."), depth + 1, rows);
             }
@@ -69,25 +69,33 @@ impl<'a> Reading<'a> {
     }
 
     fn row(&mut self, key: String, property: &'a Value, target: &'a Value, is_needed: bool) -> Row {
-        let said = |keyword: &str| match &property[keyword] {
+        let keyword_value = |keyword: &str| match &property[keyword] {
             Value::Null => &target[keyword],
-            said => said,
+            keyword_value => keyword_value,
         };
-        let grants = [said("x-vitals-grant"), &target["items"]["x-vitals-grant"]];
+        let grants = [
+            keyword_value("x-vitals-grant"),
+            &target["items"]["x-vitals-grant"],
+        ];
         Row {
             key,
             kind: self.kind(property, 0),
-            default: Some(said("default")).filter(|it| !it.is_null()).map(shown),
+            default: Some(keyword_value("default"))
+                .filter(|it| !it.is_null())
+                .map(shown),
             is_needed,
-            is_secret: said("writeOnly") == true,
+            is_secret: keyword_value("writeOnly") == true,
             grants: grants.into_iter().find_map(kinds_of_grant),
-            description: said("description").as_str().map(clean).unwrap_or_default(),
+            description: keyword_value("description")
+                .as_str()
+                .map(clean)
+                .unwrap_or_default(),
         }
     }
 
-    /// What a value of this schema is called.
+    /// Returns the kind of value of a schema.
     fn kind(&mut self, schema: &'a Value, depth: usize) -> String {
-        // Cut at each level: what refers to itself often would else grow before it is.
+        // Truncated at each level, because recursion would otherwise multiply the text.
         clean(&self.whole_kind(schema, depth))
     }
 
@@ -123,7 +131,7 @@ impl<'a> Reading<'a> {
                 .collect();
             return kinds.join(" or ");
         }
-        // What may be nothing as well is called what it is otherwise.
+        // A nullable type is described without the null.
         let types = schema["type"].as_array().into_iter().flatten();
         let mut types = types.chain([&schema["type"]]).filter_map(Value::as_str);
         match types.find(|name| *name != "null") {
@@ -155,7 +163,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Where references lead.
+    /// Follows references.
     fn resolved(&self, schema: &'a Value) -> &'a Value {
         let mut schema = schema;
         for _ in 0..DEPTH {
@@ -175,7 +183,7 @@ impl<'a> Reading<'a> {
 fn in_order<'a>(
     properties: &'a Map<String, Value>,
     order: &Value,
-    needed: impl Fn(&str) -> bool,
+    required: impl Fn(&str) -> bool,
 ) -> Vec<(&'a String, &'a Value)> {
     let place = |key: &str| {
         let named = order.as_array().into_iter().flatten();
@@ -185,19 +193,19 @@ fn in_order<'a>(
             .unwrap_or(usize::MAX)
     };
     let mut all: Vec<_> = properties.iter().take(ROWS).collect();
-    all.sort_by_cached_key(|(key, _)| (place(key), !needed(key)));
+    all.sort_by_cached_key(|(key, _)| (place(key), !required(key)));
     all
 }
 
-/// A number with the bounds that somebody chose: those of its type are nobody's concern.
+/// Describes a number with its bounds, except for the bounds of its integer type.
 fn bounded(what: &str, schema: &Value) -> String {
     let bound = |keyword: &str| schema[keyword].as_f64().filter(|bound| bound.abs() < 2e9);
     let shown = |bound: f64| bound.to_string();
     match (bound("minimum"), bound("maximum")) {
-        (Some(least), Some(most)) => format!("{} to {}", shown(least), shown(most)),
-        (Some(least), None) if least == 0.0 && what == "whole number" => what.to_owned(),
-        (Some(least), None) => format!("{what} from {}", shown(least)),
-        (None, Some(most)) => format!("{what} up to {}", shown(most)),
+        (Some(min), Some(max)) => format!("{} to {}", shown(min), shown(max)),
+        (Some(min), None) if min == 0.0 && what == "whole number" => what.to_owned(),
+        (Some(min), None) => format!("{what} from {}", shown(min)),
+        (None, Some(max)) => format!("{what} up to {}", shown(max)),
         (None, None) => what.to_owned(),
     }
 }
@@ -213,7 +221,7 @@ fn plural(kind: &str) -> String {
 fn shown(value: &Value) -> String {
     clean(&match value {
         Value::String(text) => text.clone(),
-        // Kept from growing before it is cut.
+        // Limited before it is formatted.
         Value::Array(items) if items.len() > ITEMS => "[…]".to_owned(),
         other => other.to_string(),
     })
@@ -223,7 +231,7 @@ fn clean(text: &str) -> String {
     Text::line(text, TEXT_BYTES).into()
 }
 
-/// The kinds of a mark: `udp`, or `udp` and `tcp` with code between, as it stands in code itself.
+/// Returns the kinds of a mark: `udp`, or `udp` and `tcp` joined for display as code.
 fn kinds_of_grant(mark: &Value) -> Option<String> {
     let kinds: Vec<&str> = match mark {
         Value::Array(kinds) => kinds.iter().take(KINDS).filter_map(Value::as_str).collect(),
@@ -232,7 +240,7 @@ fn kinds_of_grant(mark: &Value) -> Option<String> {
     Some(clean(&kinds.join("` and `"))).filter(|kinds| !kinds.is_empty())
 }
 
-/// How many kinds there are.
+/// The number of kinds.
 const KINDS: usize = 7;
 const ANY: &str = "any value";
 const ROWS: usize = 200;
@@ -263,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_said_in_words() {
+    fn kinds_are_described_in_words() {
         for (property, kind) in [
             (json!({ "type": "string" }), "text"),
             (
@@ -325,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_says_all_that_is_known() {
+    fn a_row_has_every_known_property() {
         let schema = json!({
             "properties": {
                 "a": { "type": "string", "default": "2s" },
@@ -352,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_refers_to_itself_or_is_immense_comes_to_an_end() {
+    fn recursive_and_huge_schemas_are_read_up_to_a_limit() {
         let tree = kinds(&json!({ "tree": { "$ref": "#/$defs/Tree" } }));
         assert_eq!(tree.len(), DEPTH + 1);
         let wide: Map<_, _> = (0..5_000)

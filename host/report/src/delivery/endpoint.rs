@@ -1,37 +1,39 @@
-//! The server of a delivery, as its owner sees it. Knows neither what waits nor how it is sent.
+//! The server of a delivery, from the owner's side.
 
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
 use super::sender::{Failure, judge};
 
-/// The server at the other end: what its answers mean, and what is counted and logged of it.
+/// The server at the other end: the meaning of its responses, and the metrics and logs of its
+/// messages.
 pub(crate) trait Endpoint: Send + Sync + 'static {
-    /// Judges an answer.
+    /// Judges a response.
     fn judge(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
         judge(status, headers, Timestamp::now())
     }
 
-    /// Why no message may be sent at present; one that is due is refused then.
-    fn closed(&self) -> Option<String> {
+    /// Returns why no message may be sent at present. A message that is due is then rejected.
+    fn blocked_reason(&self) -> Option<String> {
         None
     }
 
-    /// Counts the messages that wait.
+    /// Reports the number of waiting messages.
     fn waiting(&self, _count: usize) {}
 
-    /// A message has arrived.
+    /// Reports that a message was delivered.
     fn delivered(&self);
 
-    /// A message did not arrive, and is sent once more.
+    /// Reports that a message failed and is retried.
     fn retried(&self, why: &str);
 
-    /// A message was refused, and is lost.
-    fn refused(&self, why: &str);
+    /// Reports that a message was rejected and is lost.
+    fn rejected(&self, why: &str);
 
-    /// Messages were lost, because they were not taken in time.
+    /// Reports that messages were dropped because the server is too slow.
     fn dropped(&self, count: usize);
 
-    /// The host panicked over a message, which is sent once more. The panic is counted already.
+    /// Reports that the host panicked while sending a message, which is retried. The panic is
+    /// already counted.
     fn panicked(&self);
 }

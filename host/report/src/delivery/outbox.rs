@@ -1,37 +1,37 @@
-//! What waits for a server, as a delivery sees it.
+//! The messages that wait for a server.
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// The messages that wait for one server. One at a time is under way.
+/// The messages that wait for one server. At most one is in flight.
 pub(crate) trait Outbox: Send + 'static {
-    /// The message that is due; it is under way from here on.
-    fn next(&mut self, now: Moment) -> Next;
+    /// Returns the message that is due. It is in flight from then on.
+    fn next(&mut self, now: TimePoint) -> Next;
 
-    /// The message under way has come to its end, or is to be sent once more.
-    fn ended(&mut self, once_more: bool, now: Moment);
+    /// Records that the message in flight is done, or has to be retried.
+    fn completed(&mut self, retry: bool, now: TimePoint);
 
-    /// How many messages wait, the one under way included.
+    /// Returns the number of waiting messages, including the one in flight.
     fn len(&self) -> usize;
 }
 
-/// What is to be done next.
+/// The next action of a delivery.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     Post(Bytes),
-    /// Nothing before this moment.
+    /// Wait until this time, or until the outbox changes.
     Wait(Option<Instant>),
 }
 
-/// One and the same moment by both clocks.
+/// One moment, on both clocks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
+pub(crate) struct TimePoint {
     pub(crate) instant: Instant,
     pub(crate) time: Timestamp,
 }
 
-impl Moment {
+impl TimePoint {
     pub(crate) fn now() -> Self {
         Self {
             instant: Instant::now(),

@@ -1,36 +1,36 @@
-//! A queue of messages, in order and bounded: the oldest goes when it is full.
+//! A bounded queue of messages, which drops the oldest when it is full.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::{Moment, Next, Outbox};
+use super::{Next, Outbox, TimePoint};
 
-/// Messages that wait to be posted, each once.
+/// Messages to post, each once and in order.
 #[derive(Debug)]
 pub(crate) struct Queue {
     bodies: VecDeque<Bytes>,
     capacity: usize,
-    /// Whether the first one is under way.
-    is_under_way: bool,
+    /// Whether the first message is in flight.
+    is_in_flight: bool,
 }
 
 impl Queue {
-    /// An empty queue for so many messages.
+    /// Creates an empty queue with this capacity.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             bodies: VecDeque::new(),
             capacity,
-            is_under_way: false,
+            is_in_flight: false,
         }
     }
 
-    /// Adds a message. The oldest goes where there is no room, but not the one under way; answers how
-    /// many went.
+    /// Adds a message. If the queue is full, drops the oldest message that is not in flight.
+    /// Returns how many were dropped.
     pub(crate) fn push(&mut self, body: Bytes) -> usize {
         let is_full = self.bodies.len() >= self.capacity;
         if is_full {
-            self.bodies.remove(usize::from(self.is_under_way));
+            self.bodies.remove(usize::from(self.is_in_flight));
         }
         self.bodies.push_back(body);
         is_full.into()
@@ -38,17 +38,17 @@ impl Queue {
 }
 
 impl Outbox for Queue {
-    fn next(&mut self, _: Moment) -> Next {
+    fn next(&mut self, _: TimePoint) -> Next {
         let first = self.bodies.front().cloned();
-        self.is_under_way = first.is_some();
+        self.is_in_flight = first.is_some();
         first.map_or(Next::Wait(None), Next::Post)
     }
 
-    fn ended(&mut self, once_more: bool, _: Moment) {
-        if self.is_under_way && !once_more {
+    fn completed(&mut self, retry: bool, _: TimePoint) {
+        if self.is_in_flight && !retry {
             self.bodies.pop_front();
         }
-        self.is_under_way = false;
+        self.is_in_flight = false;
     }
 
     fn len(&self) -> usize {
@@ -65,14 +65,14 @@ mod tests {
     }
 
     fn next(queue: &mut Queue) -> Option<Bytes> {
-        match queue.next(Moment::now()) {
+        match queue.next(TimePoint::now()) {
             Next::Post(body) => Some(body),
             Next::Wait(_) => None,
         }
     }
 
     #[test]
-    fn the_oldest_goes_when_it_is_full_but_not_the_one_under_way() {
+    fn a_full_queue_drops_the_oldest_message_not_in_flight() {
         let mut queue = Queue::new(4);
         for number in 0..4 {
             assert_eq!(queue.push(body(number)), 0);
@@ -80,16 +80,16 @@ mod tests {
         assert_eq!(next(&mut queue), Some(body(0)));
         assert_eq!(queue.push(body(4)), 1);
         assert_eq!(queue.len(), 4);
-        queue.ended(true, Moment::now());
+        queue.completed(true, TimePoint::now());
         assert_eq!(next(&mut queue), Some(body(0)));
-        queue.ended(false, Moment::now());
+        queue.completed(false, TimePoint::now());
         assert_eq!(next(&mut queue), Some(body(2)));
-        queue.ended(true, Moment::now());
+        queue.completed(true, TimePoint::now());
         assert_eq!(queue.push(body(5)), 0);
         assert_eq!(queue.push(body(6)), 1);
         let mut left = Vec::new();
         while let Some(body) = next(&mut queue) {
-            queue.ended(false, Moment::now());
+            queue.completed(false, TimePoint::now());
             left.push(body);
         }
         assert_eq!(left, [3, 4, 5, 6].map(body));

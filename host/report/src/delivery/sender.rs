@@ -1,4 +1,4 @@
-//! Requests to one server, and what an answer means by HTTP alone.
+//! Requests to one server, and the meaning of its responses in HTTP.
 
 use std::time::Duration;
 
@@ -10,24 +10,24 @@ use jiff::fmt::rfc2822;
 use reqwest::{Client, Response};
 use tokio::sync::OnceCell;
 
-use crate::outgoing::{self, NoConnections, Patience};
+use crate::outgoing::{self, ClientError, Timeouts};
 use vitals_config::Root;
 
-/// Where requests go, and how. It is not shown: nearly all of it is secret.
+/// The target of requests. It implements no `Debug`, because nearly all of it is secret.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) url: String,
     pub(crate) sign_in: SignIn,
     pub(crate) headers: HeaderMap,
-    /// Those that its certificate is held against; none where it has none.
+    /// The roots that must trust the server's certificate, or `None` without TLS.
     pub(crate) roots: Option<Vec<Root>>,
-    pub(crate) patience: Patience,
+    pub(crate) timeouts: Timeouts,
 }
 
-/// How a request signs in.
+/// The authentication of a request.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum SignIn {
-    /// Not, or by a header of the target.
+    /// None, or by a header of the target.
     None,
     Bearer(String),
     Basic(String, String),
@@ -36,27 +36,27 @@ pub(crate) enum SignIn {
 /// A target with its connections.
 pub(crate) struct HttpSender {
     target: Target,
-    /// Made by the first request, because roots may have to be read.
+    /// Created by the first request, because roots may have to be read.
     client: OnceCell<Client>,
 }
 
-/// A message did not arrive.
+/// The failure of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// It would not another time either.
-    Refused(String),
-    /// It may later, but not before this time has passed where the server says so.
-    Later(String, Option<Duration>),
+    /// Another attempt would fail too.
+    Rejected(String),
+    /// Another attempt may succeed, after the pause that the server demands, if any.
+    Transient(String, Option<Duration>),
 }
 
 impl Target {
-    /// Whether certificates are looked at on the way.
+    /// Returns whether the target uses TLS.
     pub(super) fn is_over_tls(&self) -> bool {
         self.roots.is_some()
     }
 }
 
-/// The roots that the server of a URL is held against; none where it shows no certificate.
+/// Returns the roots that must trust the server of a URL, or `None` without TLS.
 pub(crate) fn roots_for(url: &str, roots: &[Root]) -> Option<Vec<Root>> {
     let is_plain = url
         .get(..5)
@@ -72,8 +72,8 @@ impl HttpSender {
         }
     }
 
-    /// A sender whose roots have been read. Blocks while they are.
-    pub(crate) fn connected(target: Target) -> Result<Self, NoConnections> {
+    /// Creates a sender, and reads its roots at once. Blocks.
+    pub(crate) fn connected(target: Target) -> Result<Self, ClientError> {
         let client = OnceCell::new_with(Some(client(&target)?));
         Ok(Self { target, client })
     }
@@ -82,13 +82,13 @@ impl HttpSender {
         &self.target
     }
 
-    /// Sends an alert, a notification or a report, as one request with this body. The error says why
+    /// Sends an alert, a notification or a report as the body of one request. The error says why
     /// there is no response.
     pub(super) async fn post(&self, body: Bytes) -> Result<Response, String> {
         let target = &self.target;
         let connect = || async { client(target) };
         let client = self.client.get_or_try_init(connect).await;
-        let client = client.map_err(|error| format!("connections can't be set up: {error}"))?;
+        let client = client.map_err(|error| format!("cannot set up connections: {error}"))?;
         let request = client.post(&target.url).headers(target.headers.clone());
         let request = match &target.sign_in {
             SignIn::None => request,
@@ -97,44 +97,44 @@ impl HttpSender {
         };
         let answer = request.body(body).send().await;
         answer.map_err(|error| {
-            let why = outgoing::unreached(error);
-            format!("the server can't be reached: {why}")
+            let why = outgoing::request_error(error);
+            format!("cannot reach the server: {why}")
         })
     }
 }
 
 /// Blocks while roots are read.
-fn client(target: &Target) -> Result<Client, NoConnections> {
-    outgoing::client(target.roots.as_deref(), target.patience)
+fn client(target: &Target) -> Result<Client, ClientError> {
+    outgoing::client(target.roots.as_deref(), target.timeouts)
 }
 
 #[cfg(test)]
 impl HttpSender {
-    /// A sender over connections of a test's own.
+    /// Creates a sender with a client of the test.
     pub(super) fn over(target: Target, client: Client) -> Self {
         let client = OnceCell::new_with(Some(client));
         Self { target, client }
     }
 }
 
-/// What an answer means by HTTP alone, at the moment `now`.
+/// Judges a response by HTTP alone, at the time `now`.
 pub(crate) fn judge(
     status: StatusCode,
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let why = || format!("the server answers {status}");
+    let why = || format!("the server answered {status}");
     match status {
         _ if status.is_success() => Ok(()),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-            Err(Failure::Later(why(), retry_after(headers, now)))
+            Err(Failure::Transient(why(), retry_after(headers, now)))
         }
-        _ if status.is_server_error() => Err(Failure::Later(why(), retry_after(headers, now))),
-        _ => Err(Failure::Refused(why())),
+        _ if status.is_server_error() => Err(Failure::Transient(why(), retry_after(headers, now))),
+        _ => Err(Failure::Rejected(why())),
     }
 }
 
-/// How long the server wants to be left alone: seconds, or a moment. An hour at most.
+/// Returns the pause that the server demands, as seconds or a date, up to an hour.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let time = if let Ok(seconds) = text.parse::<u64>() {
@@ -143,11 +143,11 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
         let at = rfc2822::parse(text).ok()?.timestamp();
         at.duration_since(now).try_into().unwrap_or_default()
     };
-    Some(time.min(LONGEST_PAUSE))
+    Some(time.min(MAX_PAUSE))
 }
 
-/// For so long a server is left alone that asks for more.
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+/// The longest pause that a server can demand.
+const MAX_PAUSE: Duration = Duration::from_hours(1);
 
 #[cfg(test)]
 mod tests {
@@ -164,24 +164,27 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_well_later_is_told_from_what_is_refused() {
+    fn transient_responses_are_told_from_rejections() {
         for status in [200, 202, 204] {
             assert_eq!(judged(status, None), Ok(()));
         }
         for status in [408, 429, 500, 502, 503] {
             let judged = judged(status, None);
-            assert!(matches!(judged, Err(Failure::Later(_, None))), "{judged:?}");
+            assert!(
+                matches!(judged, Err(Failure::Transient(_, None))),
+                "{judged:?}"
+            );
         }
         for status in [301, 302, 400, 401, 403, 404, 410, 422] {
             let judged = judged(status, Some("1"));
-            assert!(matches!(judged, Err(Failure::Refused(_))), "{judged:?}");
+            assert!(matches!(judged, Err(Failure::Rejected(_))), "{judged:?}");
         }
     }
 
     #[test]
-    fn a_server_says_how_long_it_wants_to_be_left_alone() {
+    fn retry_after_is_seconds_or_a_date() {
         let pause = |text| match judged(503, Some(text)) {
-            Err(Failure::Later(_, pause)) => pause.map(|pause| pause.as_secs()),
+            Err(Failure::Transient(_, pause)) => pause.map(|pause| pause.as_secs()),
             other => panic!("{other:?}"),
         };
         assert_eq!(pause("7"), Some(7));

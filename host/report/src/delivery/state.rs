@@ -1,38 +1,39 @@
-//! What a delivery and its task share: the messages that wait, and what is to become of them.
+//! The state that a delivery shares with its task: the outbox and the phase.
 //!
-//! Makes no requests.
+//! The module makes no requests.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 
 use super::endpoint::Endpoint;
 use super::outbox::Outbox;
 use crate::delivery_metrics::DeliveryMetrics;
 
-/// The outbox of a delivery, its endpoint, and what its task is to do.
+/// The outbox of a delivery, its endpoint and its phase.
 pub(super) struct DeliveryState<O, E> {
     outbox: Mutex<O>,
-    /// Rings when the outbox has changed.
+    /// Signalled when the outbox has changed.
     pub(super) changed: Notify,
     pub(super) endpoint: E,
     pub(super) metrics: Option<Arc<dyn DeliveryMetrics>>,
     pub(super) phase: watch::Sender<Phase>,
 }
 
-/// What the task does with the messages that wait.
+/// What the task does with waiting messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Delivers them, for as long as it takes.
+    /// Delivers them, with retries.
     Open,
-    /// Sends each message once more, up to the first that does not arrive.
+    /// Sends each message once more, up to the first that fails.
     Draining,
-    /// Nothing, until the phase is another one.
+    /// Sends nothing until the phase changes.
     Drained,
 }
 
 impl<O: Outbox, E: Endpoint> DeliveryState<O, E> {
-    /// A delivery that is open.
+    /// Creates an open delivery.
     pub(super) fn new(outbox: O, endpoint: E, metrics: Option<Arc<dyn DeliveryMetrics>>) -> Self {
         Self {
             outbox: Mutex::new(outbox),
@@ -44,20 +45,20 @@ impl<O: Outbox, E: Endpoint> DeliveryState<O, E> {
     }
 
     pub(super) fn outbox(&self) -> MutexGuard<'_, O> {
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+        self.outbox.lock()
     }
 
-    /// Changes what waits, and has it counted.
+    /// Changes the outbox, and reports its length.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut O) -> T) -> T {
         let mut outbox = self.outbox();
         let changed = change(&mut outbox);
-        // Under the lock, so that the last change is the one that is shown.
+        // Reported under the lock, so that the last report is the latest.
         self.endpoint.waiting(outbox.len());
         changed
     }
 
-    /// Changes the phase where it is `from`.
-    pub(super) fn move_on(&self, from: Phase, to: Phase) {
+    /// Changes the phase if it is `from`.
+    pub(super) fn switch_phase(&self, from: Phase, to: Phase) {
         self.phase.send_if_modified(|phase| {
             let is_there = *phase == from;
             if is_there {

@@ -1,4 +1,4 @@
-//! The task that delivers: one request after the other, for as long as it takes.
+//! The task that sends one message after the other.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use tokio::time::Instant;
 
 use super::backoff::{Backoff, random};
 use super::state::{DeliveryState, Phase};
-use super::{Endpoint, Failure, HttpSender, Moment, Next, Outbox};
+use super::{Endpoint, Failure, HttpSender, Next, Outbox, TimePoint};
 
-/// Sends what is due to the server of the sender.
+/// Sends due messages to the server.
 pub(super) struct DeliveryTask<O, E> {
     state: Arc<DeliveryState<O, E>>,
     sender: watch::Receiver<Arc<HttpSender>>,
@@ -34,7 +34,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
         }
     }
 
-    /// Delivers without end. A panic costs the request that was being made, which is made once more.
+    /// Delivers forever. A panic interrupts one request, which is retried.
     pub(super) async fn run(mut self) {
         while AssertUnwindSafe(self.deliver())
             .catch_unwind()
@@ -45,7 +45,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
                 metrics.host_panicked();
             }
             self.state.endpoint.panicked();
-            self.ended(true);
+            self.completed(true);
             let wait = self.backoff.next(random());
             self.pause(wait).await;
         }
@@ -53,7 +53,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
 
     async fn deliver(&mut self) {
         loop {
-            let next = self.state.outbox().next(Moment::now());
+            let next = self.state.outbox().next(TimePoint::now());
             match next {
                 Next::Post(body) => {
                     if let Some(wait) = self.post(body).await {
@@ -61,27 +61,27 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
                     }
                 }
                 Next::Wait(_) if self.is_draining() => self.stay_drained().await,
-                Next::Wait(until) => self.rest(until).await,
+                Next::Wait(until) => self.wait(until).await,
             }
         }
     }
 
-    /// Makes one request. Answers how long to wait before it is made once more, where it has to be.
+    /// Makes one request. Returns how long to wait before a retry, if one is needed.
     async fn post(&mut self, body: Bytes) -> Option<Duration> {
         let endpoint = &self.state.endpoint;
         let sender = Arc::clone(&self.sender.borrow_and_update());
-        let posted = match endpoint.closed() {
-            Some(why) => Err(Failure::Refused(why)),
+        let posted = match endpoint.blocked_reason() {
+            Some(why) => Err(Failure::Rejected(why)),
             None => match sender.post(body).await {
                 Ok(answer) => endpoint.judge(answer.status(), answer.headers()),
-                Err(why) => Err(Failure::Later(why, None)),
+                Err(why) => Err(Failure::Transient(why, None)),
             },
         };
-        self.ended(matches!(posted, Err(Failure::Later(..))));
+        self.completed(matches!(posted, Err(Failure::Transient(..))));
         match posted {
             Ok(()) => endpoint.delivered(),
-            Err(Failure::Refused(why)) => endpoint.refused(&why),
-            Err(Failure::Later(why, pause)) => {
+            Err(Failure::Rejected(why)) => endpoint.rejected(&why),
+            Err(Failure::Transient(why, pause)) => {
                 endpoint.retried(&why);
                 let wait = self.backoff.next(random());
                 return Some(pause.map_or(wait, |pause| pause.max(wait)));
@@ -91,23 +91,23 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
         None
     }
 
-    fn ended(&self, once_more: bool) {
+    fn completed(&self, retry: bool) {
         self.state
-            .change(|outbox| outbox.ended(once_more, Moment::now()));
+            .change(|outbox| outbox.completed(retry, TimePoint::now()));
     }
 
     fn is_draining(&self) -> bool {
         *self.phase.borrow() != Phase::Open
     }
 
-    /// Says that it is drained, and waits until the phase is another one.
+    /// Reports that the outbox is drained, and waits for another phase.
     async fn stay_drained(&mut self) {
-        self.state.move_on(Phase::Draining, Phase::Drained);
-        // The phase is there for as long as this is.
+        self.state.switch_phase(Phase::Draining, Phase::Drained);
+        // The sender of the phase lives as long as this task.
         let _ = self.phase.wait_for(|phase| *phase != Phase::Drained).await;
     }
 
-    /// Waits before a request is made once more. Another sender is tried at once.
+    /// Waits before a retry. A new target is tried at once.
     async fn pause(&mut self, wait: Duration) {
         if self.is_draining() {
             return self.stay_drained().await;
@@ -120,7 +120,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
     }
 
     /// Waits until there may be something to do.
-    async fn rest(&mut self, until: Option<Instant>) {
+    async fn wait(&mut self, until: Option<Instant>) {
         let due = async {
             match until {
                 Some(until) => tokio::time::sleep_until(until).await,

@@ -1,4 +1,4 @@
-//! Deliveries to real servers.
+//! Tests of deliveries to real servers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,10 +6,10 @@ use http::HeaderMap;
 
 use super::*;
 use crate::metrics::Metrics;
-use crate::outgoing::Patience;
-use crate::outgoing::testing::{PanicsFirst, takes_everything};
+use crate::outgoing::Timeouts;
+use crate::outgoing::testing::{PanicsFirst, eventually, takes_everything};
 
-/// Counts what becomes of messages.
+/// Counts the outcomes of messages.
 #[derive(Default)]
 struct Counts {
     delivered: AtomicUsize,
@@ -25,7 +25,7 @@ impl Endpoint for Arc<Counts> {
         panic!("{why}");
     }
 
-    fn refused(&self, why: &str) {
+    fn rejected(&self, why: &str) {
         panic!("{why}");
     }
 
@@ -39,16 +39,16 @@ impl Endpoint for Arc<Counts> {
 }
 
 #[tokio::test]
-async fn a_panic_is_counted_and_costs_no_message() {
+async fn a_panic_is_counted_and_loses_no_message() {
     let port = takes_everything().await;
     let target = Target {
         url: format!("http://receiver.test:{port}/"),
         sign_in: SignIn::None,
         headers: HeaderMap::new(),
         roots: None,
-        patience: Patience {
-            connecting: Duration::from_secs(20),
-            whole: Duration::from_secs(20),
+        timeouts: Timeouts {
+            connect: Duration::from_secs(20),
+            total: Duration::from_secs(20),
         },
     };
     let counts = Arc::<Counts>::default();
@@ -57,13 +57,8 @@ async fn a_panic_is_counted_and_costs_no_message() {
     let (endpoint, queue) = (Arc::clone(&counts), Queue::new(2));
     let delivery = Delivery::start(endpoint, queue, sender, metrics.deliveries()).unwrap();
     delivery.with_outbox(|queue| queue.push("one".into()) + queue.push("two".into()));
-    let delivered = async {
-        while counts.delivered.load(Ordering::Relaxed) < 2 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let patience = Duration::from_secs(20);
-    assert!(tokio::time::timeout(patience, delivered).await.is_ok());
+    let is_delivered = || counts.delivered.load(Ordering::Relaxed) == 2;
+    eventually("two deliveries", is_delivered).await;
     assert_eq!(counts.panicked.load(Ordering::Relaxed), 1);
     let text = metrics.text();
     assert!(text.contains("vitals_host_panics_total 1"), "{text}");

@@ -1,7 +1,7 @@
-//! What is counted of each check.
+//! The metrics of each check.
 //!
-//! All numbers of a check stand together under one lock, so that a run costs one lookup, a removed
-//! check leaves no series behind, and 10,000 checks take little more memory than their numbers.
+//! All values of a check share one lock, so that recording a run costs one lookup, a removed check
+//! leaves no series behind, and 10,000 checks take little more memory than their values.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use prometheus::proto::{Bucket, Histogram, Metric, MetricFamily};
 
-use super::family::{self, number, seconds, truth};
+use super::family::{self, bool_value, number, seconds};
 use vitals_core::schedule::FinishedRun;
 use vitals_model::{CheckName, Measurement, PluginName, Status, Usage};
 
-/// The checks that are there, with their numbers.
+/// The current checks with their values.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
-    placed: RwLock<BTreeMap<CheckName, Arc<Mutex<Numbers>>>>,
+    checks: RwLock<BTreeMap<CheckName, Arc<Mutex<Values>>>>,
 }
 
-/// The numbers of one check.
+/// The values of one check.
 #[derive(Debug)]
-struct Numbers {
+struct Values {
     plugin: String,
     critical: bool,
-    runs: Tally,
-    denied: Tally,
+    runs: LabelCounts,
+    denied: LabelCounts,
     durations: Durations,
     last: Option<Last>,
     last_healthy: Option<Timestamp>,
@@ -35,90 +35,88 @@ struct Numbers {
     breaker_open: bool,
 }
 
-/// What the last run left.
+/// The values of the last run.
 #[derive(Debug)]
 struct Last {
     at: Timestamp,
     consecutive_failures: u32,
-    /// Nothing for a native check, which has no such numbers.
+    /// `None` for a native check, which has no usage.
     usage: Option<Usage>,
     measurements: Vec<Measurement>,
 }
 
 impl Checks {
-    /// Answers the plugin that the check ran on before, if that was another one.
-    pub(super) fn place(&self, check: &CheckName, plugin: &str, critical: bool) -> Option<String> {
+    /// Adds a check, or updates its facts. Returns the plugin that the check ran on before, if it
+    /// has changed.
+    pub(super) fn upsert(&self, check: &CheckName, plugin: &str, critical: bool) -> Option<String> {
         let plugin = plugin.to_owned();
-        let mut placed = self.placed.write();
-        if let Some(known) = placed.get(check) {
-            let mut numbers = known.lock();
-            let is_other = numbers.plugin != plugin;
-            let before = std::mem::replace(&mut numbers.plugin, plugin);
-            numbers.critical = critical;
-            numbers.breaker_open = false;
+        let mut checks = self.checks.write();
+        if let Some(known) = checks.get(check) {
+            let mut values = known.lock();
+            let is_other = values.plugin != plugin;
+            let before = std::mem::replace(&mut values.plugin, plugin);
+            values.critical = critical;
+            values.breaker_open = false;
             return is_other.then_some(before);
         }
-        placed.insert(
+        checks.insert(
             check.clone(),
-            Arc::new(Mutex::new(Numbers::new(plugin, critical))),
+            Arc::new(Mutex::new(Values::new(plugin, critical))),
         );
         None
     }
 
-    /// Answers the plugin that the check ran on.
+    /// Removes a check. Returns the plugin that it ran on.
     pub(super) fn remove(&self, check: &CheckName) -> Option<String> {
-        let mut placed = self.placed.write();
-        let removed = placed.remove(check)?;
-        drop(placed);
-        let mut numbers = removed.lock();
-        Some(std::mem::take(&mut numbers.plugin))
+        let mut checks = self.checks.write();
+        let removed = checks.remove(check)?;
+        drop(checks);
+        let mut values = removed.lock();
+        Some(std::mem::take(&mut values.plugin))
     }
 
-    /// Does something while the check runs on the plugin, which it does not cease to do meanwhile;
-    /// nothing where it does not run on it.
-    pub(super) fn while_it_runs_on<T>(
+    /// Runs `work` if the check runs on the plugin, and keeps it from moving to another meanwhile.
+    /// Returns `None` otherwise.
+    pub(super) fn while_running_on<T>(
         &self,
         check: &CheckName,
         plugin: &PluginName,
         work: impl FnOnce() -> T,
     ) -> Option<T> {
-        let placed = self.placed.read();
-        let numbers = placed.get(check)?;
-        let numbers = numbers.lock();
-        let runs_on_it = numbers.plugin == plugin.as_str();
-        drop(numbers);
+        let checks = self.checks.read();
+        let values = checks.get(check)?;
+        let values = values.lock();
+        let runs_on_it = values.plugin == plugin.as_str();
+        drop(values);
         runs_on_it.then(work)
     }
 
     pub(super) fn finish(&self, run: &FinishedRun, at: Timestamp) {
-        let placed = self.placed.read();
-        let Some(numbers) = placed.get(&run.check).cloned() else {
+        let checks = self.checks.read();
+        let Some(values) = checks.get(&run.check).cloned() else {
             return;
         };
-        drop(placed);
-        numbers.lock().finish(run, at);
+        drop(checks);
+        values.lock().finish(run, at);
     }
 
     pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
-        let placed = self.placed.read();
-        let checks: Vec<_> = placed
-            .iter()
+        let checks: Vec<_> = (self.checks.read().iter())
             .map(|(name, all)| (name.clone(), all.clone()))
             .collect();
-        drop(placed);
         let mut series = Series::default();
-        for (name, numbers) in checks {
-            let numbers = numbers.lock();
-            series.add(name.as_str(), &numbers);
+        for (name, values) in checks {
+            let values = values.lock();
+            series.add(name.as_str(), &values);
         }
         series.families()
     }
 }
 
-impl Numbers {
+impl Values {
     fn new(plugin: String, critical: bool) -> Self {
-        let mut runs = Tally::default();
-        // From zero on: a rate does not see the step from nothing to one.
+        let mut runs = LabelCounts::default();
+        // The series start at zero, because `rate` does not see a step from no series to one.
         for status in [Status::Healthy, Status::Degraded, Status::Unhealthy] {
             runs.0.push((status.as_str(), 0));
         }
@@ -126,7 +124,7 @@ impl Numbers {
             plugin,
             critical,
             runs,
-            denied: Tally::default(),
+            denied: LabelCounts::default(),
             durations: Durations::default(),
             last: None,
             last_healthy: None,
@@ -156,11 +154,11 @@ impl Numbers {
     }
 }
 
-/// Counts by word; there are few words.
+/// Counts by label value, of which there are few.
 #[derive(Debug, Default)]
-struct Tally(Vec<(&'static str, u64)>);
+struct LabelCounts(Vec<(&'static str, u64)>);
 
-impl Tally {
+impl LabelCounts {
     fn count(&mut self, word: &'static str) {
         self.add(word, 1);
     }
@@ -173,7 +171,7 @@ impl Tally {
     }
 }
 
-/// Durations of runs, counted in [`BUCKETS`] and one for the longer ones.
+/// Durations of runs, counted in [`BUCKETS`] and one bucket for longer ones.
 #[derive(Debug, Default)]
 struct Durations {
     counts: [u64; BUCKETS.len() + 1],
@@ -209,7 +207,7 @@ impl Durations {
     }
 }
 
-/// The series of all checks, family by family.
+/// The series of all checks, grouped by family.
 #[derive(Default)]
 struct Series {
     info: Vec<Metric>,
@@ -227,33 +225,33 @@ struct Series {
 }
 
 impl Series {
-    fn add(&mut self, name: &str, numbers: &Numbers) {
-        let critical = if numbers.critical { "true" } else { "false" };
-        let info = [name, &numbers.plugin, critical];
+    fn add(&mut self, name: &str, values: &Values) {
+        let critical = if values.critical { "true" } else { "false" };
+        let info = [name, &values.plugin, critical];
         self.info.push(family::CHECK_INFO.gauge(&info, 1.0));
-        for &(result, count) in &numbers.runs.0 {
+        for &(result, count) in &values.runs.0 {
             let run = family::CHECK_RUNS.counter(&[name, result], count);
             self.runs.push(run);
         }
-        for &(kind, count) in &numbers.denied.0 {
+        for &(kind, count) in &values.denied.0 {
             let denied = family::DENIED.counter(&[name, kind], count);
             self.denied.push(denied);
         }
         let mut durations = family::CHECK_DURATION.labelled(&[name]);
-        durations.set_histogram(numbers.durations.histogram());
+        durations.set_histogram(values.durations.histogram());
         self.durations.push(durations);
-        let open = truth(numbers.breaker_open);
+        let open = bool_value(values.breaker_open);
         let breaker = family::CHECK_BREAKER_OPEN.gauge(&[name], open);
         self.breaker_open.push(breaker);
-        if let Some(at) = numbers.last_healthy {
+        if let Some(at) = values.last_healthy {
             let at = family::CHECK_LAST_HEALTHY.gauge(&[name], seconds(at));
             self.last_healthy.push(at);
         }
-        if numbers.fuel > 0 {
-            let fuel = family::CHECK_FUEL.counter(&[name], numbers.fuel);
+        if values.fuel > 0 {
+            let fuel = family::CHECK_FUEL.counter(&[name], values.fuel);
             self.fuel.push(fuel);
         }
-        if let Some(last) = &numbers.last {
+        if let Some(last) = &values.last {
             self.add_last(name, last);
         }
     }
@@ -298,5 +296,5 @@ impl Series {
     }
 }
 
-/// Upper bounds in seconds: from a run that only computes to one that takes its default timeout.
+/// Upper bounds in seconds: from a run that only computes to one that takes the default timeout.
 const BUCKETS: [f64; 9] = [0.0001, 0.0005, 0.0025, 0.01, 0.05, 0.25, 1.0, 2.5, 5.0];

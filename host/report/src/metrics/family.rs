@@ -1,11 +1,12 @@
-//! Every metric of the host, declared once: name, type, labels and, as its doc comment, the HELP text.
-//! Series are made of the values of their labels alone, so that no other labels can come out.
+//! The declarations of all metrics of the host: name, type, labels and, as the doc comment, the
+//! HELP text. Series are created from label values alone, so that they always have the declared
+//! labels.
 
 use jiff::Timestamp;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{HistogramOpts, Opts};
 
-/// A metric of the host as it is declared.
+/// The declaration of a metric of the host.
 #[derive(Debug)]
 pub struct Family {
     name: &'static str,
@@ -15,22 +16,22 @@ pub struct Family {
 }
 
 impl Family {
-    /// Its name.
+    /// Returns the name.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The names of its labels, in the order in which a series is given their values.
+    /// Returns the label names, in the order in which a series takes their values.
     pub fn labels(&self) -> &'static [&'static str] {
         self.labels
     }
 
-    /// What it says: the doc comment without the space that one begins with.
+    /// Returns the HELP text: the doc comment without its leading space.
     pub fn help(&self) -> &'static str {
         self.help.trim_start()
     }
 
-    /// Its type, as Prometheus spells it.
+    /// Returns the type, as Prometheus spells it.
     pub fn kind(&self) -> &'static str {
         match self.kind {
             MetricType::COUNTER => "counter",
@@ -41,7 +42,7 @@ impl Family {
         }
     }
 
-    /// The family with its series; nothing where there are none.
+    /// Returns the family with its series, or `None` if there are none.
     pub(super) fn of(&self, series: Vec<Metric>) -> Option<MetricFamily> {
         if series.is_empty() {
             return None;
@@ -54,7 +55,7 @@ impl Family {
         Some(family)
     }
 
-    /// One series of a gauge, by the values of its labels.
+    /// Returns a gauge series with these label values.
     pub(super) fn gauge(&self, values: &[&str], value: f64) -> Metric {
         let mut gauge = Gauge::default();
         gauge.set_value(value);
@@ -63,7 +64,7 @@ impl Family {
         series
     }
 
-    /// One series of a counter, by the values of its labels.
+    /// Returns a counter series with these label values.
     pub(super) fn counter(&self, values: &[&str], value: u64) -> Metric {
         let mut counter = Counter::default();
         counter.set_value(number(value));
@@ -72,7 +73,7 @@ impl Family {
         series
     }
 
-    /// One series, without a value yet.
+    /// Returns a series with these label values and no value yet.
     pub(super) fn labelled(&self, values: &[&str]) -> Metric {
         debug_assert_eq!(self.labels.len(), values.len(), "labels of {}", self.name);
         let pair = |(name, value): (&&str, &&str)| {
@@ -84,18 +85,18 @@ impl Family {
         Metric::from_label(self.labels.iter().zip(values).map(pair).collect())
     }
 
-    /// For a counter or a gauge that counts by itself.
+    /// Returns the options for a counter or gauge that keeps its own value.
     pub(super) fn opts(&self) -> Opts {
         Opts::new(self.name, self.help())
     }
 
-    /// For a histogram that counts by itself.
+    /// Returns the options for a histogram that keeps its own values.
     pub(super) fn histogram(&self, buckets: &[f64]) -> HistogramOpts {
         HistogramOpts::new(self.name, self.help()).buckets(buckets.to_vec())
     }
 }
 
-/// A whole number as Prometheus has it; above 2^53 it is the nearest one.
+/// Converts to a Prometheus value. Above 2^53 it is the nearest one.
 #[expect(
     clippy::cast_precision_loss,
     reason = "every Prometheus value is a double"
@@ -104,13 +105,13 @@ pub(super) fn number(value: u64) -> f64 {
     value as f64
 }
 
-/// Seconds since 1970, to the millisecond.
+/// Converts to seconds since 1970, to the millisecond.
 pub(super) fn seconds(at: Timestamp) -> f64 {
     number(at.as_millisecond().try_into().unwrap_or(0)) / 1e3
 }
 
-/// True as 1, false as 0.
-pub(super) fn truth(value: bool) -> f64 {
+/// Converts to 1 or 0.
+pub(super) fn bool_value(value: bool) -> f64 {
     f64::from(u8::from(value))
 }
 
@@ -126,83 +127,86 @@ macro_rules! families {
             };
         )+
 
-        /// Every metric of the host. Beside them `/metrics` shows those of its process, of the
-        /// plugins and of a program that embeds it.
+        /// Every metric of the host. `/metrics` also shows those of the process, the plugins and
+        /// the embedding program.
         pub const FAMILIES: &[&Family] = &[$(&$constant),+];
     };
 }
 
 families! {
-    /// Whether the check is in this state: 0 or 1.
+    /// Whether the check has this status (0 or 1).
     GAUGE CHECK_STATE = "vitals_check_state" ["check", "state"];
-    /// How long the runs of the check took, waiting for a slot excluded.
+    /// Duration of the check's runs in seconds, without the wait for a permit.
     HISTOGRAM CHECK_DURATION = "vitals_check_duration_seconds" ["check"];
-    /// Runs of the check by result: a status, or the code of what ended the run.
+    /// Runs of the check by result: the reported status, or the error code.
     COUNTER CHECK_RUNS = "vitals_check_runs_total" ["check", "result"];
-    /// When the last run of the check ended.
+    /// Unix time in seconds when the check's last run ended.
     GAUGE CHECK_LAST_RUN = "vitals_check_last_run_timestamp_seconds" ["check"];
-    /// When the last run of the check ended that left it healthy.
+    /// Unix time in seconds when the check was last shown as healthy after a run.
     GAUGE CHECK_LAST_HEALTHY = "vitals_check_last_healthy_timestamp_seconds" ["check"];
-    /// Failing runs of the check in a row.
+    /// Consecutive failing runs of the check.
     GAUGE CHECK_CONSECUTIVE_FAILURES = "vitals_check_consecutive_failures" ["check"];
-    /// Whether the check runs less often, because its runs broke their limits: 0 or 1.
+    /// Whether the check's breaker is open and stretches its interval, because runs exceeded limits
+    /// (0 or 1).
     GAUGE CHECK_BREAKER_OPEN = "vitals_check_breaker_open" ["check"];
-    /// Fuel that all runs of the check used.
+    /// Fuel used by all runs of the check.
     COUNTER CHECK_FUEL = "vitals_check_fuel_total" ["check"];
-    /// Fuel that the last run of the check used.
+    /// Fuel used by the check's last run.
     GAUGE CHECK_LAST_FUEL = "vitals_check_last_fuel" ["check"];
-    /// The most memory that the last run of the check held at a time.
+    /// Peak memory of the check's last run in bytes.
     GAUGE CHECK_MEMORY_PEAK = "vitals_check_memory_peak_bytes" ["check"];
-    /// A number that the last run of the check observed, in the unit of the label.
+    /// A measurement from the check's last run, in the unit of the label.
     GAUGE CHECK_MEASUREMENT = "vitals_check_measurement" ["check", "name", "unit"];
-    /// What the check is: the plugin that runs it (none for a native check), and whether it makes the host unready. Always 1.
+    /// Facts of the check: its plugin (empty for a native check), and whether the host is not ready
+    /// while it is unhealthy. Always 1.
     GAUGE CHECK_INFO = "vitals_check_info" ["check", "plugin", "critical"];
-    /// What the runs of the check asked for and no grant covers, by kind of grant.
+    /// Denied attempts of the check's runs to reach something without a grant, by kind of grant.
     COUNTER DENIED = "vitals_denied_total" ["check", "kind"];
-    /// Whether the verdict over all checks is this state: 0 or 1.
+    /// Whether the verdict over all checks is this status (0 or 1).
     GAUGE HEALTH_STATE = "vitals_health_state" ["state"];
-    /// Whether the host answers as ready.
+    /// Whether the host answers as ready (0 or 1).
     GAUGE READY = "vitals_ready" [];
-    /// The version of the plugin that is loaded. Always 1.
+    /// Version and digest of the plugin's active version. Always 1.
     GAUGE PLUGIN_INFO = "vitals_plugin_info" ["plugin", "version", "digest"];
-    /// How many versions of the plugin this host has loaded.
+    /// Versions of the plugin that this host has loaded.
     GAUGE PLUGIN_GENERATION = "vitals_plugin_generation" ["plugin"];
-    /// Whether the newest file of the plugin could be loaded.
+    /// Whether the newest file of the plugin was loaded (0 or 1).
     GAUGE PLUGIN_LAST_LOAD_SUCCESSFUL = "vitals_plugin_last_load_successful" ["plugin"];
-    /// What the compilation of the loaded version took, or the read of code compiled before.
+    /// Time in seconds to compile the active version, or to read its compiled code from the cache.
     GAUGE PLUGIN_COMPILE = "vitals_plugin_compile_seconds" ["plugin"];
     /// Loads of the plugin by result: success or failure.
     COUNTER PLUGIN_LOADS = "vitals_plugin_loads_total" ["plugin", "result"];
-    /// Runs that are being made now.
+    /// Runs in flight.
     GAUGE RUNS_IN_FLIGHT = "vitals_runs_in_flight" [];
-    /// Slots for runs by state: busy or free.
+    /// Permits for runs by state: busy or free.
     GAUGE GUEST_SLOTS = "vitals_guest_slots" ["state"];
-    /// How long due runs waited for a slot, those that got none included.
+    /// Time in seconds that due runs waited for a permit, including runs that got none.
     HISTOGRAM RUN_QUEUE_WAIT = "vitals_run_queue_wait_seconds" [];
-    /// Runs that were due and not made, by reason.
+    /// Due runs that were skipped, by reason.
     COUNTER RUNS_SKIPPED = "vitals_runs_skipped_total" ["reason"];
-    /// Requests to receivers of notifications by result: sent, failed (tried again) or refused.
+    /// Requests to receivers of notifications by result: sent, failed (will be retried) or refused.
     COUNTER NOTIFICATIONS = "vitals_notifications_total" ["receiver", "result"];
-    /// Notifications that were lost, because their receiver did not take them in time.
+    /// Notifications dropped because their receiver was too slow or unreachable.
     COUNTER NOTIFICATIONS_DROPPED = "vitals_notifications_dropped_total" ["receiver"];
-    /// Notifications that wait for their receiver.
+    /// Notifications waiting for their receiver.
     GAUGE NOTIFICATIONS_WAITING = "vitals_notifications_waiting" ["receiver"];
     /// Panics of the host's own code, each contained in its task.
     COUNTER HOST_PANICS = "vitals_host_panics_total" [];
-    /// How often plugins directory, library or configuration did not answer within 10 seconds.
+    /// Times that the plugins directory, the library or the configuration did not answer within 10
+    /// seconds.
     COUNTER DISK_HANGS = "vitals_disk_hangs_total" [];
-    /// Turns of the clock that interrupts guests.
+    /// Ticks of the epoch clock, which interrupts guests.
     COUNTER EPOCH_TICKS = "vitals_epoch_ticks_total" [];
-    /// Whether the configuration was taken over when it was last read.
+    /// Whether the last configuration that was read was applied (0 or 1).
     GAUGE CONFIG_LAST_RELOAD_SUCCESSFUL = "vitals_config_last_reload_successful" [];
-    /// When a configuration was last taken over.
+    /// Unix time in seconds when a configuration was last applied.
     GAUGE CONFIG_LAST_RELOAD_SUCCESS = "vitals_config_last_reload_success_timestamp_seconds" [];
-    /// Whether the plugins directory could be read when it was last looked at.
+    /// Whether the last scan could read the plugins directory (0 or 1).
     GAUGE PLUGINS_DIR_READABLE = "vitals_plugins_dir_readable" [];
-    /// The versions of the host and of its WebAssembly engine. Always 1.
+    /// Versions of the host and of its WebAssembly engine. Always 1.
     GAUGE BUILD_INFO = "vitals_build_info" ["version", "wasmtime"];
-    /// Answered requests by method, route and status.
+    /// Answered HTTP requests by method, route and status.
     COUNTER HTTP_REQUESTS = "http_requests_total" ["method", "endpoint", "status"];
-    /// How long it took until an answer was ready, by route.
+    /// Time in seconds until an HTTP response was ready, by route.
     HISTOGRAM HTTP_REQUEST_DURATION = "http_request_duration_seconds" ["endpoint"];
 }

@@ -1,7 +1,7 @@
-//! What plugins count: each version of each plugin in a table of its own.
+//! The metrics of plugins, in a separate table for each version of each plugin.
 //!
-//! A version counts in its own table from its first run on, also while it is tried out; shown is the
-//! table of the version that serves. So nothing of a run in flight comes into the table of the next
+//! A version uses its own table from its first run on, including trial runs, and only the table of
+//! the active version is shown. A run in flight therefore never writes to the table of the next
 //! version, and each version defines its metrics anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -13,67 +13,69 @@ use prometheus::Counter;
 use prometheus::proto::{MetricFamily, MetricType};
 
 use super::checks::Checks;
-use super::series_table::{Clash, Kind, PARTS, Series, SeriesTable, Shown, Wanted};
+use super::series_table::{
+    Kind, MetricSnapshot, PARTS, Series, SeriesConflict, SeriesRequest, SeriesTable,
+};
 use vitals_model::{
     CheckName, GuestMetrics, MetricUpdate, PluginName, Sample, SampleError, VersionMetrics,
 };
 
-/// The versions that serve.
+/// The metrics of the active versions.
 #[derive(Debug)]
 pub(super) struct Guests {
     checks: Arc<Checks>,
-    serving: Mutex<Serving>,
+    active: Mutex<ActiveVersions>,
 }
 
 #[derive(Debug, Default)]
-struct Serving {
+struct ActiveVersions {
     versions: BTreeMap<PluginName, Arc<Version>>,
-    /// Names that two plugins use for different things and that have been told of.
-    told: BTreeSet<String>,
+    /// Names that were logged because two plugins use them for different metrics.
+    reported: BTreeSet<String>,
 }
 
-/// What one version of a plugin counts.
+/// The metrics of one version of a plugin.
 struct Version {
     plugin: PluginName,
     guests: Weak<Guests>,
-    pages: Mutex<Pages>,
+    series: Mutex<VersionTable>,
 }
 
 #[derive(Default)]
-struct Pages {
+struct VersionTable {
     table: SeriesTable,
-    /// What each check has.
-    used: HashMap<CheckName, Used>,
+    /// The use of the table by each check.
+    used: HashMap<CheckName, CheckUsage>,
 }
 
-/// What one check takes of a page.
+/// The part of a table that one check uses.
 #[derive(Default)]
-struct Used {
+struct CheckUsage {
     series: usize,
-    /// Bytes of text, at most.
+    /// The limit on bytes of text.
     bytes: usize,
 }
 
 impl Guests {
-    /// No version serves yet. `checks` says on which plugin a check runs.
+    /// Creates an empty value. `checks` tells which plugin a check runs on.
     pub(super) fn new(checks: Arc<Checks>) -> Self {
         Self {
             checks,
-            serving: Mutex::default(),
+            active: Mutex::default(),
         }
     }
 
-    /// A plugin is gone, and with it all that it counted.
+    /// Removes a plugin and all its metrics.
     pub(super) fn remove(&self, plugin: &PluginName) {
-        let mut serving = self.lock();
-        let version = serving.versions.remove(plugin);
-        serving.told.clear();
-        drop(serving);
-        // What it drops may be large.
+        let mut active = self.lock();
+        let version = active.versions.remove(plugin);
+        active.reported.clear();
+        drop(active);
+        // Dropping it may take long.
         drop(version);
     }
 
-    /// A check does not run on the plugin any more.
+    /// Removes the series of a check that no longer runs on the plugin.
     pub(super) fn forget(&self, plugin: &str, check: &CheckName) {
         let version = self.lock().versions.get(plugin).cloned();
         if let Some(version) = version {
@@ -81,24 +83,28 @@ impl Guests {
         }
     }
 
-    /// Those of all plugins. Where two plugins have metrics of the same exposed name they are one family if
-    /// they are of one kind; else it belongs to the plugin whose name is first in the alphabet.
+    /// Returns the metrics of all plugins. Metrics of two plugins with the same exposed name become
+    /// one family if they have the same type. Otherwise the name belongs to the first plugin in
+    /// alphabetical order.
     pub(super) fn families(&self) -> Vec<MetricFamily> {
         let versions: Vec<_> = self.lock().versions.values().cloned().collect();
-        let mut merged = Merged::default();
+        let mut merged = MergedFamilies::default();
         for version in versions {
-            let shown = version.lock().table.shown();
+            let shown = version.lock().table.snapshots();
             let prefix = prefix(&version.plugin);
-            for family in shown.into_iter().map(|shown: Shown| shown.family(&prefix)) {
+            for family in shown
+                .into_iter()
+                .map(|shown: MetricSnapshot| shown.family(&prefix))
+            {
                 let name = family.name().to_owned();
-                if merged.add(family) || !self.lock().told.insert(name.clone()) {
+                if merged.add(family) || !self.lock().reported.insert(name.clone()) {
                     continue;
                 }
                 tracing::warn!(
                     plugin = %version.plugin,
                     metric = %name,
-                    "metric left out, another plugin uses the name for something else: rename the \
-                     file of one of them"
+                    "metric dropped, another plugin uses the name for a different metric: rename \
+                     the file of one of them"
                 );
             }
         }
@@ -106,15 +112,15 @@ impl Guests {
     }
 
     fn serve(&self, version: Arc<Version>) {
-        let mut serving = self.lock();
-        let before = serving.versions.insert(version.plugin.clone(), version);
-        serving.told.clear();
-        drop(serving);
+        let mut active = self.lock();
+        let before = active.versions.insert(version.plugin.clone(), version);
+        active.reported.clear();
+        drop(active);
         drop(before);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Serving> {
-        self.serving.lock()
+    fn lock(&self) -> MutexGuard<'_, ActiveVersions> {
+        self.active.lock()
     }
 }
 
@@ -123,14 +129,14 @@ impl GuestMetrics for Guests {
         Arc::new(Version {
             plugin: plugin.clone(),
             guests: Arc::downgrade(&self),
-            pages: Mutex::default(),
+            series: Mutex::default(),
         })
     }
 }
 
 impl Version {
-    fn lock(&self) -> MutexGuard<'_, Pages> {
-        self.pages.lock()
+    fn lock(&self) -> MutexGuard<'_, VersionTable> {
+        self.series.lock()
     }
 }
 
@@ -139,8 +145,8 @@ impl VersionMetrics for Version {
         let Some(guests) = self.guests.upgrade() else {
             return Ok(());
         };
-        // A run that is still going on when its check is gone leaves nothing behind.
-        let taken = guests.checks.while_it_runs_on(check, &self.plugin, || {
+        // A run that is still in flight when its check is removed leaves no series.
+        let taken = guests.checks.while_running_on(check, &self.plugin, || {
             self.lock().series(&self.plugin, check, sample)
         });
         let Some(series) = taken.transpose()? else {
@@ -152,7 +158,7 @@ impl VersionMetrics for Version {
             (Series::Histogram(histogram), MetricUpdate::Observe { value, .. }) => {
                 histogram.observe(value);
             }
-            _ => unreachable!("the series is of the kind that was asked for"),
+            _ => unreachable!("the series is of the requested kind"),
         }
         Ok(())
     }
@@ -161,10 +167,10 @@ impl VersionMetrics for Version {
         let Some(guests) = self.guests.upgrade() else {
             return;
         };
-        // A check that was tried out can have gone since.
+        // A check that made a trial run may have been removed since.
         let mut tried: BTreeSet<_> = self.lock().used.keys().cloned().collect();
         tried.retain(|check| {
-            let runs_on_it = guests.checks.while_it_runs_on(check, &self.plugin, || ());
+            let runs_on_it = guests.checks.while_running_on(check, &self.plugin, || ());
             runs_on_it.is_some()
         });
         self.lock().forget(|check| tried.contains(check));
@@ -172,8 +178,8 @@ impl VersionMetrics for Version {
     }
 }
 
-impl Pages {
-    /// The series that a sample is of.
+impl VersionTable {
+    /// Returns the series of a sample.
     fn series(
         &mut self,
         plugin: &PluginName,
@@ -188,7 +194,7 @@ impl Pages {
         let own = sample.labels.iter();
         let own = own.map(|(name, value)| (name.as_str(), value.as_str()));
         let labels: Vec<_> = [(CHECK, check.as_str())].into_iter().chain(own).collect();
-        let wanted = Wanted {
+        let wanted = SeriesRequest {
             name: sample.name,
             kind,
             labels: &labels,
@@ -199,7 +205,7 @@ impl Pages {
         }
         let bytes = self.table.exposed_bytes(&wanted, prefix(plugin).len());
         let used = self.used.entry(check.clone()).or_default();
-        if used.series == SERIES || used.bytes + bytes > EXPOSED_BYTES {
+        if used.series == MAX_SERIES || used.bytes + bytes > MAX_EXPOSED_BYTES {
             return Err(SampleError::TooManySeries);
         }
         used.series += 1;
@@ -222,14 +228,14 @@ impl Pages {
     }
 }
 
-impl From<Clash> for SampleError {
-    fn from(mut clash: Clash) -> Self {
-        // The host's own label is nothing that the plugin gave.
-        if let Clash::Labels { has, wanted, .. } = &mut clash {
+impl From<SeriesConflict> for SampleError {
+    fn from(mut conflict: SeriesConflict) -> Self {
+        // The host adds the label `check`, so errors for the plugin leave it out.
+        if let SeriesConflict::Labels { has, wanted, .. } = &mut conflict {
             has.retain(|name| name != CHECK);
             wanted.retain(|name| name != CHECK);
         }
-        Self::Conflict(clash.to_string())
+        Self::Conflict(conflict.to_string())
     }
 }
 
@@ -239,16 +245,16 @@ impl fmt::Debug for Version {
     }
 }
 
-/// Families of many plugins under one roof.
+/// The families of many plugins.
 #[derive(Default)]
-struct Merged {
+struct MergedFamilies {
     families: Vec<MetricFamily>,
-    /// The names of all series, each with the family that it belongs to.
+    /// The names of all series, each with the index of its family.
     taken: HashMap<String, usize>,
 }
 
-impl Merged {
-    /// Answers whether there is room for it.
+impl MergedFamilies {
+    /// Adds a family. Returns whether its names were free or fit an existing family.
     fn add(&mut self, mut family: MetricFamily) -> bool {
         let names = names(&family);
         let taken: BTreeSet<_> = names.iter().map(|name| self.taken.get(name)).collect();
@@ -265,7 +271,7 @@ impl Merged {
                 let is_same = there.name() == family.name()
                     && there.get_field_type() == family.get_field_type();
                 if is_same {
-                    // A check runs on one plugin, so that no two series are the same.
+                    // A check runs on one plugin, so that no series appears twice.
                     there.mut_metric().extend(family.take_metric());
                 }
                 is_same
@@ -275,7 +281,7 @@ impl Merged {
     }
 }
 
-/// The names of the series of a family, and its own.
+/// Returns the name of a family and of all its series.
 fn names(family: &MetricFamily) -> Vec<String> {
     let name = family.name();
     let mut names = vec![name.to_owned()];
@@ -285,12 +291,12 @@ fn names(family: &MetricFamily) -> Vec<String> {
     names
 }
 
-/// What the names of a plugin's metrics begin with. Prometheus has neither `.` nor `-` in names.
+/// Returns the prefix of a plugin's metrics. Metric names can't contain `.` or `-`.
 fn prefix(plugin: &PluginName) -> String {
     format!("plugin_{}_", plugin.as_str().replace(['.', '-'], "_"))
 }
 
-/// Adds to a counter, which stays at the greatest number there is.
+/// Adds to a counter, unless the sum would overflow.
 fn add(counter: &Counter, amount: f64) {
     if (counter.get() + amount).is_finite() {
         counter.inc_by(amount);
@@ -298,12 +304,12 @@ fn add(counter: &Counter, amount: f64) {
 }
 
 const CHECK: &str = "check";
-/// Series that one check may have.
-const SERIES: usize = 100;
-/// Bytes of text that they may have together: a histogram is a line for each of its buckets, each with
-/// all labels.
-const EXPOSED_BYTES: usize = 256 << 10;
-/// Prometheus wants a help of every metric.
+/// The limit on series of one check.
+const MAX_SERIES: usize = 100;
+/// The limit on bytes of text of one check's series. A histogram has a line for each bucket, each
+/// with all labels.
+const MAX_EXPOSED_BYTES: usize = 256 << 10;
+/// Prometheus expects a HELP text for every metric.
 const NO_HELP: &str = "The plugin does not say what this is.";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is counted of the host itself, in a registry of its own.
+//! The metrics of the host itself, in a registry of their own.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::requests::Requests;
 use vitals_core::schedule::Skipped;
 
 /// The host's own instruments.
-pub(super) struct Host {
+pub(super) struct HostMetrics {
     registry: Registry,
     queue_wait: Histogram,
     skipped: IntCounterVec,
@@ -31,7 +31,7 @@ pub(super) struct Host {
     request_duration: HistogramVec,
 }
 
-impl Host {
+impl HostMetrics {
     pub(super) fn new(version: &str, wasmtime: &str) -> Self {
         let registry = Registry::new();
         let queue_wait = family::RUN_QUEUE_WAIT.histogram(&WAIT_BUCKETS);
@@ -105,7 +105,7 @@ impl Host {
     pub(super) fn receiver_removed(&self, receiver: &str) {
         for result in RESULTS {
             let labels = [receiver, result];
-            // What was never counted is not there.
+            // Removing a series that was never counted is an error, which is ignored.
             let _ = self.notifications.remove_label_values(&labels);
         }
         let _ = self.dropped.remove_label_values(&[receiver]);
@@ -133,7 +133,7 @@ impl Host {
     }
 }
 
-/// Registers an instrument and hands it back.
+/// Registers an instrument and returns it.
 fn register<T: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<T>) -> T {
     let instrument = made.expect("names and labels are written here, and valid");
     let registered = registry.register(Box::new(instrument.clone()));
@@ -141,7 +141,7 @@ fn register<T: Collector + Clone + 'static>(registry: &Registry, made: prometheu
     instrument
 }
 
-/// Upper bounds in seconds; a run that finds a free slot waits for nothing.
+/// Upper bounds in seconds. A run that finds a free permit does not wait.
 const WAIT_BUCKETS: [f64; 9] = [0.0001, 0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
-/// Upper bounds in seconds; answers are ready before they are asked for.
+/// Upper bounds in seconds. Pages are prepared before they are requested.
 const REQUEST_BUCKETS: [f64; 9] = [0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.025, 0.1, 1.0, 10.0];

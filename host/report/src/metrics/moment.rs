@@ -1,17 +1,17 @@
-//! What holds at the moment of a scrape and is kept elsewhere.
+//! The part of the metrics that is read from the host at each scrape.
 
 use prometheus::proto::MetricFamily;
 
-use super::family::{self, Family, number, truth};
+use super::family::{self, Family, bool_value, number};
 use vitals_core::Moment;
 use vitals_model::{CheckName, Status};
 
-/// The metrics that show a moment.
+/// Returns the metrics of a moment.
 pub(super) fn families(moment: &Moment) -> impl Iterator<Item = MetricFamily> {
     let states = |family: &Family, labels: &[&str], status: Status| {
         Status::ALL.map(|state| {
             let labels = [labels, &[state.as_str()]].concat();
-            family.gauge(&labels, truth(state == status))
+            family.gauge(&labels, bool_value(state == status))
         })
     };
     let check = |(name, status): &(CheckName, Status)| {
@@ -25,10 +25,10 @@ pub(super) fn families(moment: &Moment) -> impl Iterator<Item = MetricFamily> {
     [
         family::CHECK_STATE.of(moment.statuses.iter().flat_map(check).collect()),
         family::HEALTH_STATE.of(states(&family::HEALTH_STATE, &[], moment.health).into()),
-        single(&family::READY, truth(moment.ready)),
+        single(&family::READY, bool_value(moment.ready)),
         single(
             &family::PLUGINS_DIR_READABLE,
-            truth(moment.directory_readable),
+            bool_value(moment.directory_readable),
         ),
         single(&family::RUNS_IN_FLIGHT, number(busy as u64)),
         family::GUEST_SLOTS.of(vec![slots("busy", busy), slots("free", free)]),
@@ -38,7 +38,7 @@ pub(super) fn families(moment: &Moment) -> impl Iterator<Item = MetricFamily> {
     .flatten()
 }
 
-/// That of a host without checks.
+/// Returns the state of a host without checks.
 #[cfg(test)]
 pub(crate) fn idle() -> Moment {
     Moment {

@@ -1,4 +1,4 @@
-//! What is counted of each plugin.
+//! The metrics of each plugin.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,24 +6,24 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use prometheus::proto::MetricFamily;
 
-use super::family::{self, number, truth};
+use super::family::{self, bool_value, number};
 use vitals_model::{Digest, PluginName, Text};
 
-/// The plugins that are there, with their numbers.
+/// The current plugins with their values.
 #[derive(Debug, Default)]
 pub(super) struct Plugins {
-    known: Mutex<BTreeMap<PluginName, Numbers>>,
+    known: Mutex<BTreeMap<PluginName, Values>>,
 }
 
 #[derive(Debug, Default)]
-struct Numbers {
+struct Values {
     loaded: Option<Loaded>,
     last_load_successful: bool,
     successes: u64,
     failures: u64,
 }
 
-/// The version that is loaded.
+/// The active version.
 #[derive(Debug)]
 struct Loaded {
     version: Text,
@@ -43,27 +43,27 @@ impl Plugins {
     ) {
         let version = Text::line(version, VERSION_BYTES);
         let mut known = self.lock();
-        let numbers = known.entry(plugin.clone()).or_default();
-        numbers.loaded = Some(Loaded {
+        let values = known.entry(plugin.clone()).or_default();
+        values.loaded = Some(Loaded {
             version,
             digest,
             generation,
             compile,
         });
-        numbers.last_load_successful = true;
-        numbers.successes += 1;
+        values.last_load_successful = true;
+        values.successes += 1;
     }
 
     pub(super) fn load_failed(&self, plugin: &PluginName) {
         let mut known = self.lock();
-        let numbers = known.entry(plugin.clone()).or_default();
-        numbers.last_load_successful = false;
-        numbers.failures += 1;
+        let values = known.entry(plugin.clone()).or_default();
+        values.last_load_successful = false;
+        values.failures += 1;
     }
 
     pub(super) fn restored(&self, plugin: &PluginName) {
-        if let Some(numbers) = self.lock().get_mut(plugin) {
-            numbers.last_load_successful = true;
+        if let Some(values) = self.lock().get_mut(plugin) {
+            values.last_load_successful = true;
         }
     }
 
@@ -75,17 +75,14 @@ impl Plugins {
         let known = self.lock();
         let (mut info, mut generation, mut compile) = (Vec::new(), Vec::new(), Vec::new());
         let (mut successful, mut loads) = (Vec::new(), Vec::new());
-        for (name, numbers) in &*known {
+        for (name, values) in &*known {
             let plugin = name.as_str();
-            let last = truth(numbers.last_load_successful);
+            let last = bool_value(values.last_load_successful);
             successful.push(family::PLUGIN_LAST_LOAD_SUCCESSFUL.gauge(&[plugin], last));
-            for (result, count) in [
-                ("success", numbers.successes),
-                ("failure", numbers.failures),
-            ] {
+            for (result, count) in [("success", values.successes), ("failure", values.failures)] {
                 loads.push(family::PLUGIN_LOADS.counter(&[plugin, result], count));
             }
-            if let Some(loaded) = &numbers.loaded {
+            if let Some(loaded) = &values.loaded {
                 let digest = loaded.digest.to_string();
                 let labels = [plugin, loaded.version.as_str(), &digest];
                 info.push(family::PLUGIN_INFO.gauge(&labels, 1.0));
@@ -106,10 +103,10 @@ impl Plugins {
         .flatten()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PluginName, Numbers>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PluginName, Values>> {
         self.known.lock()
     }
 }
 
-/// The longest version in a label; it is a guest's text.
+/// The limit on a version in a label, which is text of the guest.
 const VERSION_BYTES: usize = 32;

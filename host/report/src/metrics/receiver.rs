@@ -1,8 +1,8 @@
-//! What becomes of the notifications of one receiver.
+//! The metrics of the notifications of one receiver.
 
 use prometheus::{IntCounter, IntGauge};
 
-use crate::delivery_metrics::{ReceiverMetrics, Requested};
+use crate::delivery_metrics::{ReceiverMetrics, RequestResult};
 
 /// The series of one receiver.
 pub(super) struct Receiver {
@@ -12,11 +12,11 @@ pub(super) struct Receiver {
     pub(super) waiting: IntGauge,
 }
 
-/// The results of requests as labels, in the order of [`Requested`].
+/// The results of requests as labels, in the order of [`RequestResult`].
 pub(super) const RESULTS: [&str; 3] = ["sent", "failed", "refused"];
 
 impl ReceiverMetrics for Receiver {
-    fn requested(&self, result: Requested) {
+    fn requested(&self, result: RequestResult) {
         self.requests[result as usize].inc();
     }
 

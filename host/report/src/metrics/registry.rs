@@ -1,6 +1,6 @@
-//! Everything that is counted while metrics are enabled, by what it is counted of.
+//! Everything that is counted while metrics are enabled.
 //!
-//! Knows neither who counts nor what holds at the moment of a scrape.
+//! The registry knows neither the callers nor the values that are read at a scrape.
 
 use std::sync::Arc;
 
@@ -10,23 +10,23 @@ use vitals_core::{Exposition, Moment, RequestCounter};
 
 use super::checks::Checks;
 use super::guests::Guests;
-use super::host::Host;
+use super::host::HostMetrics;
 use super::moment;
 use super::plugins::Plugins;
 use super::service::Kept;
 use crate::delivery_metrics::{DeliveryMetrics, ReceiverMetrics};
 
-/// What has been counted since start.
+/// The values counted since the start.
 pub(super) struct Registry {
     pub(super) checks: Arc<Checks>,
     pub(super) plugins: Plugins,
     pub(super) guests: Arc<Guests>,
     pub(super) service: Kept,
-    pub(super) host: Host,
+    pub(super) host: HostMetrics,
 }
 
 impl Registry {
-    /// Nothing yet. `version` is the host's own, `wasmtime` that of its engine.
+    /// Creates an empty registry. `version` is the host's own, `wasmtime` that of its engine.
     pub(super) fn new(version: &str, wasmtime: &str) -> Self {
         let checks = Arc::new(Checks::default());
         Self {
@@ -34,11 +34,11 @@ impl Registry {
             checks,
             plugins: Plugins::default(),
             service: Kept::default(),
-            host: Host::new(version, wasmtime),
+            host: HostMetrics::new(version, wasmtime),
         }
     }
 
-    /// All that was counted, in no order.
+    /// Returns all metrics in no particular order.
     fn families(&self) -> Vec<MetricFamily> {
         let mut families = self.host.families();
         families.extend(self.checks.families());

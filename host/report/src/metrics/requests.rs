@@ -1,11 +1,11 @@
-//! The requests of one endpoint.
+//! The metrics of one endpoint's requests.
 
 use std::time::Duration;
 
 use prometheus::{Histogram, IntCounterVec};
 use vitals_core::RequestCounter;
 
-/// Where the requests of one endpoint are counted.
+/// The counters of one endpoint's requests.
 pub(super) struct Requests {
     pub(super) endpoint: &'static str,
     pub(super) total: IntCounterVec,

@@ -1,8 +1,9 @@
-//! Series that others define while the host runs: plugins, and the service around the host.
+//! Metrics that others define at run time: plugins, and the embedding program.
 //!
-//! Each metric stands here once, with its kind, label names and buckets, and can't change them. It
-//! must not know who defines what. (The vectors of the crate are not used: they tell series apart
-//! by a hash of all label values one after the other, so that `a`, `bc` is the same as `ab`, `c`.)
+//! The first use of a metric name fixes its kind, label names and buckets. The table does not know
+//! who defines a metric. It does not use the vectors of the `prometheus` crate, because they
+//! identify a series by a hash of the concatenated label values, so that `a`, `bc` would equal
+//! `ab`, `c`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,19 +13,19 @@ use prometheus::core::Metric as _;
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Counter, Gauge, Histogram, HistogramOpts, Opts};
 
-/// Metrics by their names.
+/// Metrics by name.
 #[derive(Debug, Default)]
 pub(super) struct SeriesTable(BTreeMap<String, Entry>);
 
-/// A series that is asked for.
+/// A request for a series.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted<'a> {
+pub(super) struct SeriesRequest<'a> {
     /// A valid name.
     pub(super) name: &'a str,
     pub(super) kind: Kind,
     /// Valid names with their values, always in the same order.
     pub(super) labels: &'a [(&'a str, &'a str)],
-    /// Of a histogram: finite, in ascending order.
+    /// The bounds of a histogram: finite, in ascending order.
     pub(super) buckets: &'a [f64],
 }
 
@@ -36,7 +37,7 @@ pub(super) enum Kind {
     Histogram,
 }
 
-/// One series; clones count together.
+/// One series. Clones share its value.
 #[derive(Clone, Debug)]
 pub(super) enum Series {
     Counter(Counter),
@@ -44,18 +45,18 @@ pub(super) enum Series {
     Histogram(Histogram),
 }
 
-/// What is asked for contradicts what is there.
+/// A request contradicts an existing metric.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Clash {
-    #[error("`{name}` is a {is} already, and no {wanted}: use another name")]
+pub(super) enum SeriesConflict {
+    #[error("`{name}` is already a {is}, not a {wanted}: use another name")]
     Kind {
         name: String,
         is: Kind,
         wanted: Kind,
     },
     #[error(
-        "`{name}` has {} already, and not {}: give the same label names each time, or use another \
-         name", labels(.has), labels(.wanted)
+        "`{name}` already has {}, not {}: use the same label names each time, or use \
+         another name", labels(.has), labels(.wanted)
     )]
     Labels {
         name: String,
@@ -63,14 +64,14 @@ pub(super) enum Clash {
         wanted: Vec<String>,
     },
     #[error(
-        "`{name}` would be taken for a part of the histogram `{histogram}`, which has a series of \
-         that name: use another name"
+        "`{name}` would be mistaken for a part of the histogram `{histogram}`, which has a series \
+         of that name: use another name"
     )]
     Part { name: String, histogram: String },
 }
 
-/// A metric with its series, which do not change any more but in their numbers.
-pub(super) struct Shown {
+/// A metric with its series, detached from the table. Only the values still change.
+pub(super) struct MetricSnapshot {
     name: String,
     kind: Kind,
     help: Arc<str>,
@@ -84,25 +85,28 @@ struct Entry {
     help: Arc<str>,
     labels: Arc<[String]>,
     buckets: Vec<f64>,
-    /// By the values of their labels.
+    /// The series by label values.
     series: BTreeMap<Arc<[String]>, Series>,
 }
 
 impl SeriesTable {
-    /// The series, if it is there.
-    pub(super) fn find(&self, wanted: &Wanted<'_>) -> Result<Option<Series>, Clash> {
+    /// Returns the series, if it exists.
+    pub(super) fn find(
+        &self,
+        wanted: &SeriesRequest<'_>,
+    ) -> Result<Option<Series>, SeriesConflict> {
         let Some(entry) = self.0.get(wanted.name) else {
-            self.is_free(wanted)?;
+            self.check_name_is_free(wanted)?;
             return Ok(None);
         };
-        entry.fits(wanted)?;
+        entry.check_request(wanted)?;
         let values: Vec<_> = wanted.values().collect();
         Ok(entry.series.get(values.as_slice()).cloned())
     }
 
-    /// The most bytes of text that a series takes which [`SeriesTable::find`] did not find. `prefix` is the length
-    /// of what its name is exposed behind.
-    pub(super) fn exposed_bytes(&self, wanted: &Wanted<'_>, prefix: usize) -> usize {
+    /// Returns the maximum text size in bytes of a series that [`SeriesTable::find`] did not find.
+    /// `prefix` is the length of the prefix of its exposed name.
+    pub(super) fn exposed_bytes(&self, wanted: &SeriesRequest<'_>, prefix: usize) -> usize {
         let entry = self.0.get(wanted.name);
         let name = prefix + wanted.name.len();
         let bounds = match (wanted.kind, entry.map_or(wanted.buckets, |it| &it.buckets)) {
@@ -110,7 +114,7 @@ impl SeriesTable {
             (Kind::Histogram, []) => &DEFAULT_BUCKETS[..],
             (Kind::Histogram, bounds) => bounds,
         };
-        // The text format escapes a backslash, a quote and a line break by one byte more.
+        // The text format escapes a backslash, a quote and a line break with one more byte.
         let escaped = |value: &str| {
             let special = |byte: &u8| matches!(byte, b'\\' | b'"' | b'\n');
             value.len() + value.bytes().filter(special).count()
@@ -127,9 +131,13 @@ impl SeriesTable {
         head + NUMBER + parts + buckets.sum::<usize>()
     }
 
-    /// Adds a series that [`SeriesTable::find`] did not find. Help and buckets count where it is the first
-    /// one of its metric.
-    pub(super) fn add(&mut self, wanted: &Wanted<'_>, help: impl FnOnce() -> String) -> Series {
+    /// Adds a series that [`SeriesTable::find`] did not find. For the first series of a metric,
+    /// `help` and the buckets are kept.
+    pub(super) fn add(
+        &mut self,
+        wanted: &SeriesRequest<'_>,
+        help: impl FnOnce() -> String,
+    ) -> Series {
         let entry = self.0.entry(wanted.name.to_owned());
         let entry = entry.or_insert_with(|| Entry {
             kind: wanted.kind,
@@ -145,12 +153,12 @@ impl SeriesTable {
         series
     }
 
-    /// The bounds of a histogram.
+    /// Returns the bounds of a histogram.
     pub(super) fn buckets(&self, name: &str) -> Option<&[f64]> {
         self.0.get(name).map(|entry| entry.buckets.as_slice())
     }
 
-    /// Takes series out by the value of their first label, and metrics that have none left.
+    /// Removes series by the value of their first label, and metrics without series.
     pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.0.retain(|_, entry| {
             let stays = |values: &Arc<[String]>| values.first().is_none_or(|first| keep(first));
@@ -159,9 +167,9 @@ impl SeriesTable {
         });
     }
 
-    /// What is there, for somebody who makes text of it without keeping others from the table.
-    pub(super) fn shown(&self) -> Vec<Shown> {
-        let shown = |(name, entry): (&String, &Entry)| Shown {
+    /// Returns a copy of the metrics, for encoding without holding the lock on the table.
+    pub(super) fn snapshots(&self) -> Vec<MetricSnapshot> {
+        let shown = |(name, entry): (&String, &Entry)| MetricSnapshot {
             name: name.clone(),
             kind: entry.kind,
             help: Arc::clone(&entry.help),
@@ -175,9 +183,9 @@ impl SeriesTable {
         self.0.iter().map(shown).collect()
     }
 
-    /// Whether no histogram has a series of that name, and the other way round.
-    fn is_free(&self, wanted: &Wanted<'_>) -> Result<(), Clash> {
-        let part = |name: &str, histogram: &str| Clash::Part {
+    /// Checks that the name conflicts with no series of a histogram, and vice versa.
+    fn check_name_is_free(&self, wanted: &SeriesRequest<'_>) -> Result<(), SeriesConflict> {
+        let part = |name: &str, histogram: &str| SeriesConflict::Part {
             name: name.to_owned(),
             histogram: histogram.to_owned(),
         };
@@ -200,7 +208,7 @@ impl SeriesTable {
     }
 }
 
-impl Wanted<'_> {
+impl SeriesRequest<'_> {
     fn names(&self) -> impl Iterator<Item = String> {
         self.labels.iter().map(|(name, _)| (*name).to_owned())
     }
@@ -211,9 +219,9 @@ impl Wanted<'_> {
 }
 
 impl Entry {
-    fn fits(&self, wanted: &Wanted<'_>) -> Result<(), Clash> {
+    fn check_request(&self, wanted: &SeriesRequest<'_>) -> Result<(), SeriesConflict> {
         if self.kind != wanted.kind {
-            return Err(Clash::Kind {
+            return Err(SeriesConflict::Kind {
                 name: wanted.name.to_owned(),
                 is: self.kind,
                 wanted: wanted.kind,
@@ -225,7 +233,7 @@ impl Entry {
         {
             return Ok(());
         }
-        Err(Clash::Labels {
+        Err(SeriesConflict::Labels {
             name: wanted.name.to_owned(),
             has: self.labels.to_vec(),
             wanted: wanted.names().collect(),
@@ -234,7 +242,7 @@ impl Entry {
 }
 
 impl Series {
-    /// The help stands once with the metric, and not with each series.
+    /// The HELP text is kept with the metric, not with each series.
     fn new(name: &str, kind: Kind, buckets: &[f64]) -> Self {
         let made = match kind {
             Kind::Counter => Counter::with_opts(Opts::new(name, name)).map(Self::Counter),
@@ -249,7 +257,7 @@ impl Series {
                 Histogram::with_opts(opts).map(Self::Histogram)
             }
         };
-        made.expect("names and buckets are valid where a series is asked for")
+        made.expect("names and buckets of a request are valid")
     }
 
     fn metric(&self) -> Metric {
@@ -261,8 +269,8 @@ impl Series {
     }
 }
 
-impl Shown {
-    /// The family as it is exposed, its name behind `prefix`.
+impl MetricSnapshot {
+    /// Returns the exposed family, with `prefix` before its name.
     pub(super) fn family(self, prefix: &str) -> MetricFamily {
         let Self {
             name,
@@ -315,23 +323,27 @@ fn labels(names: &[String]) -> String {
 
 /// `=""` and a comma.
 const LABEL_FRAME: usize = 4;
-/// The end of the name of a histogram's own series, braces, `le` without its bound, a count.
+/// The suffix of a histogram's series, braces, `le` without its bound, and a count.
 const LINE_FRAME: usize = 48;
-/// The longest number: the format knows no exponents.
+/// The longest number, because the format has no exponents.
 const NUMBER: usize = 330;
-/// A help of 256 bytes, which can double, and the words around it.
+/// A HELP text of 256 bytes, which escaping can double, and the words around it.
 const HEAD: usize = 560;
-/// What the names of a histogram's own series end in.
+/// The suffixes of a histogram's series.
 pub(super) const PARTS: [&str; 3] = ["_bucket", "_count", "_sum"];
-/// Upper bounds in seconds, for who names none: from a quick answer to one that is given up.
+/// The default upper bounds in seconds, from a quick response to a timeout.
 const DEFAULT_BUCKETS: [f64; 10] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn wanted<'a>(name: &'a str, kind: Kind, labels: &'a [(&'a str, &'a str)]) -> Wanted<'a> {
-        Wanted {
+    fn wanted<'a>(
+        name: &'a str,
+        kind: Kind,
+        labels: &'a [(&'a str, &'a str)],
+    ) -> SeriesRequest<'a> {
+        SeriesRequest {
             name,
             kind,
             labels,
@@ -339,56 +351,58 @@ mod tests {
         }
     }
 
-    fn add(table: &mut SeriesTable, wanted: Wanted<'_>) -> Result<(), String> {
+    fn add(table: &mut SeriesTable, wanted: SeriesRequest<'_>) -> Result<(), String> {
         match table.find(&wanted) {
             Ok(Some(_)) => {}
             Ok(None) => drop(table.add(&wanted, || "Help.".to_owned())),
-            Err(clash) => return Err(clash.to_string()),
+            Err(conflict) => return Err(conflict.to_string()),
         }
         Ok(())
     }
 
     #[test]
-    fn what_contradicts_is_told_with_what_to_do() {
+    fn conflicts_say_what_to_do() {
         let mut table = SeriesTable::default();
         add(&mut table, wanted("a", Kind::Counter, &[("x", "1")])).unwrap();
         add(&mut table, wanted("a", Kind::Counter, &[("x", "2")])).unwrap();
         add(&mut table, wanted("h", Kind::Histogram, &[])).unwrap();
         add(&mut table, wanted("i_sum", Kind::Gauge, &[])).unwrap();
-        let mut clash =
+        let mut conflict =
             |name, kind, labels| add(&mut table, wanted(name, kind, labels)).unwrap_err();
         assert_eq!(
-            clash("a", Kind::Gauge, &[("x", "1")]),
-            "`a` is a counter already, and no gauge: use another name"
+            conflict("a", Kind::Gauge, &[("x", "1")]),
+            "`a` is already a counter, not a gauge: use another name"
         );
         assert_eq!(
-            clash("a", Kind::Counter, &[("x", "1"), ("y", "1")]),
-            "`a` has the label `x` already, and not the labels `x`, `y`: give the same label names \
+            conflict("a", Kind::Counter, &[("x", "1"), ("y", "1")]),
+            "`a` already has the label `x`, not the labels `x`, `y`: use the same label names \
              each time, or use another name"
         );
-        assert!(clash("a", Kind::Counter, &[]).contains("and not no labels"));
-        assert!(clash("a", Kind::Counter, &[("y", "1")]).contains("not the label `y`"));
+        assert!(conflict("a", Kind::Counter, &[]).contains("not no labels"));
+        assert!(conflict("a", Kind::Counter, &[("y", "1")]).contains("not the label `y`"));
         for part in ["h_bucket", "h_count", "h_sum"] {
             assert!(
-                clash(part, Kind::Gauge, &[]).contains("a part of the histogram `h`"),
+                conflict(part, Kind::Gauge, &[]).contains("a part of the histogram `h`"),
                 "{part}"
             );
         }
-        assert!(clash("i", Kind::Histogram, &[]).starts_with("`i_sum` would be taken for a part"),);
+        assert!(
+            conflict("i", Kind::Histogram, &[]).starts_with("`i_sum` would be mistaken for a part"),
+        );
     }
 
     #[test]
-    fn label_values_are_told_apart_one_by_one() {
+    fn label_values_are_compared_one_by_one() {
         let mut table = SeriesTable::default();
         for (x, y) in [("a", "bc"), ("ab", "c"), ("abc", "")] {
             add(&mut table, wanted("a", Kind::Gauge, &[("x", x), ("y", y)])).unwrap();
         }
-        let family = table.shown().remove(0).family("");
+        let family = table.snapshots().remove(0).family("");
         assert_eq!(family.get_metric().len(), 3);
     }
 
     #[test]
-    fn a_metric_goes_with_its_last_series() {
+    fn a_metric_is_removed_with_its_last_series() {
         let mut table = SeriesTable::default();
         add(&mut table, wanted("a", Kind::Gauge, &[("check", "one")])).unwrap();
         add(&mut table, wanted("a", Kind::Gauge, &[("check", "two")])).unwrap();

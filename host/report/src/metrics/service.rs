@@ -1,19 +1,18 @@
-//! Metrics of the service that the host runs in, beside the host's own.
+//! The metrics of the embedding program.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use prometheus::proto::MetricFamily;
 
-use super::series_table::{Clash, Kind, Series, SeriesTable, Wanted};
+use super::series_table::{Kind, Series, SeriesConflict, SeriesRequest, SeriesTable};
 
-/// Metrics of the service around a host, which `GET /metrics` shows with the host's own. Cheap to
-/// clone.
+/// The metrics of the embedding program, which `GET /metrics` shows with those of the host. Cheap
+/// to clone.
 ///
-/// A metric is defined by asking for a series of it: by its name, a line of help and labels with
-/// their values. Asking for the same once more gives the same series. What is asked for is kept as long
-/// as the host; so labels are for what has few values. While metrics are disabled everything is
-/// accepted and ignored.
+/// Requesting a series defines its metric, by name, HELP text and labels with their values.
+/// Requesting the same series again returns the same one. Series are kept as long as the host, so
+/// labels should have few values. While metrics are disabled, all calls are accepted and ignored.
 ///
 /// ```
 /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -32,58 +31,57 @@ use super::series_table::{Clash, Kind, Series, SeriesTable, Wanted};
 #[derive(Clone, Debug)]
 pub struct ServiceMetrics(Option<Arc<Mutex<SeriesTable>>>);
 
-/// A number that only grows. Clones count together.
+/// A number that only increases. Clones share the value.
 #[derive(Clone, Debug)]
 pub struct Counter(Option<prometheus::Counter>);
 
-/// A number that goes up and down. Clones are the same number.
+/// A number that goes up and down. Clones share the value.
 #[derive(Clone, Debug)]
 pub struct Gauge(Option<prometheus::Gauge>);
 
-/// A distribution of numbers. Clones observe together.
+/// A distribution of numbers. Clones share the values.
 #[derive(Clone, Debug)]
 pub struct Histogram(Option<prometheus::Histogram>);
 
-/// A metric of the service that there can't be.
+/// The reason why a metric of the embedding program can't be defined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetricError {
-    /// The name is none.
+    /// The name is invalid.
     #[error(
-        "cannot define metric `{0}`: a name has only a-z, A-Z, 0-9 and `_`, and begins with no digit"
+        "cannot define metric `{0}`: a name contains only a-z, A-Z, 0-9 and `_`, and does not start \
+         with a digit"
     )]
     Name(String),
-    /// The name is one that the host keeps for itself.
+    /// The name is reserved for the host.
     #[error(
-        "cannot define metric `{name}`: names that begin with `{kept}` are the host's, begin with \
-         the name of the service"
+        "cannot define metric `{name}`: names that start with `{kept}` are reserved for the host, \
+         start with the name of the service"
     )]
     Reserved {
         /// The name.
         name: String,
-        /// What it begins with.
+        /// The reserved prefix.
         kept: &'static str,
     },
-    /// There is no help.
-    #[error(
-        "cannot define metric `{0}`: Prometheus wants a help of each, say in a line what it is"
-    )]
+    /// The HELP text is missing.
+    #[error("cannot define metric `{0}`: the HELP text is empty, describe the metric in one line")]
     Help(String),
-    /// A label is none.
+    /// A label is invalid.
     #[error("cannot define metric `{name}`: {problem}")]
     Label {
-        /// The name.
+        /// The name of the metric.
         name: String,
         /// What is wrong with which label.
         problem: String,
     },
-    /// The buckets of a histogram are none.
+    /// The buckets of a histogram are invalid.
     #[error(
-        "cannot define histogram `{0}`: the bounds of its buckets have to be finite and in ascending \
-         order, each once"
+        "cannot define histogram `{0}`: the bounds of its buckets must be finite, distinct and in \
+         ascending order"
     )]
     Buckets(String),
-    /// There is a metric that contradicts it.
+    /// The definition contradicts an existing metric.
     #[error("cannot define metric: {0}")]
     Conflict(String),
 }
@@ -93,7 +91,7 @@ impl ServiceMetrics {
         Self(kept.map(|kept| Arc::clone(&kept.0)))
     }
 
-    /// A series of a counter. Its name should end in `_total`.
+    /// Returns a series of a counter. Its name should end in `_total`.
     ///
     /// # Errors
     ///
@@ -110,7 +108,7 @@ impl ServiceMetrics {
         }
     }
 
-    /// A series of a gauge.
+    /// Returns a series of a gauge.
     ///
     /// # Errors
     ///
@@ -127,8 +125,8 @@ impl ServiceMetrics {
         }
     }
 
-    /// A series of a histogram. `buckets` are upper bounds, the same for each series of a name, without the
-    /// one for all that is greater; none are ten from 1 ms to 10 s, in seconds.
+    /// Returns a series of a histogram. `buckets` are upper bounds, the same for all series of a
+    /// name, without the infinite one. If empty, there are ten from 1 ms to 10 s, in seconds.
     ///
     /// # Errors
     ///
@@ -162,7 +160,7 @@ impl ServiceMetrics {
         if !ascending || !buckets.iter().all(|bound| bound.is_finite()) {
             return Err(MetricError::Buckets(name.to_owned()));
         }
-        let wanted = Wanted {
+        let wanted = SeriesRequest {
             name,
             kind,
             labels: &labels,
@@ -171,7 +169,8 @@ impl ServiceMetrics {
         let mut table = table.lock();
         let found = table.find(&wanted)?;
         if table.buckets(name).is_some_and(|known| known != buckets) {
-            let problem = format!("`{name}` has other buckets already: give the same each time");
+            let problem =
+                format!("`{name}` already has other buckets: use the same buckets each time");
             return Err(MetricError::Conflict(problem));
         }
         let add = || table.add(&wanted, || help.to_owned());
@@ -185,7 +184,7 @@ impl Counter {
         self.add(1.0);
     }
 
-    /// Adds `amount`. One that is negative or not finite is left out.
+    /// Adds `amount`. A negative or non-finite amount is ignored.
     pub fn add(&self, amount: f64) {
         if let Some(counter) = &self.0
             && amount >= 0.0
@@ -197,7 +196,7 @@ impl Counter {
 }
 
 impl Gauge {
-    /// Sets it to `value`.
+    /// Sets the value.
     pub fn set(&self, value: f64) {
         if let Some(gauge) = &self.0 {
             gauge.set(value);
@@ -213,7 +212,7 @@ impl Gauge {
 }
 
 impl Histogram {
-    /// Observes `value`. One that is not finite is left out.
+    /// Observes `value`. A non-finite value is ignored.
     pub fn observe(&self, value: f64) {
         if let Some(histogram) = &self.0
             && value.is_finite()
@@ -223,26 +222,26 @@ impl Histogram {
     }
 }
 
-/// What a service has defined.
+/// The metrics that the embedding program has defined.
 #[derive(Debug, Default)]
 pub(super) struct Kept(Arc<Mutex<SeriesTable>>);
 
 impl Kept {
     pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
         let table = self.0.lock();
-        let shown = table.shown();
+        let shown = table.snapshots();
         drop(table);
         shown.into_iter().map(|shown| shown.family(""))
     }
 }
 
-impl From<Clash> for MetricError {
-    fn from(clash: Clash) -> Self {
-        Self::Conflict(clash.to_string())
+impl From<SeriesConflict> for MetricError {
+    fn from(conflict: SeriesConflict) -> Self {
+        Self::Conflict(conflict.to_string())
     }
 }
 
-/// Holds a definition to what Prometheus takes, and answers the labels in the order of their names.
+/// Validates a definition by Prometheus' rules, and returns the labels sorted by name.
 fn valid<'a>(
     name: &str,
     help: &str,
@@ -266,17 +265,20 @@ fn valid<'a>(
     labels.sort_unstable();
     for (label, _) in &labels {
         if !is_name(label) {
-            let rule = "has only a-z, A-Z, 0-9 and `_`, and begins with no digit";
-            return Err(wrong(format!("`{label}` is no label, which {rule}")));
+            let rule = "contains only a-z, A-Z, 0-9 and `_`, and does not start with a digit";
+            return Err(wrong(format!(
+                "`{label}` is not a valid label, which {rule}"
+            )));
         }
         if label.starts_with("__") || RESERVED_LABELS.contains(label) {
-            let problem = format!("the label `{label}` is Prometheus's own: use another name");
+            let problem =
+                format!("the label `{label}` is reserved by Prometheus: use another name");
             return Err(wrong(problem));
         }
     }
     match labels.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         Some(pair) => Err(wrong(format!(
-            "the label `{}` stands there twice: leave one out",
+            "the label `{}` appears twice: leave one out",
             pair[0].0
         ))),
         None => Ok(labels),
@@ -291,7 +293,7 @@ fn is_name(text: &str) -> bool {
             .all(|byte| begins(byte) || byte.is_ascii_digit())
 }
 
-/// What the names of the host's own metrics, and of those of plugins, begin with.
+/// The prefixes of the names of the host's and the plugins' metrics.
 const RESERVED: [&str; 5] = [
     "vitals_",
     "plugin_",
@@ -345,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_is_refused_with_a_reason() {
+    fn invalid_definitions_are_rejected_with_a_reason() {
         let (_kept, metrics) = service();
         let counter = |name: &str, labels: &[(&str, &str)]| {
             let made = metrics.counter(name, "Help.", labels);
@@ -354,7 +356,7 @@ mod tests {
         assert_eq!(counter("orders_total", &[("a", "1")]), None);
         for bad in ["", "9", "a b", "a-b", "ü", "a:b"] {
             let error = counter(bad, &[]).unwrap();
-            assert!(error.contains("a name has only"), "{error}");
+            assert!(error.contains("a name contains only"), "{error}");
         }
         for name in [
             "vitals_x_total",
@@ -364,21 +366,21 @@ mod tests {
             "http_request_duration_seconds_count",
         ] {
             let error = counter(name, &[]).unwrap();
-            assert!(error.contains("are the host's"), "{error}");
+            assert!(error.contains("are reserved for the host"), "{error}");
         }
         for (label, why) in [
-            ("", "is no label"),
-            ("a-b", "is no label"),
-            ("__name__", "Prometheus's own"),
-            ("le", "Prometheus's own"),
+            ("", "is not a valid label"),
+            ("a-b", "is not a valid label"),
+            ("__name__", "reserved by Prometheus"),
+            ("le", "reserved by Prometheus"),
         ] {
             let error = counter("x_total", &[(label, "1")]).unwrap();
             assert!(error.contains(why), "{error}");
         }
         let error = counter("x_total", &[("a", "1"), ("a", "2")]).unwrap();
-        assert!(error.contains("stands there twice"), "{error}");
+        assert!(error.contains("appears twice"), "{error}");
         let error = counter("orders_total", &[("b", "1")]).unwrap();
-        assert!(error.contains("has the label `a` already"), "{error}");
+        assert!(error.contains("already has the label `a`"), "{error}");
         let error = metrics.gauge("orders_total", "Help.", &[("a", "1")]);
         assert!(matches!(error, Err(MetricError::Conflict(_))), "{error:?}");
         let error = metrics.gauge("x", " ", &[]);
@@ -393,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_kept_everything_is_accepted() {
+    fn disabled_metrics_accept_everything() {
         let metrics = ServiceMetrics::new(None);
         metrics.counter("", "", &[("", "")]).unwrap().increment();
         metrics.gauge("vitals_ready", "", &[]).unwrap().set(0.0);

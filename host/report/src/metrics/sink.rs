@@ -1,4 +1,4 @@
-//! Metrics count events.
+//! Counts events.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ impl Sink for Metrics {
         match *event {
             Event::CheckUpserted { check, facts } => {
                 let plugin = facts.plugin.as_ref().map_or("", |plugin| &plugin.name);
-                self.check_placed(check, plugin, facts.critical);
+                self.check_upserted(check, plugin, facts.critical);
             }
             Event::CheckRemoved { check } => self.check_removed(check),
             Event::RunFinished { run, checked_at } => self.run_finished(run, checked_at),

@@ -1,10 +1,10 @@
-//! What a scrape shows, name by name.
+//! Tests of what a scrape shows.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::delivery_metrics::Requested;
+use crate::delivery_metrics::RequestResult;
 use vitals_core::Moment;
 use vitals_model::{Breaker, Code, LimitUse, Outcome, RunError, RunReport, Status, Usage, seconds};
 
@@ -40,7 +40,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-/// The lines about `what`, without comments.
+/// The lines that contain `what`, without comments.
 fn lines(metrics: &Metrics, what: &str) -> Vec<String> {
     let text = metrics.text();
     text.lines()
@@ -52,7 +52,7 @@ fn lines(metrics: &Metrics, what: &str) -> Vec<String> {
 #[test]
 fn a_run_shows_in_every_series_of_its_check() {
     let metrics = enabled();
-    metrics.check_placed(&name("orders-db"), "postgres", true);
+    metrics.check_upserted(&name("orders-db"), "postgres", true);
     metrics.run_finished(
         &run("orders-db", Status::Healthy, guest_report()),
         at(1_000),
@@ -95,7 +95,7 @@ fn a_run_shows_in_every_series_of_its_check() {
 #[test]
 fn a_failed_run_counts_by_its_code_and_leaves_no_old_measurement() {
     let metrics = enabled();
-    metrics.check_placed(&name("a"), "http", false);
+    metrics.check_upserted(&name("a"), "http", false);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
     let mut report =
         RunReport::failed(RunError::new(Code::Timeout, "slow"), Duration::from_secs(9));
@@ -126,11 +126,11 @@ fn a_failed_run_counts_by_its_code_and_leaves_no_old_measurement() {
 }
 
 #[test]
-fn a_check_that_is_placed_again_keeps_its_counts() {
+fn an_updated_check_keeps_its_counts() {
     let metrics = enabled();
-    metrics.check_placed(&name("a"), "http", true);
+    metrics.check_upserted(&name("a"), "http", true);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
-    metrics.check_placed(&name("a"), "tcp", false);
+    metrics.check_upserted(&name("a"), "tcp", false);
     let info = [r#"vitals_check_info{check="a",plugin="tcp",critical="false"} 1"#];
     assert_eq!(lines(&metrics, "check_info"), info);
     let runs = r#"vitals_check_runs_total{check="a",result="healthy"} 1"#;
@@ -138,7 +138,7 @@ fn a_check_that_is_placed_again_keeps_its_counts() {
 }
 
 #[test]
-fn an_open_breaker_shows_until_a_run_closes_it_or_the_check_is_another() {
+fn an_open_breaker_is_shown_until_a_run_or_an_update_closes_it() {
     let metrics = enabled();
     let mut breaker = Breaker::default();
     for _ in 0..3 {
@@ -153,19 +153,19 @@ fn an_open_breaker_shows_until_a_run_closes_it_or_the_check_is_another() {
         [r#"vitals_check_breaker_open{check="a"} 0"#],
         [r#"vitals_check_breaker_open{check="a"} 1"#],
     );
-    metrics.check_placed(&name("a"), "http", true);
+    metrics.check_upserted(&name("a"), "http", true);
     assert_eq!(shown(), zero);
     metrics.run_finished(&open, at(1_000));
     assert_eq!(shown(), one);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_001));
     assert_eq!(shown(), zero);
     metrics.run_finished(&open, at(1_002));
-    metrics.check_placed(&name("a"), "http", true);
+    metrics.check_upserted(&name("a"), "http", true);
     assert_eq!(shown(), zero);
 }
 
 #[test]
-fn a_wait_counts_whether_it_ended_in_a_slot_or_not() {
+fn waits_count_with_or_without_a_permit() {
     let metrics = enabled();
     metrics.run_waited(Duration::from_micros(50));
     metrics.run_waited(Duration::from_secs(40));
@@ -183,10 +183,10 @@ fn a_wait_counts_whether_it_ended_in_a_slot_or_not() {
 }
 
 #[test]
-fn what_is_removed_leaves_no_series() {
+fn removal_leaves_no_series() {
     let metrics = enabled();
     let (plugin, digest) = ("billing".parse().unwrap(), Digest::of(b"1"));
-    metrics.check_placed(&name("module:billing"), "billing", true);
+    metrics.check_upserted(&name("module:billing"), "billing", true);
     metrics.run_finished(
         &run("module:billing", Status::Healthy, guest_report()),
         at(1_000),
@@ -195,7 +195,7 @@ fn what_is_removed_leaves_no_series() {
     assert!(lines(&metrics, "billing").len() > 20);
     metrics.check_removed(&name("module:billing"));
     metrics.plugin_removed(&plugin);
-    // A run that was in flight meanwhile changes nothing.
+    // A run that was in flight meanwhile has no effect.
     metrics.run_finished(
         &run("module:billing", Status::Healthy, guest_report()),
         at(1_000),
@@ -204,7 +204,7 @@ fn what_is_removed_leaves_no_series() {
 }
 
 #[test]
-fn a_failed_load_keeps_what_is_loaded() {
+fn a_failed_load_keeps_the_active_version() {
     let metrics = enabled();
     let (plugin, digest) = ("billing".parse().unwrap(), Digest::of(b"1"));
     let version = format!("1.0.0-{}", "x".repeat(60));
@@ -259,9 +259,9 @@ fn the_host_counts_itself_from_the_start() {
 }
 
 #[test]
-fn while_disabled_every_call_is_accepted_and_ignored() {
+fn disabled_metrics_ignore_every_call() {
     let metrics = Metrics::disabled();
-    metrics.check_placed(&name("a"), "http", true);
+    metrics.check_upserted(&name("a"), "http", true);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
     metrics.runs_skipped(Skipped::Full, 1);
     assert!(metrics.deliveries().is_none());
@@ -270,12 +270,12 @@ fn while_disabled_every_call_is_accepted_and_ignored() {
 }
 
 #[test]
-fn a_receiver_has_all_its_series_from_the_first_and_none_when_it_is_gone() {
+fn a_receiver_has_all_series_from_the_start_and_none_after_removal() {
     let metrics = enabled();
     let deliveries = metrics.deliveries().unwrap();
     let receiver = deliveries.receiver("webhook/a");
     receiver.waiting(2);
-    receiver.requested(Requested::Sent);
+    receiver.requested(RequestResult::Sent);
     receiver.dropped(3);
     let shown = |metrics: &Metrics| {
         let text = metrics.text();
@@ -292,12 +292,12 @@ fn a_receiver_has_all_its_series_from_the_first_and_none_when_it_is_gone() {
     assert_eq!(shown(&metrics), expected);
     deliveries.receiver_removed("webhook/a");
     assert!(shown(&metrics).is_empty());
-    // A request that ends later brings nothing back.
-    receiver.requested(Requested::Sent);
+    // A request that ends later does not bring the series back.
+    receiver.requested(RequestResult::Sent);
     assert!(shown(&metrics).is_empty());
 }
 
-/// The rules of `promtool check metrics`, as far as names and texts go.
+/// The rules of `promtool check metrics` for names and HELP texts.
 #[test]
 fn declarations_keep_the_rules_of_prometheus() {
     let mut names = BTreeSet::new();
@@ -317,9 +317,9 @@ fn declarations_keep_the_rules_of_prometheus() {
 }
 
 #[test]
-fn every_family_is_there_once_with_its_help_and_the_labels_it_declares() {
+fn every_family_appears_once_with_its_help_and_labels() {
     let metrics = enabled();
-    metrics.check_placed(&name("a"), "http", true);
+    metrics.check_upserted(&name("a"), "http", true);
     let mut report = guest_report();
     report.denied = vec![("tcp", 1)];
     metrics.run_finished(&run("a", Status::Healthy, report), at(1_000));
@@ -354,7 +354,7 @@ fn every_family_is_there_once_with_its_help_and_the_labels_it_declares() {
     assert!(helps.is_sorted(), "{helps:#?}");
 }
 
-/// The names of the labels of a series of this family, less that of a bucket's bound.
+/// Returns the label names of a series of this family, without the bound of a bucket.
 fn labels_of<'a>(line: &'a str, family: &Family) -> Option<BTreeSet<&'a str>> {
     let rest = line.strip_prefix(family.name())?;
     let parts = ["_bucket", "_sum", "_count"];
@@ -366,7 +366,7 @@ fn labels_of<'a>(line: &'a str, family: &Family) -> Option<BTreeSet<&'a str>> {
         Some(labels) => labels.split_once('}')?.0,
         None => rest.strip_prefix(' ').map(|_| "")?,
     };
-    // No value in here holds a comma.
+    // No label value in this test contains a comma.
     let names = labels.split(',').filter_map(|pair| pair.split_once('='));
     Some(
         names

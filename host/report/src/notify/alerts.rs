@@ -1,9 +1,9 @@
-//! What one Alertmanager is told: not what has happened but what is so, again and again.
+//! The alerts of one Alertmanager: current state, sent repeatedly, instead of events.
 //!
-//! An alert lasts as long as its `endsAt` says, so one that lasts on is sent every `resend` with a
-//! new one, four times that away: one that is lost changes nothing, and what a host that is gone had
-//! said ends by itself. One that has ended is sent for a while too, for an Alertmanager that was down.
-//! Prometheus does the same.
+//! An alert lasts until its `endsAt`. While it is active it is sent every `resend` with an `endsAt`
+//! four times `resend` away. A lost request therefore has no effect, and the alerts of a host that
+//! is gone resolve by themselves. A resolved alert is also sent for a while, for an Alertmanager
+//! that was down. Prometheus does the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::alert_state::{ActiveAlert, LastResult};
 use super::instance::InstanceInfo;
 use super::payload::milliseconds;
-use super::standing::{ActiveAlert, LastResult};
-use crate::delivery::{Moment, Next, Outbox};
+use crate::delivery::{Next, Outbox, TimePoint};
 use vitals_model::{CheckName, Status};
 
-/// What alerts have in common.
+/// What all alerts have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AlertTemplate {
     pub(super) labels: BTreeMap<String, String>,
@@ -27,21 +27,22 @@ pub(super) struct AlertTemplate {
     pub(super) instance: InstanceInfo,
 }
 
-/// The alerts of one Alertmanager. What a change or a request costs does not grow with their number.
+/// The alerts of one Alertmanager. The cost of a change or a request does not grow with their
+/// number.
 #[derive(Debug)]
 pub(super) struct Alerts {
     template: AlertTemplate,
     all: BTreeMap<Number, Alert>,
-    of_checks: BTreeMap<CheckName, Vec<Number>>,
-    /// When each is to be sent.
+    by_check: BTreeMap<CheckName, Vec<Number>>,
+    /// The due time of each alert.
     due: BTreeSet<(Instant, Number)>,
-    /// How many are news.
-    news: usize,
-    under_way: Vec<Number>,
+    /// The number of states that were not delivered yet.
+    undelivered: usize,
+    in_flight: Vec<Number>,
     numbers: Number,
 }
 
-/// Of one state of an alert and no other: one that changes has another number.
+/// The number of one state of an alert. A changed alert gets a new number.
 type Number = u64;
 
 #[derive(Debug)]
@@ -52,18 +53,18 @@ struct Alert {
     url: Option<String>,
     starts_at: Timestamp,
     ends_at: Option<Timestamp>,
-    /// When it is to be sent.
+    /// When it is sent next.
     due: Instant,
-    /// Whether this state of it has not arrived yet.
-    is_news: bool,
-    /// Whether somebody may know of it.
+    /// Whether this state was not delivered yet.
+    is_undelivered: bool,
+    /// Whether it was sent, so that the Alertmanager may know it.
     was_sent: bool,
 }
 
-/// An alert as the API takes it.
+/// An alert in the format of the API.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Posted<'a> {
+struct WireAlert<'a> {
     labels: &'a BTreeMap<String, String>,
     annotations: &'a BTreeMap<&'static str, String>,
     starts_at: Timestamp,
@@ -77,23 +78,23 @@ impl Alerts {
         Self {
             template,
             all: BTreeMap::new(),
-            of_checks: BTreeMap::new(),
+            by_check: BTreeMap::new(),
             due: BTreeSet::new(),
-            news: 0,
-            under_way: Vec::new(),
+            undelivered: 0,
+            in_flight: Vec::new(),
             numbers: 0,
         }
     }
 
-    /// Takes in what is so of one check: what is told of it, or that nothing is.
+    /// Sets the alert of one check, or resolves it.
     pub(super) fn set(
         &mut self,
         check: &CheckName,
-        told: Option<(&Arc<LastResult>, ActiveAlert)>,
-        now: Moment,
+        alert: Option<(&Arc<LastResult>, ActiveAlert)>,
+        now: TimePoint,
     ) {
-        let mut next = told.map(|(found, told)| self.alert(found, told, now));
-        for number in self.of_checks.get(check).cloned().unwrap_or_default() {
+        let mut next = alert.map(|(last_result, alert)| self.alert(last_result, alert, now));
+        for number in self.by_check.get(check).cloned().unwrap_or_default() {
             let Some(mut alert) = self.remove(number) else {
                 continue;
             };
@@ -101,7 +102,7 @@ impl Alerts {
                 .as_ref()
                 .is_some_and(|next| next.labels == alert.labels);
             match (is_same, alert.ends_at) {
-                // It says what is so with its next round.
+                // The next request carries the new annotations.
                 (true, None) => {
                     if let Some(next) = next.take() {
                         (alert.annotations, alert.url) = (next.annotations, next.url);
@@ -113,7 +114,7 @@ impl Alerts {
                     alert.end(now);
                     self.add(alert);
                 }
-                // It begins anew, or ends before anybody could know of it.
+                // The alert starts anew, or it ends before it was ever sent.
                 (true, Some(_)) | (false, None) => {}
             }
         }
@@ -122,31 +123,31 @@ impl Alerts {
         }
     }
 
-    /// Takes in all that is so, and another template.
-    pub(super) fn adopt<'f>(
+    /// Replaces the template and all active alerts.
+    pub(super) fn replace_all<'f>(
         &mut self,
         template: AlertTemplate,
         firing: impl Iterator<Item = (&'f Arc<LastResult>, ActiveAlert)>,
-        now: Moment,
+        now: TimePoint,
     ) {
         self.template = template;
-        let mut quiet: BTreeSet<_> = self.of_checks.keys().cloned().collect();
-        for (found, told) in firing {
-            quiet.remove(&found.check);
-            self.set(&found.check, Some((found, told)), now);
+        let mut inactive: BTreeSet<_> = self.by_check.keys().cloned().collect();
+        for (last_result, alert) in firing {
+            inactive.remove(&last_result.check);
+            self.set(&last_result.check, Some((last_result, alert)), now);
         }
-        for check in quiet {
+        for check in inactive {
             self.set(&check, None, now);
         }
     }
 
-    /// Takes in that none of it is said here any more.
-    pub(super) fn end_all(&mut self, now: Moment) {
-        self.adopt(self.template.clone(), std::iter::empty(), now);
+    /// Resolves all alerts of this receiver.
+    pub(super) fn end_all(&mut self, now: TimePoint) {
+        self.replace_all(self.template.clone(), std::iter::empty(), now);
     }
 
-    /// When the first one is due; those that ended long ago are let go of on the way there.
-    fn first_due(&mut self, now: Moment) -> Option<Instant> {
+    /// Returns when the first alert is due. Removes resolved alerts that were sent for long enough.
+    fn first_due(&mut self, now: TimePoint) -> Option<Instant> {
         while let Some(&(due, number)) = self.due.first() {
             let alert = self.all.get(&number);
             if due > now.instant || !alert.is_some_and(|alert| alert.is_over(now)) {
@@ -157,60 +158,60 @@ impl Alerts {
         None
     }
 
-    /// Adds a state of an alert that nobody knows of yet.
+    /// Adds a new state of an alert.
     fn add(&mut self, alert: Alert) {
         self.numbers += 1;
         self.insert(self.numbers, alert);
     }
 
     fn insert(&mut self, number: Number, alert: Alert) {
-        let of_check = self.of_checks.entry(alert.check.clone()).or_default();
-        of_check.push(number);
+        let numbers_of_check = self.by_check.entry(alert.check.clone()).or_default();
+        numbers_of_check.push(number);
         self.due.insert((alert.due, number));
-        self.news += usize::from(alert.is_news);
+        self.undelivered += usize::from(alert.is_undelivered);
         self.all.insert(number, alert);
     }
 
     fn remove(&mut self, number: Number) -> Option<Alert> {
         let alert = self.all.remove(&number)?;
-        self.news -= usize::from(alert.is_news);
+        self.undelivered -= usize::from(alert.is_undelivered);
         self.due.remove(&(alert.due, number));
-        if let Some(of_check) = self.of_checks.get_mut(&alert.check) {
-            of_check.retain(|other| *other != number);
-            if of_check.is_empty() {
-                self.of_checks.remove(&alert.check);
+        if let Some(numbers_of_check) = self.by_check.get_mut(&alert.check) {
+            numbers_of_check.retain(|other| *other != number);
+            if numbers_of_check.is_empty() {
+                self.by_check.remove(&alert.check);
             }
         }
         Some(alert)
     }
 
-    /// An alert that begins.
-    fn alert(&self, found: &LastResult, told: ActiveAlert, now: Moment) -> Alert {
+    /// Creates a new alert.
+    fn alert(&self, last_result: &LastResult, alert: ActiveAlert, now: TimePoint) -> Alert {
         Alert {
-            check: found.check.clone(),
-            labels: self.labels(found, told),
-            annotations: annotations(found, told),
-            url: self.template.instance.page_of(&found.check),
-            starts_at: told.turned,
+            check: last_result.check.clone(),
+            labels: self.labels(last_result, alert),
+            annotations: annotations(last_result, alert),
+            url: self.template.instance.page_of(&last_result.check),
+            starts_at: alert.status_since,
             ends_at: None,
             due: now.instant,
-            is_news: true,
+            is_undelivered: true,
             was_sent: false,
         }
     }
 
-    /// What an alert is known by: nothing that can change while it lasts.
-    fn labels(&self, found: &LastResult, told: ActiveAlert) -> BTreeMap<String, String> {
-        let name = match told.status {
+    /// Returns the labels, which identify an alert and stay the same while it lasts.
+    fn labels(&self, last_result: &LastResult, alert: ActiveAlert) -> BTreeMap<String, String> {
+        let name = match alert.status {
             Status::Unhealthy => "VitalsCheckUnhealthy",
             Status::Unknown => "VitalsCheckUnknown",
             Status::Degraded | Status::Healthy => "VitalsCheckDegraded",
         };
         let own = [
             ("alertname", name),
-            ("check", found.check.as_str()),
-            ("plugin", found.plugin.as_deref().unwrap_or_default()),
-            ("severity", told.severity(found.critical)),
+            ("check", last_result.check.as_str()),
+            ("plugin", last_result.plugin.as_deref().unwrap_or_default()),
+            ("severity", alert.severity(last_result.critical)),
             ("instance", &self.template.instance.name),
         ];
         let own = own.into_iter().filter(|(_, value)| !value.is_empty());
@@ -225,8 +226,8 @@ impl Alerts {
 }
 
 impl Outbox for Alerts {
-    fn next(&mut self, now: Moment) -> Next {
-        self.under_way.clear();
+    fn next(&mut self, now: TimePoint) -> Next {
+        self.in_flight.clear();
         let Some(first) = self.first_due(now) else {
             return Next::Wait(None);
         };
@@ -234,21 +235,21 @@ impl Outbox for Alerts {
             return Next::Wait(Some(first));
         }
         let ends_at = (now.time)
-            .checked_add(self.template.resend.saturating_mul(ROUNDS_TO_LAST))
+            .checked_add(self.template.resend.saturating_mul(LIFETIME_IN_RESENDS))
             .unwrap_or(Timestamp::MAX);
-        // Alerts that are due soon go along.
+        // Alerts that are due soon are sent in the same request.
         let horizon = now.instant + self.template.resend / 4;
         let due = self.due.range(..=(horizon, Number::MAX));
-        (self.under_way).extend(due.take(MOST_AT_ONCE).map(|&(_, number)| number));
-        for number in &self.under_way {
+        (self.in_flight).extend(due.take(MAX_PER_REQUEST).map(|&(_, number)| number));
+        for number in &self.in_flight {
             if let Some(alert) = self.all.get_mut(number) {
                 alert.was_sent = true;
             }
         }
-        let sent = self.under_way.iter();
+        let sent = self.in_flight.iter();
         let sent = sent.filter_map(|number| self.all.get(number));
-        let posted: Vec<_> = sent
-            .map(|alert| Posted {
+        let wire_alerts: Vec<_> = sent
+            .map(|alert| WireAlert {
                 labels: &alert.labels,
                 annotations: &alert.annotations,
                 starts_at: milliseconds(alert.starts_at),
@@ -256,19 +257,19 @@ impl Outbox for Alerts {
                 generator_url: alert.url.as_deref(),
             })
             .collect();
-        let body = serde_json::to_vec(&posted).expect("alerts have string keys only");
+        let body = serde_json::to_vec(&wire_alerts).expect("alerts have string keys only");
         Next::Post(body.into())
     }
 
-    fn ended(&mut self, once_more: bool, now: Moment) {
-        let under_way = std::mem::take(&mut self.under_way);
-        if once_more {
+    fn completed(&mut self, retry: bool, now: TimePoint) {
+        let in_flight = std::mem::take(&mut self.in_flight);
+        if retry {
             return;
         }
-        for number in under_way {
-            // One that has changed since has another number, and is due.
+        for number in in_flight {
+            // An alert that has changed meanwhile has another number and is due.
             if let Some(mut alert) = self.remove(number) {
-                alert.is_news = false;
+                alert.is_undelivered = false;
                 alert.due = now.instant + self.template.resend;
                 self.insert(number, alert);
             }
@@ -276,31 +277,31 @@ impl Outbox for Alerts {
     }
 
     fn len(&self) -> usize {
-        self.news
+        self.undelivered
     }
 }
 
 impl Alert {
-    fn end(&mut self, now: Moment) {
-        // One that ends before it starts is refused.
+    fn end(&mut self, now: TimePoint) {
+        // Alertmanager rejects an alert that ends before it starts.
         self.ends_at = Some(now.time.max(self.starts_at));
         self.due = now.instant;
-        self.is_news = true;
+        self.is_undelivered = true;
     }
 
-    /// Whether its end has been told for long enough.
-    fn is_over(&self, now: Moment) -> bool {
+    /// Returns whether its resolution was sent for long enough.
+    fn is_over(&self, now: TimePoint) -> bool {
         let since = self.ends_at.map(|ended| now.time.duration_since(ended));
-        !self.is_news && since.is_some_and(|since| since.unsigned_abs() >= TOLD_AFTER_END)
+        !self.is_undelivered && since.is_some_and(|since| since.unsigned_abs() >= RESEND_AFTER_END)
     }
 }
 
-fn annotations(found: &LastResult, told: ActiveAlert) -> BTreeMap<&'static str, String> {
-    let (check, status) = (&found.check, told.status);
-    let code = found.code.map_or("", |code| code.as_str());
+fn annotations(last_result: &LastResult, alert: ActiveAlert) -> BTreeMap<&'static str, String> {
+    let (check, status) = (&last_result.check, alert.status);
+    let code = last_result.code.map_or("", |code| code.as_str());
     let all = [
         ("summary", format!("Check {check} is {status}")),
-        ("description", found.message.clone()),
+        ("description", last_result.message.clone()),
         ("code", code.to_owned()),
     ];
     all.into_iter()
@@ -308,11 +309,11 @@ fn annotations(found: &LastResult, told: ActiveAlert) -> BTreeMap<&'static str, 
         .collect()
 }
 
-/// How many rounds an alert lasts that is sent no more.
-const ROUNDS_TO_LAST: u32 = 4;
-/// How long the end of an alert is sent, once it has arrived.
-const TOLD_AFTER_END: Duration = Duration::from_mins(15);
-const MOST_AT_ONCE: usize = 64;
+/// How many resend intervals an alert lasts that is no longer sent.
+const LIFETIME_IN_RESENDS: u32 = 4;
+/// How long a resolved alert is sent, once it was delivered.
+const RESEND_AFTER_END: Duration = Duration::from_mins(15);
+const MAX_PER_REQUEST: usize = 64;
 
 #[cfg(test)]
 mod tests;

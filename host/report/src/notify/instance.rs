@@ -1,4 +1,4 @@
-//! What this host is called, and where its pages are.
+//! The name of this host, and the URLs of its pages.
 
 use std::fmt::Write as _;
 
@@ -24,7 +24,7 @@ impl InstanceInfo {
         }
     }
 
-    /// Where everything known of a check is shown to people.
+    /// Returns the URL of a check's page.
     pub(super) fn page_of(&self, check: &CheckName) -> Option<String> {
         let mut url = self.external_url.clone()?;
         // Writing to a string can't fail.

@@ -1,19 +1,19 @@
-//! The JSON that a webhook gets of a transition.
+//! The JSON that a webhook receives for a change.
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::alert_state::{Cause, Change, Event};
 use super::instance::InstanceInfo;
-use super::standing::{Cause, Change, Event};
 use vitals_model::{Code, Status};
 
-/// Version 1 of it: keys may be added, and none changes its meaning.
+/// Version 1 of the payload. Keys may be added; existing keys keep their meaning.
 #[derive(Serialize)]
 struct Payload<'a> {
     version: u32,
-    /// The same each time that this is sent.
+    /// The same for each attempt to send this notification.
     id: &'a str,
     event: Event,
     cause: Cause,
@@ -33,43 +33,43 @@ struct Payload<'a> {
     url: Option<String>,
 }
 
-/// The body of a request.
+/// Returns the body of a request.
 pub(super) fn payload(change: &Change, id: &str, instance: &InstanceInfo) -> Bytes {
     let Change {
         event,
         cause,
         from,
         to,
-        told,
+        alert,
         at,
-        found,
+        last_result,
     } = change;
     let payload = Payload {
         version: 1,
         id,
         event: *event,
         cause: *cause,
-        check: found.check.as_str(),
-        plugin: found.plugin.as_deref(),
-        plugin_version: found.version.as_deref(),
-        critical: found.critical,
-        severity: told.severity(found.critical),
+        check: last_result.check.as_str(),
+        plugin: last_result.plugin.as_deref(),
+        plugin_version: last_result.version.as_deref(),
+        critical: last_result.critical,
+        severity: alert.severity(last_result.critical),
         from: *from,
         to: *to,
-        code: found.code,
-        message: &found.message,
-        details: &found.details,
-        since: milliseconds(told.since),
+        code: last_result.code,
+        message: &last_result.message,
+        details: &last_result.details,
+        since: milliseconds(alert.since),
         at: milliseconds(*at),
         instance: &instance.name,
-        url: instance.page_of(&found.check),
+        url: instance.page_of(&last_result.check),
     };
     serde_json::to_vec(&payload)
         .expect("a payload has string keys only")
         .into()
 }
 
-/// To the millisecond.
+/// Truncates to milliseconds.
 pub(super) fn milliseconds(at: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }

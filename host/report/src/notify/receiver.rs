@@ -1,4 +1,4 @@
-//! One receiver of notifications: where they go, what waits for it, and what is counted and logged of it.
+//! One receiver of notifications: its target, its outbox, and its metrics and log lines.
 
 use std::fmt;
 use std::io;
@@ -12,36 +12,36 @@ use tokio::time::Instant;
 
 use super::alerts::Alerts;
 use crate::delivery::{
-    Delivery, DropCounter, Endpoint, FailureLog, HttpSender, Moment, Next, Outbox, Queue, SignIn,
-    Target, roots_for,
+    Delivery, DropCounter, Endpoint, FailureLog, HttpSender, Next, Outbox, Queue, SignIn, Target,
+    TimePoint, roots_for,
 };
-use crate::delivery_metrics::{DeliveryMetrics, ReceiverMetrics, Requested};
-use crate::outgoing::Patience;
+use crate::delivery_metrics::{DeliveryMetrics, ReceiverMetrics, RequestResult};
+use crate::outgoing::Timeouts;
 use vitals_config::{Alertmanager, Notify, Root, Secret, Webhook};
 
-/// The receiver of a configuration that is meant.
+/// The identity of a receiver in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ReceiverId {
     /// The Alertmanager at a URL.
     Alertmanager(String),
-    /// The webhook of a name.
+    /// The webhook of this name.
     Webhook(String),
 }
 
 /// A receiver and the delivery to it.
 pub(super) struct Receiver {
     delivery: Delivery<Notifications, Reporter>,
-    /// Set while the configuration does not name it: when it ends at the latest.
+    /// The latest end of the receiver, set while the configuration does not name it.
     retires_at: Option<Instant>,
 }
 
-/// What waits for a receiver.
+/// The notifications that wait for a receiver.
 pub(super) enum Notifications {
     Webhook(Queue),
     Alertmanager(Alerts),
 }
 
-/// Counts and logs what becomes of the notifications.
+/// Counts and logs the outcome of notifications.
 struct Reporter {
     receiver: String,
     metrics: Option<Arc<dyn ReceiverMetrics>>,
@@ -50,11 +50,11 @@ struct Reporter {
 }
 
 impl Receiver {
-    /// Starts to deliver, on a thread of its own.
+    /// Starts the delivery on a thread of its own.
     ///
     /// # Errors
     ///
-    /// The process can have no more threads or descriptors.
+    /// The process has reached its limit on threads or descriptors.
     pub(super) fn start(
         id: &ReceiverId,
         notifications: Notifications,
@@ -93,18 +93,19 @@ impl Receiver {
         });
     }
 
-    /// Whether the configuration names it.
+    /// Returns whether the configuration names the receiver.
     pub(super) fn is_active(&self) -> bool {
         self.retires_at.is_none()
     }
 
-    /// Drains until `at`, unless it is revived before. The future ends when it is drained or revived.
+    /// Drains the receiver until `at`, unless it is revived before. The future ends when it is
+    /// drained or revived.
     pub(super) fn retire(&mut self, at: Instant) -> impl Future<Output = ()> + Send + 'static {
         self.retires_at = Some(at);
         self.delivery.drain()
     }
 
-    /// Delivers to this target from here on, also where it had to retire.
+    /// Switches to this target, and revives the receiver if it was retired.
     pub(super) fn activate(&mut self, target: Target, roots_changed: bool) {
         self.delivery.redirect(target, roots_changed);
         if self.retires_at.take().is_some() {
@@ -112,36 +113,36 @@ impl Receiver {
         }
     }
 
-    /// Whether it had to retire, and is drained or has had its time.
+    /// Returns whether the receiver was retired, and is drained or out of time.
     pub(super) fn is_retired(&self) -> bool {
         let at = self.retires_at;
         at.is_some_and(|at| self.delivery.is_drained() || at <= Instant::now())
     }
 
-    /// From here on each message that waits is sent once more, up to the first that does not arrive. The
-    /// future ends when that is done.
+    /// Sends each waiting message once more, up to the first that fails. The future ends when that
+    /// is done.
     pub(super) fn drain(&self) -> impl Future<Output = ()> + Send + 'static {
         self.delivery.drain()
     }
 
-    /// Ends it; what waits is lost.
+    /// Ends the receiver. Waiting messages are lost.
     pub(super) fn end(self) {
         self.delivery.end();
     }
 }
 
 impl Outbox for Notifications {
-    fn next(&mut self, now: Moment) -> Next {
+    fn next(&mut self, now: TimePoint) -> Next {
         match self {
             Self::Webhook(queue) => queue.next(now),
             Self::Alertmanager(alerts) => alerts.next(now),
         }
     }
 
-    fn ended(&mut self, once_more: bool, now: Moment) {
+    fn completed(&mut self, retry: bool, now: TimePoint) {
         match self {
-            Self::Webhook(queue) => queue.ended(once_more, now),
-            Self::Alertmanager(alerts) => alerts.ended(once_more, now),
+            Self::Webhook(queue) => queue.completed(retry, now),
+            Self::Alertmanager(alerts) => alerts.completed(retry, now),
         }
     }
 
@@ -154,7 +155,7 @@ impl Outbox for Notifications {
 }
 
 impl Reporter {
-    fn requested(&self, result: Requested) {
+    fn requested(&self, result: RequestResult) {
         if let Some(metrics) = &self.metrics {
             metrics.requested(result);
         }
@@ -169,8 +170,8 @@ impl Endpoint for Reporter {
     }
 
     fn delivered(&self) {
-        self.requested(Requested::Sent);
-        if self.failures.is_over() {
+        self.requested(RequestResult::Sent);
+        if self.failures.resolve() {
             tracing::info!(
                 receiver = self.receiver,
                 "notifications are delivered again"
@@ -179,23 +180,23 @@ impl Endpoint for Reporter {
     }
 
     fn retried(&self, why: &str) {
-        self.requested(Requested::Failed);
-        if self.failures.is_news(why) {
+        self.requested(RequestResult::Failed);
+        if self.failures.is_new(why) {
             tracing::warn!(
                 receiver = self.receiver,
                 error = why,
-                "notifications cannot be delivered, they are tried again"
+                "notifications cannot be delivered, retrying"
             );
         }
     }
 
-    fn refused(&self, why: &str) {
-        self.requested(Requested::Refused);
-        if self.failures.is_news(why) {
+    fn rejected(&self, why: &str) {
+        self.requested(RequestResult::Refused);
+        if self.failures.is_new(why) {
             tracing::error!(
                 receiver = self.receiver,
                 error = why,
-                "notification refused by its receiver"
+                "notification rejected by its receiver"
             );
         }
     }
@@ -208,21 +209,21 @@ impl Endpoint for Reporter {
             tracing::warn!(
                 receiver = self.receiver,
                 dropped,
-                "notifications are dropped, their receiver does not take them in time"
+                "notifications dropped, the receiver is too slow or unreachable"
             );
         }
     }
 
     fn panicked(&self) {
-        self.requested(Requested::Failed);
+        self.requested(RequestResult::Failed);
         tracing::error!(
             receiver = self.receiver,
-            "the host panicked while it delivered notifications, they are tried again"
+            "the host panicked while delivering notifications, retrying"
         );
     }
 }
 
-/// The API of the Alertmanager at a URL.
+/// Returns the target of the Alertmanager API at a URL.
 pub(super) fn alertmanager(url: &str, notify: &Notify, roots: &[Root]) -> Target {
     let Alertmanager {
         bearer_token,
@@ -240,11 +241,11 @@ pub(super) fn alertmanager(url: &str, notify: &Notify, roots: &[Root]) -> Target
     target(url, sign_in, HeaderMap::new(), notify, roots)
 }
 
-/// The server of a webhook.
+/// Returns the target of a webhook.
 pub(super) fn webhook(webhook: &Webhook, notify: &Notify, roots: &[Root]) -> Target {
     let url = webhook.url.as_ref().map(Secret::expose);
     let url = url.unwrap_or_default().to_owned();
-    // What can't be a header was refused with the configuration.
+    // Invalid headers were rejected with the configuration.
     let headers = webhook.headers.iter().filter_map(|(name, value)| {
         let mut value = HeaderValue::from_str(value.expose()).ok()?;
         value.set_sensitive(true);
@@ -266,15 +267,15 @@ fn target(
         url,
         sign_in,
         headers,
-        patience: Patience {
-            connecting: notify.timeout.min(CONNECTING),
-            whole: notify.timeout,
+        timeouts: Timeouts {
+            connect: notify.timeout.min(CONNECT_TIMEOUT),
+            total: notify.timeout,
         },
     }
 }
 
-/// As metrics and the log name it. The URL of a webhook may be a secret, that of an Alertmanager has
-/// no secret in it.
+/// The name in metrics and the log. The URL of a webhook may be a secret, while that of an
+/// Alertmanager contains none.
 impl fmt::Display for ReceiverId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -287,4 +288,4 @@ impl fmt::Display for ReceiverId {
     }
 }
 
-const CONNECTING: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! Notifications as receivers get them.
+//! Tests of notifications as receivers get them.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,9 @@ use vitals_config::Root;
 use vitals_core::events::Cause;
 use vitals_model::{Outcome, RunReport, Status};
 
-/// A server that keeps what it is posted, and answers by what `answer` says of how often it was asked.
+use crate::outgoing::testing::eventually;
+
+/// A server that records requests. `answer` returns the status for each attempt, by its number.
 #[derive(Clone)]
 struct Sink {
     kept: Arc<Mutex<Vec<Value>>>,
@@ -47,7 +49,7 @@ impl Sink {
                 };
                 if status.is_success() {
                     let body = serde_json::from_str(&body).unwrap();
-                    sink.kept.lock().unwrap().push(body);
+                    sink.kept.lock().push(body);
                 }
                 status
             }
@@ -84,28 +86,20 @@ impl Sink {
         address
     }
 
-    /// Where the status of each posted transition led.
+    /// Returns the new status of each transition received.
     fn turns(&self) -> Vec<String> {
-        let kept = self.kept.lock().unwrap();
+        let kept = self.kept.lock();
         let turn = |it: &Value| format!("{} {}", it["check"], it["event"]).replace('"', "");
         kept.iter().map(turn).collect()
     }
 
     async fn asked(&self, times: usize) {
-        while self.asked.load(Ordering::Acquire) < times {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let is_asked = || self.asked.load(Ordering::Acquire) >= times;
+        eventually(&format!("{times} requests"), is_asked).await;
     }
 
     async fn eventually(&self, expected: &[&str]) {
-        let arrived = async {
-            while self.turns() != expected {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let patience = Duration::from_secs(30);
-        let arrived = tokio::time::timeout(patience, arrived).await;
-        assert!(arrived.is_ok(), "{:?}", self.turns());
+        eventually(&format!("{expected:?}"), || self.turns() == expected).await;
     }
 }
 
@@ -121,7 +115,7 @@ impl Listener for OverTls {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             let (stream, client) = self.listener.accept().await.unwrap();
-            // Who does not trust it hangs up here.
+            // A client that does not trust the certificate hangs up here.
             if let Ok(stream) = self.acceptor.accept(stream).await {
                 return (stream, client);
             }
@@ -157,7 +151,7 @@ fn turn(notifier: &Notifier, check: &str, before: Option<Status>, status: Status
         consecutive_failures: 0,
         cause: Cause::Run,
     };
-    notifier.turned(&turn);
+    notifier.record_transition(&turn);
 }
 
 fn fails_and_is_mended(notifier: &Notifier, check: &str) {
@@ -166,7 +160,7 @@ fn fails_and_is_mended(notifier: &Notifier, check: &str) {
 }
 
 #[tokio::test]
-async fn a_receiver_gets_everything_in_order_whatever_fails_in_between() {
+async fn a_receiver_gets_everything_in_order_despite_failures() {
     let sink = Sink::new(|asked| {
         Some(match asked {
             0 => StatusCode::SERVICE_UNAVAILABLE,
@@ -180,13 +174,13 @@ async fn a_receiver_gets_everything_in_order_whatever_fails_in_between() {
     fails_and_is_mended(&notifier, "b");
     sink.eventually(&["a firing", "a resolved", "b firing", "b resolved"])
         .await;
-    let kept = sink.kept.lock().unwrap();
+    let kept = sink.kept.lock();
     let ids: std::collections::BTreeSet<_> = kept.iter().map(|it| it["id"].to_string()).collect();
     assert_eq!(ids.len(), 4);
 }
 
 #[tokio::test]
-async fn one_that_never_answers_holds_up_neither_others_nor_the_end() {
+async fn a_receiver_that_hangs_delays_neither_others_nor_shutdown() {
     let (silent, quick) = (Sink::new(|_| None), Sink::new(|_| Some(StatusCode::OK)));
     let (one, other) = (silent.start().await, quick.start().await);
     let text = format!(
@@ -203,12 +197,12 @@ async fn one_that_never_answers_holds_up_neither_others_nor_the_end() {
             .await
             .is_ok()
     );
-    // Nobody is told any more, and nobody waits for that.
+    // No notification is sent any more, and the shutdown does not wait.
     fails_and_is_mended(&notifier, "b");
 }
 
 #[tokio::test]
-async fn of_more_than_can_wait_the_oldest_are_dropped_and_counted() {
+async fn a_full_queue_drops_and_counts_the_oldest() {
     let sink = Sink::new(|_| None);
     let address = sink.start().await;
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -232,7 +226,7 @@ async fn of_more_than_can_wait_the_oldest_are_dropped_and_counted() {
 }
 
 #[tokio::test]
-async fn what_waits_when_the_host_ends_is_tried_once_more() {
+async fn waiting_messages_are_sent_once_more_at_shutdown() {
     let sink = Sink::new(|asked| {
         Some(if asked < 3 {
             StatusCode::BAD_GATEWAY
@@ -243,14 +237,14 @@ async fn what_waits_when_the_host_ends_is_tried_once_more() {
     let address = sink.start().await;
     let notifier = notifier(&webhook(&format!("http://{address}/")));
     fails_and_is_mended(&notifier, "a");
-    // It waits longer each time; the end comes in the middle.
+    // The back-off grows; the shutdown interrupts it.
     sink.asked(3).await;
     notifier.shut_down(Duration::from_secs(10)).await;
     assert_eq!(sink.turns(), ["a firing", "a resolved"]);
 }
 
 #[tokio::test]
-async fn a_receiver_over_tls_is_one_that_the_roots_of_the_configuration_trust() {
+async fn a_tls_receiver_must_be_trusted_by_the_configured_roots() {
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let pem = directory.path().join("ca.pem");
@@ -264,17 +258,17 @@ async fn a_receiver_over_tls_is_one_that_the_roots_of_the_configuration_trust() 
     let notifier = Notifier::new(&config, None);
     fails_and_is_mended(&notifier, "a");
     config.tls.roots = vec![Root::System];
-    notifier.set(&config, false);
+    notifier.apply_config(&config, false);
     turn(&notifier, "b", None, Status::Unhealthy);
     assert_eq!(sink.turns().len(), 0);
-    // What waits is not lost, and is tried at once on the new way.
+    // Waiting messages are kept, and are sent to the new target at once.
     config.tls.roots = vec![Root::File(pem)];
-    notifier.set(&config, false);
+    notifier.apply_config(&config, false);
     sink.eventually(&["a firing", "a resolved", "b firing"])
         .await;
 }
 
-/// Takes everything, the first only after a while.
+/// Starts a server that accepts everything, the first request only after a delay.
 async fn slow_at_first(sink: &Sink) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -286,7 +280,7 @@ async fn slow_at_first(sink: &Sink) -> SocketAddr {
                 tokio::time::sleep(Duration::from_millis(500)).await;
             }
             let body = serde_json::from_str(&body).unwrap();
-            sink.kept.lock().unwrap().push(body);
+            sink.kept.lock().push(body);
         }
     };
     let router = Router::new().fallback(post(take));
@@ -295,7 +289,7 @@ async fn slow_at_first(sink: &Sink) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn a_webhook_that_is_taken_out_and_put_back_keeps_its_order_and_its_series() {
+async fn a_webhook_that_is_removed_and_added_keeps_its_order_and_series() {
     let sink = Sink::new(|_| None);
     let address = slow_at_first(&sink).await;
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -304,10 +298,10 @@ async fn a_webhook_that_is_taken_out_and_put_back_keeps_its_order_and_its_series
     let notifier = Notifier::new(&with, metrics.deliveries());
     turn(&notifier, "a", None, Status::Unhealthy);
     sink.asked(1).await;
-    notifier.set(&Config::default(), false);
-    // It is not named, and not told.
+    notifier.apply_config(&Config::default(), false);
+    // The configuration does not name it, so it is not notified.
     turn(&notifier, "b", None, Status::Unhealthy);
-    notifier.set(&with, false);
+    notifier.apply_config(&with, false);
     turn(&notifier, "c", None, Status::Unhealthy);
     sink.eventually(&["a firing", "c firing"]).await;
     notifier.shut_down(Duration::from_secs(20)).await;
@@ -321,7 +315,7 @@ async fn a_webhook_that_is_taken_out_and_put_back_keeps_its_order_and_its_series
 }
 
 #[tokio::test]
-async fn a_webhook_that_was_taken_out_hears_the_last_though_the_host_ends_and_then_has_no_series() {
+async fn a_removed_webhook_is_drained_even_at_shutdown_and_loses_its_series() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (one, other) = (Sink::new(|_| None), Sink::new(|_| None));
     for (sink, ends) in [(one, true), (other, false)] {
@@ -330,19 +324,14 @@ async fn a_webhook_that_was_taken_out_hears_the_last_though_the_host_ends_and_th
         let metrics = Metrics::enabled("1", "2");
         let notifier = Notifier::new(&with, metrics.deliveries());
         turn(&notifier, "a", None, Status::Unhealthy);
-        notifier.set(&Config::default(), false);
+        notifier.apply_config(&Config::default(), false);
         if ends {
             notifier.shut_down(Duration::from_secs(20)).await;
             assert_eq!(sink.turns(), ["a firing"]);
             continue;
         }
         sink.eventually(&["a firing"]).await;
-        let removed = async {
-            while metrics.text().contains("webhook/ops") {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let patience = Duration::from_secs(20);
-        assert!(tokio::time::timeout(patience, removed).await.is_ok());
+        let is_removed = || !metrics.text().contains("webhook/ops");
+        eventually("the removal of the series", is_removed).await;
     }
 }

@@ -1,20 +1,21 @@
-//! Servers and clients for the tests of what goes out.
+//! Servers and clients for tests of outgoing connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use reqwest::Client;
 use reqwest::dns::{Name, Resolve, Resolving};
 use tokio::net::TcpListener;
 
-/// A resolver that panics over the first name, and finds 127.0.0.1 from then on.
+/// A resolver that panics for the first name, and returns 127.0.0.1 from then on.
 #[derive(Default)]
 pub(crate) struct PanicsFirst(AtomicBool);
 
 impl PanicsFirst {
-    /// A client that looks names up by it.
+    /// Returns a client that uses this resolver.
     pub(crate) fn client() -> Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         #[expect(
@@ -35,11 +36,20 @@ impl Resolve for PanicsFirst {
     }
 }
 
-/// Starts a server that answers everything with 200; its port.
+/// Starts a server that answers everything with 200. Returns its port.
 pub(crate) async fn takes_everything() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("it is bound").port();
     let router = Router::new().fallback(|| async {});
     tokio::spawn(async { axum::serve(listener, router).await });
     port
+}
+
+/// Waits until a condition holds, for at most 30 seconds.
+pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what} did not happen in time");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

@@ -1,10 +1,10 @@
-//! Threads for what goes out: each server that the operator named has one, with a runtime that does
-//! nothing else. Knows nothing of what is sent.
+//! Threads for outgoing messages: each configured server has one, with a runtime that does nothing
+//! else.
 //!
-//! A server can make a handshake or the head of an answer expensive to read, and work inside one poll
-//! can't be interrupted. On a thread of its own it delays deliveries to that server alone. Workers of
-//! one runtime would not do: tokio's workers sleep while one of them waits for sockets and timers, and
-//! nobody does while that one is busy.
+//! A server can make a handshake or a response header expensive to process, and work inside one
+//! poll can't be interrupted. On a thread of its own it delays only deliveries to that server.
+//! Workers of a shared runtime are not enough: idle workers sleep while one of them polls sockets
+//! and timers, and nobody polls while that one is busy.
 
 use std::future::Future;
 use std::io;
@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use vitals_io::lower_priority;
 
-/// A task on a thread of its own, at lower priority. Dropping this ends the task where it waits next,
+/// A task on a thread of its own, at lower priority. Dropping this ends the task at its next await,
 /// and the thread with it.
 #[derive(Debug)]
 pub(crate) struct OutgoingThread {
@@ -23,11 +23,11 @@ pub(crate) struct OutgoingThread {
 }
 
 impl OutgoingThread {
-    /// Starts the thread and polls `task` there to its end.
+    /// Starts a thread that polls `task` to completion.
     ///
     /// # Errors
     ///
-    /// The process can have no more threads or descriptors.
+    /// The process has reached its limit on threads or descriptors.
     pub(crate) fn start(task: impl Future<Output = ()> + Send + 'static) -> io::Result<Self> {
         let runtime = Builder::new_current_thread()
             .thread_name(NAME)
@@ -45,7 +45,7 @@ impl OutgoingThread {
                     () = task => {}
                 }
             });
-            // A look-up that nobody waits for any more may take as long as the system lets it.
+            // An abandoned DNS lookup may take as long as the system allows.
             runtime.shutdown_background();
         };
         thread::Builder::new().name(NAME.to_owned()).spawn(work)?;
@@ -56,7 +56,7 @@ impl OutgoingThread {
 }
 
 const NAME: &str = "vitals-out";
-/// Look-ups of one server's name at a time, those included that nobody waits for any more.
+/// The limit on concurrent DNS lookups of one server's name, including abandoned ones.
 const LOOK_UPS: usize = 4;
 
 #[cfg(test)]
@@ -66,8 +66,10 @@ mod tests {
 
     use super::*;
 
-    /// A task and what says that it has ended.
-    fn told_of(task: impl Future<Output = ()>) -> (impl Future<Output = ()>, CancellationToken) {
+    /// Wraps a task so that a token reports its end.
+    fn with_end_token(
+        task: impl Future<Output = ()>,
+    ) -> (impl Future<Output = ()>, CancellationToken) {
         let ended = CancellationToken::new();
         let at_end = ended.clone().drop_guard();
         let task = async move {
@@ -78,21 +80,21 @@ mod tests {
     }
 
     async fn ends(ended: &CancellationToken) -> bool {
-        let patience = Duration::from_secs(20);
-        let ended = tokio::time::timeout(patience, ended.cancelled()).await;
+        let timeouts = Duration::from_secs(20);
+        let ended = tokio::time::timeout(timeouts, ended.cancelled()).await;
         ended.is_ok()
     }
 
     #[tokio::test]
-    async fn a_task_that_keeps_its_thread_delays_no_other() {
-        let (go_on, told) = mpsc::channel::<()>();
-        let (busy, busy_ended) = told_of(async move {
-            // The end of the test tells it too.
-            let _ = told.recv();
+    async fn a_task_that_blocks_its_thread_delays_no_other() {
+        let (go_on, released) = mpsc::channel::<()>();
+        let (busy, busy_ended) = with_end_token(async move {
+            // The end of the test ends it too.
+            let _ = released.recv();
         });
         let _busy = OutgoingThread::start(busy).unwrap();
         for _ in 0..8 {
-            let (quick, ended) = told_of(tokio::time::sleep(Duration::from_millis(1)));
+            let (quick, ended) = with_end_token(tokio::time::sleep(Duration::from_millis(1)));
             let _quick = OutgoingThread::start(quick).unwrap();
             assert!(ends(&ended).await);
         }
@@ -102,7 +104,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_ends_when_it_is_dropped() {
-        let (task, ended) = told_of(std::future::pending());
+        let (task, ended) = with_end_token(std::future::pending());
         drop(OutgoingThread::start(task).unwrap());
         assert!(ends(&ended).await);
     }

@@ -1,32 +1,32 @@
-//! What happened lately, as breadcrumbs: the transitions of checks before an event.
+//! The recent transitions of checks, as breadcrumbs of an event.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use sentry_types::protocol::v7::{Breadcrumb, Level, Value};
 
 use vitals_model::{CheckName, Status, Text};
 
-/// The last [`LENGTH`] transitions.
+/// The last [`MAX_CRUMBS`] transitions.
 #[derive(Debug, Default)]
 pub(super) struct Breadcrumbs(Mutex<VecDeque<Breadcrumb>>);
 
 impl Breadcrumbs {
     pub(super) fn record(&self, crumb: Breadcrumb) {
-        let mut crumbs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if crumbs.len() == LENGTH {
+        let mut crumbs = self.0.lock();
+        if crumbs.len() == MAX_CRUMBS {
             crumbs.pop_front();
         }
         crumbs.push_back(crumb);
     }
 
-    pub(super) fn so_far(&self) -> Vec<Breadcrumb> {
-        let crumbs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn snapshot(&self) -> Vec<Breadcrumb> {
+        let crumbs = self.0.lock();
         crumbs.iter().cloned().collect()
     }
 }
 
-/// The transition of a check; `message` has no secrets.
+/// Returns the breadcrumb of a transition; `message` has no secrets.
 pub(super) fn transition(
     check: &CheckName,
     before: Option<Status>,
@@ -57,5 +57,5 @@ pub(super) fn transition(
     crumb
 }
 
-const LENGTH: usize = 20;
+const MAX_CRUMBS: usize = 20;
 const MESSAGE_BYTES: usize = 256;

@@ -1,28 +1,28 @@
-//! Why there can be no way to Sentry. Knows nothing of what is reported.
+//! The reasons why Sentry can't be used.
 
-use crate::outgoing::NoConnections;
+use crate::outgoing::ClientError;
 use vitals_io::trust::RootsError;
 
-/// Reports can't be sent as the configuration says.
+/// Reports can't be sent with this configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoReports {
-    /// The DSN of the configuration is none.
+    /// The DSN is invalid.
     #[error("cannot use the Sentry DSN: {0}; write for example https://key@sentry.example.com/1")]
     Dsn(String),
-    /// The certificates that the server would be trusted by can't be read.
+    /// The trusted roots for the server can't be read.
     #[error("cannot set up connections to Sentry: {0}")]
     Roots(#[from] RootsError),
-    /// There is no way to make connections.
+    /// The client for connections could not be created.
     #[error("cannot set up connections to Sentry: {0}")]
     Connections(String),
 }
 
-impl From<NoConnections> for NoReports {
-    fn from(error: NoConnections) -> Self {
+impl From<ClientError> for NoReports {
+    fn from(error: ClientError) -> Self {
         match error {
-            NoConnections::Roots(error) => Self::Roots(error),
-            NoConnections::Client(error) => Self::Connections(error),
+            ClientError::Roots(error) => Self::Roots(error),
+            ClientError::Client(error) => Self::Connections(error),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an event says: its tags, its fingerprint, its frames. Knows nothing of how it gets away.
+//! The content of events: tags, fingerprints, frames.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -8,8 +8,8 @@ use sentry_types::protocol::v7::{Event, Exception, Frame, Level, Stacktrace};
 use vitals_core::events::{PluginRejected, Transition};
 use vitals_model::{CheckName, Digest, GuestReport, PluginName, RunError, Severity, Text};
 
-pub(super) fn turned_unhealthy(turn: &Transition<'_>) -> Event<'static> {
-    let (check, report) = (turn.check, turn.report);
+pub(super) fn turned_unhealthy(transition: &Transition<'_>) -> Event<'static> {
+    let (check, report) = (transition.check, transition.report);
     let message = report.outcome.message();
     let message = format!("{check} is unhealthy: {message}");
     let error = report.error.as_ref();
@@ -17,7 +17,7 @@ pub(super) fn turned_unhealthy(turn: &Transition<'_>) -> Event<'static> {
     let mut event = event(Level::Error, &message, &[check.as_str(), code]);
     tag(&mut event, "check", check.as_str());
     tag(&mut event, "code", code);
-    let plugin = turn.facts.and_then(|facts| facts.plugin.as_ref());
+    let plugin = transition.facts.and_then(|facts| facts.plugin.as_ref());
     if let Some(plugin) = plugin {
         tag(&mut event, "plugin", &plugin.name);
         tag_version(
@@ -30,7 +30,7 @@ pub(super) fn turned_unhealthy(turn: &Transition<'_>) -> Event<'static> {
     event.extra.insert("run_ms".into(), run_ms.into());
     event.extra.insert(
         "consecutive_failures".into(),
-        turn.consecutive_failures.into(),
+        transition.consecutive_failures.into(),
     );
     if let Some(error) = error {
         add_run_error(&mut event, error, &message);
@@ -57,8 +57,7 @@ pub(super) fn not_loaded(failure: &PluginRejected<'_>) -> Event<'static> {
 }
 
 pub(super) fn plugin_moved(plugin: &PluginName, from: &str, to: &str) -> Event<'static> {
-    let message =
-        format!("plugin {plugin} is taken from the {to} from here on, not from the {from}");
+    let message = format!("plugin {plugin} is now loaded from the {to} instead of the {from}");
     let mut event = event(Level::Warning, &message, &["moved", plugin.as_str()]);
     tag(&mut event, "plugin", plugin.as_str());
     event
@@ -79,8 +78,8 @@ pub(super) fn panicked(
     event
 }
 
-/// What a guest reports, grouped by its text among those of the same check.
-pub(super) fn of_guest(report: &GuestReport<'_>) -> Event<'static> {
+/// Returns the event of a guest's report. Sentry groups it by its text, within the same check.
+pub(super) fn guest_report(report: &GuestReport<'_>) -> Event<'static> {
     let (check, plugin) = (report.check.as_str(), report.plugin);
     let mut event = event(level(report.level), report.message, &[BY_TEXT, check]);
     tag(&mut event, "check", check);
@@ -93,12 +92,12 @@ pub(super) fn message(severity: Severity, message: &str) -> Event<'static> {
     event(level(severity), message, &[BY_TEXT])
 }
 
-/// An error with its sources, of which the innermost stands first.
+/// Returns the event of an error with its sources, innermost first.
 pub(super) fn error(error: &dyn Error) -> Event<'static> {
     let mut exceptions = vec![exception(error)];
     let mut next = error.source();
     while let Some(source) = next
-        && exceptions.len() < SOURCES
+        && exceptions.len() < MAX_SOURCES
     {
         exceptions.push(exception(source));
         next = source.source();
@@ -137,7 +136,7 @@ fn tag_version(event: &mut Event<'_>, version: &str, digest: Option<Digest>) {
     }
 }
 
-/// How a run ended: its limit, and the guest's frames where there are some.
+/// Adds the limit that a run exceeded, and the guest's stack frames, if known.
 fn add_run_error(event: &mut Event<'_>, error: &RunError, message: &str) {
     let amounts = [("limit", &error.limit), ("asked", &error.asked)];
     for (name, amount) in amounts {
@@ -148,7 +147,7 @@ fn add_run_error(event: &mut Event<'_>, error: &RunError, message: &str) {
     if error.frames.is_empty() {
         return;
     }
-    // Ours begin with the innermost, theirs end with it.
+    // The host lists the innermost frame first, Sentry lists it last.
     let frames = error.frames.iter().rev().map(frame).collect();
     event.exception.values.push(Exception {
         ty: error.code.as_str().to_owned(),
@@ -195,10 +194,10 @@ fn level(severity: Severity) -> Level {
     }
 }
 
-/// Stands for the server's own grouping.
+/// Sentry's placeholder for its default grouping.
 const BY_TEXT: &str = "{{ default }}";
-/// How many sources of an error are told: a chain may be a circle.
-const SOURCES: usize = 16;
+/// The limit on sources of an error, because a chain may be circular.
+const MAX_SOURCES: usize = 16;
 const TYPE_BYTES: usize = 256;
-/// Much more than is sent: what is cut off here may be a piece of a secret.
+/// Much more than is sent, because cutting here could split a secret and hide it from the scrubber.
 const VALUE_BYTES: usize = 64 << 10;

@@ -1,18 +1,18 @@
-//! How many reports may leave in a time: in all, and from each source. Knows nothing of what they
-//! say.
+//! Rate limits for reports: overall, and for each source.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// So many at once, and so many a minute for good.
+use parking_lot::Mutex;
+
+/// A burst size, and a sustained rate per minute.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
     pub(super) burst: u32,
     pub(super) per_minute: u32,
 }
 
-/// What may leave. A source that has used up its own part takes nothing from the others.
+/// A token-bucket limiter. A source that has used up its share takes nothing from the others.
 pub(super) struct RateLimiter {
     of_each: Rate,
     buckets: Mutex<Buckets>,
@@ -20,7 +20,7 @@ pub(super) struct RateLimiter {
 
 struct Buckets {
     all: Bucket,
-    /// Those that are not full: their number is bounded by the rate of all.
+    /// The buckets that are not full. The overall rate bounds their number.
     each: BTreeMap<String, Bucket>,
 }
 
@@ -43,9 +43,9 @@ impl RateLimiter {
         }
     }
 
-    /// Whether one more may leave for `source`; it is counted then.
+    /// Takes a token for `source`. Returns whether there was one.
     pub(super) fn take(&self, source: &str, now: Instant) -> bool {
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = self.buckets.lock();
         let Buckets { all, each } = &mut *buckets;
         all.fill(now);
         each.retain(|_, bucket| {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_has_used_up_its_part_takes_nothing_from_others() {
+    fn a_source_over_its_limit_takes_nothing_from_others() {
         let now = Instant::now();
         let rate_limiter = RateLimiter::new(OF_ALL, OF_EACH, now);
         assert_eq!(taken(&rate_limiter, "flapping", 1000, now), 3);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn all_sources_together_are_bounded() {
+    fn the_overall_rate_is_limited() {
         let now = Instant::now();
         let rate_limiter = RateLimiter::new(OF_ALL, OF_EACH, now);
         let sources = (0..100).map(|number| format!("source {number}"));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn it_fills_again_up_to_the_burst() {
+    fn the_bucket_refills_up_to_the_burst() {
         let now = Instant::now();
         let rate_limiter = RateLimiter::new(OF_ALL, OF_EACH, now);
         taken(&rate_limiter, "a", 10, now);
@@ -141,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn sources_of_long_ago_are_not_kept() {
+    fn full_buckets_are_removed() {
         let mut now = Instant::now();
         let rate_limiter = RateLimiter::new(OF_ALL, OF_EACH, now);
         for number in 0..10_000 {
             rate_limiter.take(&format!("source {number}"), now);
             now += Duration::from_secs(10);
         }
-        assert!(rate_limiter.buckets.lock().unwrap().each.len() < 30);
+        assert!(rate_limiter.buckets.lock().each.len() < 30);
     }
 }

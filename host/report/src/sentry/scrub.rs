@@ -1,11 +1,11 @@
-//! Takes secrets out of everything that an event says.
+//! Removes secrets from all texts of an event.
 
 use sentry_types::protocol::v7::{Event, Exception, Value};
 
 use vitals_config::Secrets;
 
-/// The secrets of the configuration that holds and of the one before it: what was under way when it
-/// changed must not slip out.
+/// The secrets of the current and of the previous configuration. Reports that were in progress
+/// during a change must not leak the old ones.
 pub(super) struct Scrubber {
     now: Secrets,
     all: Secrets,
@@ -19,21 +19,21 @@ impl Scrubber {
         }
     }
 
-    /// That of another configuration; nothing where its secrets are the same.
-    pub(super) fn followed_by(&self, next: &Secrets) -> Option<Self> {
+    /// Returns the scrubber for a new configuration, or `None` if its secrets are the same.
+    pub(super) fn updated(&self, next: &Secrets) -> Option<Self> {
         (!self.now.is_equivalent(next)).then(|| Self {
             now: next.clone(),
             all: next.with_shared_of(&self.now),
         })
     }
 
-    /// One bounded line without secrets.
+    /// Returns one bounded line without secrets.
     pub(super) fn clean(&self, text: &str) -> String {
         self.all.line(text, TEXT_BYTES).into()
     }
 
-    /// Cleans every text of an event but those that are the operator's own words to Sentry: release
-    /// and environment.
+    /// Cleans every text of an event, except the release and the environment, which the operator
+    /// chose.
     pub(super) fn scrub(&self, event: &mut Event<'static>) {
         let clean = |text: &mut String| *text = self.clean(text);
         event.message.iter_mut().for_each(clean);
@@ -81,13 +81,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_of_the_configuration_before_are_still_secret() {
+    fn secrets_of_the_previous_configuration_are_still_redacted() {
         let first = Scrubber::new(&Secrets::new(["the-old-one-and-more"]));
-        let second = first.followed_by(&Secrets::new(["the-old-one"])).unwrap();
+        let second = first.updated(&Secrets::new(["the-old-one"])).unwrap();
         assert_eq!(second.clean("<the-old-one-and-more>"), "<[redacted]>");
         assert_eq!(second.clean("<the-old-one>"), "<[redacted]>");
-        assert!(second.followed_by(&Secrets::new(["the-old-one"])).is_none());
-        let third = second.followed_by(&Secrets::new(["a-third"])).unwrap();
+        assert!(second.updated(&Secrets::new(["the-old-one"])).is_none());
+        let third = second.updated(&Secrets::new(["a-third"])).unwrap();
         assert_eq!(third.clean("the-old-one a-third"), "[redacted] [redacted]");
     }
 }

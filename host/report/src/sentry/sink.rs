@@ -1,4 +1,4 @@
-//! Failures are reported to Sentry, each once.
+//! Reports failures to Sentry, each once.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -11,27 +11,27 @@ impl Sink for Sentry {
     fn on(&self, event: &Event<'_>) {
         match *event {
             Event::Transition(transition) => {
-                // A rejected plugin is reported once for all its checks, and what has become too old
-                // failed nowhere.
+                // A rejected plugin is reported once for all its checks, and a stale result is no
+                // failure of a run.
                 let is_reported = match transition.cause {
                     Cause::Run | Cause::NotRunnable => transition.is_change(),
                     Cause::PluginRejected | Cause::Expired => false,
                 };
                 if is_reported {
-                    self.turned(transition);
+                    self.record_transition(transition);
                 }
             }
-            // A panic was reported as such.
+            // The panic was already reported.
             Event::PluginRejected(rejected) if matches!(rejected.error, LoadError::Panic(_)) => {}
             Event::PluginRejected(rejected) => self.not_loaded(rejected),
-            Event::PluginLoaded(loaded) => self.forget(loaded.plugin),
+            Event::PluginLoaded(loaded) => self.forget_failure(loaded.plugin),
             Event::PluginRecovered { plugin, .. } | Event::PluginRemoved { plugin } => {
-                self.forget(plugin);
+                self.forget_failure(plugin);
             }
             Event::PluginMoved {
                 plugin, from, to, ..
             } => self.plugin_moved(plugin, from, to),
-            Event::ConfigurationApplied(applied) => self.keep_secret(&applied.config.secrets),
+            Event::ConfigurationApplied(applied) => self.set_secrets(&applied.config.secrets),
             Event::HostPanicked {
                 place,
                 check,
@@ -47,7 +47,7 @@ impl Sink for Sentry {
         }
     }
 
-    fn flush(&self, patience: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(self.flush_within(patience))
+    fn flush(&self, timeout: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.flush_within(timeout))
     }
 }

@@ -1,4 +1,4 @@
-//! Reports as a server gets them.
+//! Tests of reports as a server receives them.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use vitals_core::events::Cause;
 use vitals_model::{Code, Outcome, PluginIdentity, RunError, RunReport, Text};
 use vitals_sandbox::LoadError;
 
-/// A server that keeps the events of the envelopes that it gets.
+/// A server that records the events in the envelopes that it receives.
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<Value>>>);
 
@@ -61,19 +61,17 @@ impl Sink {
             let header: Value = serde_json::from_str(lines[1]).unwrap();
             assert_eq!(header["type"], "event");
             assert_eq!(header["length"], lines[2].len());
-            kept.lock()
-                .unwrap()
-                .push(serde_json::from_str(lines[2]).unwrap());
+            kept.lock().push(serde_json::from_str(lines[2]).unwrap());
             "{}"
         };
         Router::new().route("/api/7/envelope/", post(take))
     }
 
     fn events(&self) -> Vec<Value> {
-        self.0.lock().unwrap().clone()
+        self.0.lock().clone()
     }
 
-    /// Those events, once all that was sent is there.
+    /// Waits until all events have been sent, and returns them.
     async fn after(&self, sentry: &Sentry) -> Vec<Value> {
         flushed(sentry).await;
         self.events()
@@ -92,7 +90,7 @@ impl Listener for OverTls {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             let (stream, client) = self.listener.accept().await.unwrap();
-            // Who does not trust it hangs up here.
+            // A client that does not trust the certificate hangs up here.
             if let Ok(stream) = self.acceptor.accept(stream).await {
                 return (stream, client);
             }
@@ -140,7 +138,7 @@ async fn flushed(sentry: &Sentry) {
     assert!(flush(sentry).await);
 }
 
-fn turn(sentry: &Sentry, check: &str, before: Status, status: Status, report: &RunReport) {
+fn transition(sentry: &Sentry, check: &str, before: Status, status: Status, report: &RunReport) {
     let facts = CheckFacts {
         critical: true,
         interval_ms: 1000,
@@ -153,7 +151,7 @@ fn turn(sentry: &Sentry, check: &str, before: Status, status: Status, report: &R
         }),
         grants: Vec::new(),
     };
-    sentry.turned(&Transition {
+    sentry.record_transition(&Transition {
         check: &check.parse().unwrap(),
         facts: Some(&facts),
         before: Some(before),
@@ -169,13 +167,13 @@ fn answered(outcome: Outcome) -> RunReport {
 }
 
 #[tokio::test]
-async fn a_check_that_turns_unhealthy_is_one_event_with_all_that_is_known() {
+async fn an_unhealthy_check_is_one_complete_event() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::default());
     let healthy = answered(Outcome::healthy("all is well"));
-    turn(&sentry, "cache", Status::Unknown, Status::Healthy, &healthy);
+    transition(&sentry, "cache", Status::Unknown, Status::Healthy, &healthy);
     let slow = answered(Outcome::degraded("slow"));
-    turn(
+    transition(
         &sentry,
         "orders-db",
         Status::Healthy,
@@ -186,7 +184,7 @@ async fn a_check_that_turns_unhealthy_is_one_event_with_all_that_is_known() {
         .with_limit("64MiB")
         .with_frames(vec![Text::line("inner", 99), Text::line("outer", 99)]);
     let trapped = RunReport::failed(error, Duration::ZERO);
-    turn(
+    transition(
         &sentry,
         "orders-db",
         Status::Degraded,
@@ -224,9 +222,9 @@ async fn a_check_that_turns_unhealthy_is_one_event_with_all_that_is_known() {
         (&"outer".into(), &"inner".into())
     );
     let crumbs = event["breadcrumbs"]["values"].as_array().unwrap();
-    let said: Vec<_> = crumbs.iter().map(|crumb| &crumb["message"]).collect();
+    let messages: Vec<_> = crumbs.iter().map(|crumb| &crumb["message"]).collect();
     assert_eq!(
-        said,
+        messages,
         [
             "cache is healthy: all is well",
             "orders-db is degraded: slow"
@@ -239,14 +237,14 @@ async fn a_check_that_turns_unhealthy_is_one_event_with_all_that_is_known() {
 }
 
 #[tokio::test]
-async fn what_the_configuration_holds_secret_is_in_no_event() {
+async fn no_event_contains_a_secret_of_the_configuration() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::new(["hunter2-first"]));
-    sentry.keep_secret(&Secrets::new(["hunter2-second"]));
+    sentry.set_secrets(&Secrets::new(["hunter2-second"]));
     let both = "hunter2-first hunter2-second";
 
     let down = answered(Outcome::unhealthy(both));
-    turn(&sentry, "a", Status::Healthy, Status::Unhealthy, &down);
+    transition(&sentry, "a", Status::Healthy, Status::Unhealthy, &down);
     let error = RunError::new(Code::Trap, both).with_frames(vec![Text::line(both, 99)]);
     let trial = LoadError::Trial {
         check: "a".parse().unwrap(),
@@ -275,19 +273,18 @@ async fn what_the_configuration_holds_secret_is_in_no_event() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_comes_from_another_directory_is_told() {
+async fn a_plugin_from_another_directory_is_reported() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::default());
     sentry.plugin_moved(&"redis".parse().unwrap(), "library", "plugins directory");
     let events = sink.after(&sentry).await;
-    let words =
-        "plugin redis is taken from the plugins directory from here on, not from the library";
+    let words = "plugin redis is now loaded from the plugins directory instead of the library";
     assert!(events[0].to_string().contains(words), "{events:?}");
     assert_eq!(events[0]["level"], "warning");
 }
 
 #[tokio::test]
-async fn the_same_failure_to_load_is_told_once() {
+async fn the_same_load_failure_is_reported_once() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::default());
     let plugin = "redis".parse().unwrap();
@@ -305,7 +302,7 @@ async fn the_same_failure_to_load_is_told_once() {
     fail(b"one", &LoadError::NotWasm);
     fail(b"two", &LoadError::NotWasm);
     fail(b"two", &LoadError::CoreModule);
-    sentry.forget(&plugin);
+    sentry.forget_failure(&plugin);
     fail(b"two", &LoadError::CoreModule);
 
     let events = sink.after(&sentry).await;
@@ -326,7 +323,7 @@ async fn the_same_failure_to_load_is_told_once() {
 }
 
 #[tokio::test]
-async fn noise_of_guests_leaves_room_for_failures_and_a_flapping_check_for_others() {
+async fn noisy_guests_and_flapping_checks_do_not_starve_others() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::default());
     let noisy: Vec<_> = (0..20).map(|number| format!("noisy-{number}")).collect();
@@ -342,9 +339,9 @@ async fn noise_of_guests_leaves_room_for_failures_and_a_flapping_check_for_other
 
     let down = answered(Outcome::unhealthy("down"));
     for _ in 0..100 {
-        turn(&sentry, "flaps", Status::Healthy, Status::Unhealthy, &down);
+        transition(&sentry, "flaps", Status::Healthy, Status::Unhealthy, &down);
     }
-    turn(&sentry, "other", Status::Healthy, Status::Unhealthy, &down);
+    transition(&sentry, "other", Status::Healthy, Status::Unhealthy, &down);
     let events = sink.after(&sentry).await;
     let of = |check: &str| {
         let all = events.iter();
@@ -352,15 +349,15 @@ async fn noise_of_guests_leaves_room_for_failures_and_a_flapping_check_for_other
     };
     assert!((5..=6).contains(&of("flaps")), "{}", of("flaps"));
     assert_eq!(of("other"), 1);
-    let left_out: usize = events
+    let dropped: usize = events
         .iter()
         .filter_map(|event| event["extra"]["left_out_before"].as_u64())
-        .map(|left_out| usize::try_from(left_out).unwrap())
+        .map(|dropped| usize::try_from(dropped).unwrap())
         .sum();
-    assert_eq!(left_out, 400 - taken + 100 - of("flaps"));
+    assert_eq!(dropped, 400 - taken + 100 - of("flaps"));
 }
 
-/// An error of a program, with a source.
+/// An error of the embedding program, with a source.
 #[derive(Debug)]
 struct Failure(&'static str, Option<fmt::Error>);
 
@@ -377,7 +374,7 @@ impl Error for Failure {
 }
 
 #[tokio::test]
-async fn a_programs_error_is_told_with_its_sources_and_its_id() {
+async fn an_error_of_the_program_is_reported_with_its_sources() {
     let sink = Sink::default();
     let sentry = sentry(sink.start().await, &Secrets::default());
     let id = sentry.error(&Failure("cannot bill", Some(fmt::Error)));
@@ -390,7 +387,7 @@ async fn a_programs_error_is_told_with_its_sources_and_its_id() {
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_holds_nobody_up() {
+async fn a_server_that_hangs_delays_nobody() {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
     let never = move || async move {
@@ -417,7 +414,7 @@ async fn a_server_that_never_answers_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_costs_the_event_and_is_left_alone_when_it_says_so() {
+async fn a_rejected_event_is_lost_and_rate_limits_are_respected() {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
     let refuse = move || async move {
@@ -435,7 +432,7 @@ async fn a_server_that_refuses_costs_the_event_and_is_left_alone_when_it_says_so
 }
 
 #[tokio::test]
-async fn a_server_that_is_down_gets_the_event_when_it_is_back() {
+async fn events_are_retried_until_the_server_is_back() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = nobody.local_addr().unwrap();
     drop(nobody);
@@ -451,7 +448,7 @@ async fn a_server_that_is_down_gets_the_event_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_server_over_tls_is_one_that_the_roots_of_the_configuration_trust() {
+async fn a_tls_server_must_be_trusted_by_the_configured_roots() {
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let pem = directory.path().join("ca.pem");

@@ -1,11 +1,12 @@
-//! The server that events go to: Sentry's protocol over the delivery that all messages of the host have.
+//! Sends events to the server: Sentry's protocol over the common delivery.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use sentry_types::protocol::v7::{Envelope, Event};
 use sentry_types::{Dsn, Scheme};
 
@@ -15,21 +16,22 @@ use crate::delivery::{
     retry_after,
 };
 use crate::delivery_metrics::DeliveryMetrics;
-use crate::outgoing::{AGENT, Patience};
+use crate::outgoing::{AGENT, Timeouts};
 use vitals_config::Root;
 
-/// Where events are handed in. The caller never waits.
+/// The queue of events. Callers never wait.
 pub(super) struct Transport(Delivery<Queue, Server>);
 
 struct Server {
-    /// Until when the server wants no events.
+    /// The end of the pause that the server demanded.
     quiet_until: Mutex<Option<Instant>>,
     failures: FailureLog,
     dropped: Arc<DropCounter>,
 }
 
 impl Transport {
-    /// Starts to deliver, to a server that `roots` trust. Blocks while they are read.
+    /// Starts the delivery to a server whose certificate `roots` trust. Blocks while the roots are
+    /// read.
     pub(super) fn new(
         dsn: &Dsn,
         roots: &[Root],
@@ -49,32 +51,32 @@ impl Transport {
             sign_in: SignIn::None,
             headers,
             roots: (dsn.scheme() == Scheme::Https).then(|| roots.to_vec()),
-            patience: PATIENCE,
+            timeouts: TIMEOUTS,
         })?;
         let server = Server::new(dropped);
-        let delivery = Delivery::start(server, Queue::new(MOST_WAITING), sender, metrics);
+        let delivery = Delivery::start(server, Queue::new(MAX_WAITING), sender, metrics);
         delivery.map(Self).map_err(|error| {
             NoReports::Connections(format!(
-                "no thread can be started: {error}; raise the limits on processes and open files \
+                "cannot start a thread: {error}; raise the limits on processes and open files \
                  (ulimit -u, -n)"
             ))
         })
     }
 
-    /// Hands an event in. It may be lost from here on, and is counted then.
+    /// Queues an event. If it is lost later, that is counted.
     pub(super) fn send(&self, event: Event<'static>) {
         let mut body = Vec::new();
         let written = Envelope::from(event).to_writer(&mut body);
         if let Err(error) = written {
-            let why = format!("the event can't be written: {error}");
-            return self.0.endpoint().refused(&why);
+            let why = format!("cannot serialize the event: {error}");
+            return self.0.endpoint().rejected(&why);
         }
         self.0.with_outbox(|queue| queue.push(body.into()));
     }
 
-    /// Sends what waits, for at most `patience`; answers whether all of it has left.
-    pub(super) async fn flush(&self, patience: Duration) -> bool {
-        self.0.flush(patience).await == 0
+    /// Sends waiting events for at most `timeout`. Returns whether all have been sent.
+    pub(super) async fn flush(&self, timeout: Duration) -> bool {
+        self.0.flush(timeout).await == 0
     }
 }
 
@@ -88,22 +90,22 @@ impl Server {
     }
 
     fn quiet_until(&self) -> MutexGuard<'_, Option<Instant>> {
-        let quiet_until = self.quiet_until.lock();
-        quiet_until.unwrap_or_else(PoisonError::into_inner)
+        self.quiet_until.lock()
     }
 }
 
 impl Endpoint for Server {
-    /// An event that the server limits is lost, by its protocol; one that it has no time for is kept.
+    /// Judges a response. By the protocol, rate-limited events are lost. Events that an overloaded
+    /// server could not handle are retried.
     fn judge(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
         let header = |name: &str| headers.get(name)?.to_str().ok();
-        let why = format!("the server answers {status}");
+        let why = format!("the server answered {status}");
         let quiet = if let Some(limits) = header("x-sentry-rate-limits") {
             limited(limits)
         } else {
             let pause = retry_after(headers, Timestamp::now());
             if matches!(status.as_u16(), 408 | 502..=504) {
-                return Err(Failure::Later(why, pause));
+                return Err(Failure::Transient(why, pause));
             }
             pause.or((status == StatusCode::TOO_MANY_REQUESTS).then_some(QUIET_AFTER_429))
         };
@@ -111,54 +113,51 @@ impl Endpoint for Server {
         if status.is_success() {
             Ok(())
         } else {
-            Err(Failure::Refused(why))
+            Err(Failure::Rejected(why))
         }
     }
 
-    fn closed(&self) -> Option<String> {
+    fn blocked_reason(&self) -> Option<String> {
         let time = (*self.quiet_until())?.checked_duration_since(Instant::now())?;
         let seconds = time.as_secs();
-        Some(format!("the server wants none for {seconds} s"))
+        Some(format!("the server accepts no reports for {seconds} s"))
     }
 
     fn delivered(&self) {
-        if self.failures.is_over() {
+        if self.failures.resolve() {
             tracing::info!("reports to Sentry are sent again");
         }
     }
 
     fn retried(&self, why: &str) {
-        if self.failures.is_news(why) {
-            tracing::warn!(
-                error = why,
-                "reports to Sentry cannot be sent, they are tried again"
-            );
+        if self.failures.is_new(why) {
+            tracing::warn!(error = why, "reports to Sentry cannot be sent, retrying");
         }
     }
 
-    fn refused(&self, why: &str) {
-        left_out(&self.dropped, 1, why);
+    fn rejected(&self, why: &str) {
+        report_dropped(&self.dropped, 1, why);
     }
 
     fn dropped(&self, count: usize) {
-        let why = "the server does not take them as fast as they come";
-        left_out(&self.dropped, count, why);
+        let why = "the server is too slow or unreachable";
+        report_dropped(&self.dropped, count, why);
     }
 
     fn panicked(&self) {
-        tracing::error!("the host panicked while it sent a report, it is tried again");
+        tracing::error!("the host panicked while sending a report, retrying");
     }
 }
 
-/// For how long the server wants no errors, by its rate limits: groups of `seconds:categories:scope`,
-/// in which no category stands for all of them.
+/// Returns how long the server's rate limits block errors. Groups have the form
+/// `seconds:categories:scope`; an empty category means all.
 fn limited(limits: &str) -> Option<Duration> {
     let times = limits.split(',').filter_map(|group| {
         let mut parts = group.trim().split(':');
         let seconds = parts.next()?.parse::<f64>().ok()?;
         let mut categories = parts.next()?.split(';');
         let is_meant = categories.any(|category| matches!(category, "" | "error"));
-        let seconds = seconds.clamp(0.0, LONGEST_QUIET.as_secs_f64());
+        let seconds = seconds.clamp(0.0, MAX_QUIET.as_secs_f64());
         Duration::try_from_secs_f64(seconds)
             .ok()
             .filter(|_| is_meant)
@@ -166,30 +165,30 @@ fn limited(limits: &str) -> Option<Duration> {
     times.max()
 }
 
-/// Counts reports that do not leave, and logs that once in a while.
-pub(super) fn left_out(dropped: &DropCounter, count: usize, why: &str) {
+/// Counts reports that are not sent, and logs them from time to time.
+pub(super) fn report_dropped(dropped: &DropCounter, count: usize, why: &str) {
     if let Some(reports) = dropped.count(count) {
-        tracing::warn!(reports, error = why, "reports to Sentry are left out");
+        tracing::warn!(reports, error = why, "reports to Sentry dropped");
     }
 }
 
-/// How many events may wait to be sent.
-const MOST_WAITING: usize = 64;
-/// For so long the server is left alone that asks for more.
-const LONGEST_QUIET: Duration = Duration::from_hours(1);
-/// By the protocol, where the server does not say how long.
+/// The limit on events that wait to be sent.
+const MAX_WAITING: usize = 64;
+/// The longest pause that the server can demand.
+const MAX_QUIET: Duration = Duration::from_hours(1);
+/// The protocol's default pause if the server gives none.
 const QUIET_AFTER_429: Duration = Duration::from_mins(1);
-/// How long the server may take with one event.
-const PATIENCE: Patience = Patience {
-    connecting: Duration::from_secs(3),
-    whole: Duration::from_secs(5),
+/// The time limits for one event.
+const TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(3),
+    total: Duration::from_secs(5),
 };
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What an answer means, and whether the server wants no events for a while.
+    /// Returns the judgement of a response, and whether the server demanded a pause.
     fn judged(status: u16, header: Option<(&'static str, &'static str)>) -> (&'static str, bool) {
         let server = Server::new(Arc::default());
         let mut headers = HeaderMap::new();
@@ -199,14 +198,14 @@ mod tests {
         let status = StatusCode::from_u16(status).unwrap();
         let meaning = match server.judge(status, &headers) {
             Ok(()) => "taken",
-            Err(Failure::Refused(_)) => "lost",
-            Err(Failure::Later(..)) => "kept",
+            Err(Failure::Rejected(_)) => "lost",
+            Err(Failure::Transient(..)) => "kept",
         };
-        (meaning, server.closed().is_some())
+        (meaning, server.blocked_reason().is_some())
     }
 
     #[test]
-    fn an_event_is_kept_where_the_server_has_no_time_and_lost_where_it_limits_them() {
+    fn overload_keeps_an_event_and_a_rate_limit_loses_it() {
         let limits = |limits| Some(("x-sentry-rate-limits", limits));
         let retry = Some(("retry-after", "60"));
         for (status, header, expected) in [

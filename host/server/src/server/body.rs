@@ -1,6 +1,6 @@
-//! The body of a request, bounded in size and in the time that its client takes for it.
+//! The body of a request, with limits on its size and on the time that the client takes.
 //!
-//! It holds for every router that is served, whatever that does with the body.
+//! The limits apply to any router, whatever it does with the body.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -12,15 +12,15 @@ use http_body_util::Limited;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-/// A body that ends in an error where it is too long, or takes too long to come.
+/// A body that ends with an error if it is too long or arrives too slowly.
 pub(super) struct RequestBody<B> {
     body: Limited<B>,
     time: Duration,
-    /// Runs from the moment that the client is first waited for.
+    /// Starts when the body first waits for the client.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-/// Why a body ends early.
+/// The error of a slow body.
 #[derive(Debug, thiserror::Error)]
 #[error("the body of the request did not arrive within {0:?}")]
 struct TooSlow(Duration);

@@ -1,8 +1,7 @@
-//! The table of open connections: how many there may be, how much may wait to be taken over all of
-//! them, and which one is closed where that is too much.
+//! The table of open connections. It limits their number and the response bytes that wait to be
+//! read, and chooses the connection to close if a limit is exceeded.
 //!
-//! Knows clients by their addresses and connections by what they wait for; it reads and writes
-//! nothing.
+//! It knows clients by address and connections by phase, and does no I/O.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -16,32 +15,32 @@ use tokio_util::sync::CancellationToken;
 
 /// The open connections of a server.
 ///
-/// A new connection is always admitted. Where it is one too many, another one is closed: of its own
-/// client if that holds its share, else of the clients that hold most.
+/// A new connection is always admitted. If it exceeds a limit, another one is closed: of the same
+/// client if that has used its share, otherwise of the client with the most connections.
 #[derive(Clone, Debug)]
 pub(super) struct Connections(Arc<Mutex<Table>>);
 
-/// A connection in the table, which it leaves when this is dropped.
+/// A connection in the table. It is removed on drop.
 #[derive(Debug)]
 pub(super) struct Connection {
     table: Connections,
     id: u64,
     evicted: CancellationToken,
-    /// Whether the last answer is complete and need only leave.
+    /// Whether the last response is complete and only has to be sent.
     is_answered: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Table {
-    /// Connections at once.
+    /// The limit on connections.
     limit: usize,
-    /// Connections of one client at once.
+    /// The limit on connections of one client.
     share: usize,
-    /// Bytes of answers that may wait to be taken.
+    /// The limit on response bytes that wait to be read.
     answer_limit: u64,
-    /// Bytes of answers that do.
+    /// Response bytes that wait to be read.
     answer_bytes: u64,
-    /// In the order in which they came.
+    /// In the order of admission.
     entries: BTreeMap<u64, Entry>,
     held: HashMap<Client, usize>,
     next_id: u64,
@@ -51,25 +50,25 @@ struct Table {
 struct Entry {
     client: Client,
     phase: Phase,
-    /// When the phase began.
+    /// The start of the phase.
     since: Instant,
-    /// Bytes of an answer that is on its way.
+    /// Bytes of a response in transit.
     answer_bytes: u64,
     evict: CancellationToken,
 }
 
-/// Whom a connection belongs to: an IPv4 address, or the first 64 bits of an IPv6 address, since a
-/// network hands out as many of the rest as somebody likes.
+/// The client of a connection: an IPv4 address, or the first 64 bits of an IPv6 address, because a
+/// network assigns the rest freely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Client(IpAddr);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// It has not asked for anything yet.
+    /// No request has arrived yet.
     New,
-    /// A request is being read, worked on or answered.
+    /// A request is being read, processed or answered.
     Busy,
-    /// It has been answered and may ask again.
+    /// The last request was answered, and another may follow.
     Idle,
 }
 
@@ -86,7 +85,7 @@ impl Connections {
         })))
     }
 
-    /// Admits a connection of `peer`, and closes another one where there is one too many.
+    /// Admits a connection of `peer`, and closes another one if a limit is exceeded.
     pub(super) fn admit(&self, peer: IpAddr) -> Connection {
         let client = Client::of(peer);
         let evicted = CancellationToken::new();
@@ -94,9 +93,9 @@ impl Connections {
         let id = table.next_id;
         table.next_id += 1;
         if table.held.get(&client).copied().unwrap_or(0) >= table.share {
-            table.close_one_of(Some(client));
+            table.evict_one(Some(client));
         } else if table.entries.len() >= table.limit {
-            table.close_one_of(None);
+            table.evict_one(None);
         }
         *table.held.entry(client).or_default() += 1;
         table.entries.insert(
@@ -123,29 +122,29 @@ impl Connections {
 }
 
 impl Connection {
-    /// Waits until it has to make room for another one.
+    /// Waits until the connection is evicted.
     pub(super) async fn evicted(&self) {
         self.evicted.cancelled().await;
     }
 
-    /// A request has come.
-    pub(super) fn asked(&self) {
+    /// Records that a request has arrived.
+    pub(super) fn request_started(&self) {
         self.is_answered.store(false, Ordering::Relaxed);
         self.enter(Phase::Busy);
     }
 
-    /// An answer of so many bytes is on its way. Where more waits to be taken than may, others that
-    /// wait for their clients are closed.
-    pub(super) fn answers(&self, bytes: u64) {
-        self.table.lock().hold(self.id, bytes);
+    /// Records a response of this size. If too many bytes wait to be read, closes other connections
+    /// that wait for their clients.
+    pub(super) fn response_started(&self, bytes: u64) {
+        self.table.lock().set_response_bytes(self.id, bytes);
     }
 
-    /// The answer is complete; it may still have to leave.
-    pub(super) fn answered(&self) {
+    /// Records that the response is complete. It may still have to be sent.
+    pub(super) fn response_completed(&self) {
         self.is_answered.store(true, Ordering::Relaxed);
     }
 
-    /// All that was written has left.
+    /// Records that everything written has been sent.
     pub(super) fn flushed(&self) {
         if self.is_answered.swap(false, Ordering::Relaxed) {
             self.enter(Phase::Idle);
@@ -154,7 +153,7 @@ impl Connection {
 
     fn enter(&self, phase: Phase) {
         let mut table = self.table.lock();
-        table.hold(self.id, 0);
+        table.set_response_bytes(self.id, 0);
         if let Some(entry) = table.entries.get_mut(&self.id) {
             entry.phase = phase;
             entry.since = Instant::now();
@@ -169,21 +168,20 @@ impl Drop for Connection {
 }
 
 impl Table {
-    /// Closes the connection that is missed least of one client, or of those that hold most: the one
-    /// that has been idle longest, else the oldest one that has not asked yet, else the one that has
-    /// been busy longest. An eighth of the places, or of the client's share of them, is kept for those
-    /// that have not asked yet: a probe is one of them until its request has been read, and must not
-    /// be closed for busy ones before.
-    fn close_one_of(&mut self, client: Option<Client>) {
-        let most = self.held.values().max();
+    /// Closes the least valuable connection of one client, or of the clients with the most
+    /// connections: the longest idle one, otherwise the oldest one without a request, otherwise the
+    /// longest busy one. An eighth of the places, or of the client's share, is kept for connections
+    /// without a request, because a probe is one of them until its request has been read.
+    fn evict_one(&mut self, client: Option<Client>) {
+        let max_held = self.held.values().max();
         let (mut idle, mut new, mut busy) = (None, None, None);
-        let mut are_new = 0;
+        let mut new_count = 0;
         for (id, entry) in &self.entries {
             let counts = client.is_none_or(|client| entry.client == client);
-            are_new += usize::from(counts && entry.phase == Phase::New);
+            new_count += usize::from(counts && entry.phase == Phase::New);
             let is_candidate = match client {
                 Some(client) => entry.client == client,
-                None => self.held.get(&entry.client) == most,
+                None => self.held.get(&entry.client) == max_held,
             };
             if !is_candidate {
                 continue;
@@ -198,17 +196,17 @@ impl Table {
             }
         }
         let places = client.map_or(self.limit, |_| self.share);
-        let spare_new = new.filter(|_| are_new > places / KEPT_FOR_NEW);
+        let spare_new = new.filter(|_| new_count > places / KEPT_FOR_NEW);
         let closed = idle.or(spare_new).or(busy).or(new);
         if let Some(entry) = closed.and_then(|(_, id)| self.remove(id)) {
             entry.evict.cancel();
         }
     }
 
-    /// Sets how much of an answer a connection holds. Where all hold too much, closes others: of the
-    /// client that holds most of it, the one that has been at it longest. An answer counts as half of
-    /// what all may hold at most, so that one which is longer than that has a chance beside others.
-    fn hold(&mut self, id: u64, bytes: u64) {
+    /// Sets the response bytes that a connection holds. If the limit is exceeded, closes others: of
+    /// the client that holds the most bytes, the one that has held them longest. One response
+    /// counts as at most half of the limit, so that a longer one can coexist with others.
+    fn set_response_bytes(&mut self, id: u64, bytes: u64) {
         let bytes = bytes.min(self.answer_limit / 2);
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
@@ -254,16 +252,16 @@ impl Client {
     }
 }
 
-/// The bits of an IPv6 address that say which network it is of.
+/// The network part of an IPv6 address.
 const NETWORK: u128 = !0 << 64;
-/// One in so many places is kept for connections that have not asked yet.
+/// One in this many places is kept for connections without a request.
 const KEPT_FOR_NEW: usize = 8;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Connections that came one after another, with names.
+    /// Connections that were admitted one after another, by name.
     struct Crowd {
         table: Connections,
         there: Vec<(&'static str, Connection)>,
@@ -277,17 +275,17 @@ mod tests {
             }
         }
 
-        /// Admits one; names those that had to go for it.
+        /// Admits a connection. Returns the names of the evicted ones.
         fn admit(&mut self, name: &'static str, peer: &str) -> Vec<&'static str> {
             let connection = self.table.admit(peer.parse().unwrap());
             self.there.push((name, connection));
             self.gone()
         }
 
-        /// Begins an answer; names those that had to go for it.
-        fn answers(&mut self, name: &str, bytes: u64) -> Vec<&'static str> {
+        /// Starts a response. Returns the names of the evicted ones.
+        fn response_started(&mut self, name: &str, bytes: u64) -> Vec<&'static str> {
             self.asks(name);
-            self.find(name).answers(bytes);
+            self.find(name).response_started(bytes);
             self.gone()
         }
 
@@ -303,11 +301,11 @@ mod tests {
         }
 
         fn asks(&self, name: &str) {
-            self.find(name).asked();
+            self.find(name).request_started();
         }
 
         fn is_answered(&self, name: &str) {
-            self.find(name).answered();
+            self.find(name).response_completed();
             self.find(name).flushed();
         }
     }
@@ -316,7 +314,7 @@ mod tests {
     const OTHER: &str = "192.0.2.2";
 
     #[test]
-    fn the_longest_idle_one_makes_room() {
+    fn the_longest_idle_connection_is_evicted() {
         let mut crowd = Crowd::new(3, 3);
         for name in ["a", "b", "c"] {
             assert!(crowd.admit(name, ONE).is_empty());
@@ -326,7 +324,7 @@ mod tests {
             crowd.is_answered(name);
         }
         assert_eq!(crowd.admit("d", OTHER), ["b"]);
-        // Who asks again is not idle any more, and has been idle for less time afterwards.
+        // A new request ends the idle phase, and the next one starts later.
         crowd.asks("c");
         assert_eq!(crowd.admit("e", OTHER), ["a"]);
         crowd.is_answered("c");
@@ -334,24 +332,24 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_has_not_left_is_not_over() {
+    fn a_response_that_is_not_sent_is_not_complete() {
         let mut crowd = Crowd::new(2, 2);
         crowd.admit("a", ONE);
         crowd.admit("b", ONE);
         for name in ["a", "b"] {
             crowd.asks(name);
         }
-        crowd.find("a").answered();
+        crowd.find("a").response_completed();
         crowd.is_answered("b");
         assert_eq!(crowd.admit("c", ONE), ["b"]);
-        // Asked again before the first answer has left.
+        // Another request arrives before the first response has been sent.
         crowd.asks("a");
         crowd.find("a").flushed();
         assert_eq!(crowd.table.lock().entries[&0].phase, Phase::Busy);
     }
 
     #[test]
-    fn no_client_takes_the_place_of_another_one() {
+    fn no_client_evicts_another_one() {
         let mut crowd = Crowd::new(8, 4);
         crowd.admit("idle", OTHER);
         crowd.asks("idle");
@@ -360,9 +358,9 @@ mod tests {
         for name in mine {
             assert!(crowd.admit(name, ONE).is_empty());
         }
-        // There is room, but not for more of this one.
+        // There are free places, but not for this client.
         assert_eq!(crowd.admit("5", ONE), ["1"]);
-        // And where there is none, who holds most goes first.
+        // Without a free place, the client with the most connections goes first.
         for peer in ["192.0.2.3", "192.0.2.4", "192.0.2.5"] {
             assert!(crowd.admit(peer, peer).is_empty());
         }
@@ -370,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn some_places_are_kept_for_who_has_not_asked_yet() {
+    fn some_places_are_kept_for_connections_without_a_request() {
         let names = [
             "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15",
         ];
@@ -379,12 +377,12 @@ mod tests {
             crowd.admit(name, ONE);
             crowd.asks(name);
         }
-        // Two of sixteen: before more of the new ones than those are there, busy ones go.
+        // Two of sixteen: while there are no more new ones than that, busy ones go.
         assert_eq!(crowd.admit("a", OTHER), ["0"]);
         assert_eq!(crowd.admit("b", ONE), ["1"]);
         assert_eq!(crowd.admit("c", ONE), ["2"]);
         assert_eq!(crowd.admit("d", ONE), ["b"]);
-        // They are kept of all places, not of those of the client that holds most.
+        // The places are kept of all, not of those of the client with the most connections.
         let mut crowd = Crowd::new(16, 16);
         for (name, peer) in names[..10].iter().map(|name| (*name, ONE)) {
             crowd.admit(name, peer);
@@ -402,7 +400,7 @@ mod tests {
         crowd.admit("first probe", ONE);
         crowd.admit("second probe", ONE);
         assert_eq!(crowd.admit("late", OTHER), ["0"]);
-        // Where nobody has asked the oldest one goes.
+        // If no connection has sent a request, the oldest one goes.
         let mut crowd = Crowd::new(2, 2);
         crowd.admit("a", ONE);
         crowd.admit("b", ONE);
@@ -410,31 +408,31 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_nobody_takes_do_not_add_up() {
+    fn unread_responses_are_bounded_overall() {
         let mut crowd = Crowd::new(9, 9);
         for name in ["a", "b", "c"] {
             crowd.admit(name, ONE);
         }
         crowd.admit("other", OTHER);
-        assert!(crowd.answers("other", 40).is_empty());
-        assert!(crowd.answers("a", 30).is_empty());
-        assert!(crowd.answers("b", 30).is_empty());
-        // Of who holds most, the one that has been at it longest.
-        assert_eq!(crowd.answers("c", 10), ["a"]);
-        // What has been taken counts no more, and neither does who is gone.
+        assert!(crowd.response_started("other", 40).is_empty());
+        assert!(crowd.response_started("a", 30).is_empty());
+        assert!(crowd.response_started("b", 30).is_empty());
+        // Of the client that holds the most, the one that has held it longest.
+        assert_eq!(crowd.response_started("c", 10), ["a"]);
+        // Bytes that were read count no more, nor do those of closed connections.
         crowd.is_answered("b");
-        assert!(crowd.answers("b", 50).is_empty());
+        assert!(crowd.response_started("b", 50).is_empty());
         crowd.there.retain(|(name, _)| *name != "b");
-        assert!(crowd.answers("c", 10).is_empty());
-        // One that is longer than all may be is not cut off for a short one.
-        assert!(crowd.answers("c", 1_000).is_empty());
+        assert!(crowd.response_started("c", 10).is_empty());
+        // A response beyond the limit is not cut off for a short one.
+        assert!(crowd.response_started("c", 1_000).is_empty());
         crowd.admit("late", OTHER);
-        assert!(crowd.answers("late", 10).is_empty());
-        assert_eq!(crowd.answers("late", 20), ["other"]);
+        assert!(crowd.response_started("late", 10).is_empty());
+        assert_eq!(crowd.response_started("late", 20), ["other"]);
     }
 
     #[test]
-    fn a_place_comes_free_with_its_connection() {
+    fn a_closed_connection_frees_its_place() {
         let mut crowd = Crowd::new(2, 2);
         crowd.admit("a", ONE);
         crowd.admit("b", ONE);
@@ -445,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_an_address_or_a_network() {
+    fn a_client_is_an_ipv4_address_or_an_ipv6_network() {
         let client = |text: &str| Client::of(text.parse().unwrap());
         assert_ne!(client(ONE), client(OTHER));
         assert_eq!(client(ONE), client("::ffff:192.0.2.1"));

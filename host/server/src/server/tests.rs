@@ -1,4 +1,4 @@
-//! The limits of connections, each tripped over a real socket.
+//! Tests that trip each limit of connections over a real socket.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -14,7 +14,7 @@ struct Running {
     address: SocketAddr,
     stop: CancellationToken,
     server: JoinHandle<usize>,
-    /// Cancelled when the first huge answer is let go of.
+    /// Cancelled when the first huge response is dropped.
     let_go: CancellationToken,
 }
 
@@ -56,7 +56,7 @@ impl Running {
         Client(TcpStream::connect(self.address).await.unwrap())
     }
 
-    /// Stops it; answers how many connections it cut off, and in what time.
+    /// Stops the server. Returns how many connections it cut off, and the time it took.
     async fn stop(self) -> (usize, Duration) {
         let begun = Instant::now();
         self.stop.cancel();
@@ -67,7 +67,7 @@ impl Running {
     }
 }
 
-/// Leaves an error as it is, and is there as long as the body is.
+/// Passes an error on, and holds a value as long as the body lives.
 fn keep<T, E>(held: T) -> impl FnMut(E) -> E {
     move |error| {
         let _ = &held;
@@ -75,7 +75,7 @@ fn keep<T, E>(held: T) -> impl FnMut(E) -> E {
     }
 }
 
-/// How a body ended.
+/// Returns how a body ended.
 async fn read(body: Body) -> String {
     match body.collect().await {
         Ok(body) => format!("read {}", body.to_bytes().len()),
@@ -96,7 +96,7 @@ impl Client {
         self.answer().await
     }
 
-    /// What comes next, if it comes soon.
+    /// Returns the next response, if it comes soon.
     async fn answer(&mut self) -> String {
         let mut buffer = [0; 4096];
         let read = timeout(LONG, self.0.read(&mut buffer))
@@ -105,11 +105,11 @@ impl Client {
         String::from_utf8_lossy(&buffer[..read.unwrap()]).into_owned()
     }
 
-    /// Everything until the server closes the connection, which it has to.
+    /// Returns everything until the server closes the connection, and fails if it does not.
     async fn rest(&mut self) -> String {
         let mut all = Vec::new();
         let read = timeout(LONG, self.0.read_to_end(&mut all)).await;
-        // Closed with unread bytes it may end in a reset.
+        // Closing with unread bytes may end in a reset.
         let _ = read.expect("the connection stays open");
         String::from_utf8_lossy(&all).into_owned()
     }
@@ -119,7 +119,7 @@ fn limits() -> ServerLimits {
     ServerLimits::default()
 }
 
-/// So many connections at once, all of which may be of one client.
+/// Limits with this many connections, all of which may belong to one client.
 fn few(connections: usize) -> ServerLimits {
     ServerLimits {
         connections,
@@ -192,7 +192,7 @@ async fn connections_are_kept_alive_and_closed_at_shutdown() {
     assert!(idle.ask("/").await.ends_with("here"));
     let mut fresh = running.connect().await;
     let address = running.address;
-    // So that the fresh one has been accepted too.
+    // Makes sure that the new connection has been accepted too.
     assert!(running.connect().await.ask("/").await.ends_with("here"));
     let (late, took) = running.stop().await;
     assert_eq!(late, 0);
@@ -205,7 +205,7 @@ async fn connections_are_kept_alive_and_closed_at_shutdown() {
 }
 
 #[tokio::test]
-async fn an_answer_in_the_making_has_the_grace() {
+async fn a_response_in_progress_gets_the_grace_period() {
     let running = Running::start(limits(), LONG).await;
     let mut client = running.connect().await;
     client.send("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -217,8 +217,8 @@ async fn an_answer_in_the_making_has_the_grace() {
 }
 
 #[tokio::test]
-async fn an_answer_may_take_longer_than_a_client_may() {
-    // A reload takes as long as its compilations do, on a connection that was used before too.
+async fn a_response_may_take_longer_than_the_client_limits() {
+    // A reload takes as long as its compilations, also on a reused connection.
     let patience = Duration::from_millis(50);
     let limits = ServerLimits {
         header_time: patience,
@@ -234,7 +234,7 @@ async fn an_answer_may_take_longer_than_a_client_may() {
 }
 
 #[tokio::test]
-async fn an_answer_that_misses_the_grace_is_cut_off() {
+async fn a_response_beyond_the_grace_period_is_cut_off() {
     let running = Running::start(limits(), Duration::from_millis(100)).await;
     let mut client = running.connect().await;
     client.send("GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -249,7 +249,7 @@ async fn an_answer_that_misses_the_grace_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_new_connection_takes_the_place_of_the_longest_idle_one() {
+async fn a_new_connection_evicts_the_longest_idle_one() {
     let running = Running::start(few(2), LONG).await;
     let mut first = running.connect().await;
     let mut second = running.connect().await;
@@ -264,7 +264,7 @@ async fn a_new_connection_takes_the_place_of_the_longest_idle_one() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_never_answered_keeps_nobody_out() {
+async fn an_unanswered_request_does_not_block_other_clients() {
     let running = Running::start(few(1), LONG).await;
     let mut busy = running.connect().await;
     busy.send("GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -273,7 +273,7 @@ async fn a_request_that_is_never_answered_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn bodies_of_requests_are_bounded_whatever_is_served() {
+async fn request_bodies_are_bounded_for_any_router() {
     let body_time = Duration::from_millis(200);
     let bounded = ServerLimits {
         body_bytes: 100,
@@ -288,7 +288,7 @@ async fn bodies_of_requests_are_bounded_whatever_is_served() {
     assert!(client.answer().await.ends_with("read 100"));
     client.send(&post("content-length: 101")).await;
     assert!(client.rest().await.starts_with("HTTP/1.1 413 "));
-    // One that does not say how long it is, and one that is not there in time.
+    // A body of unknown length, and one that does not arrive in time.
     let mut client = running.connect().await;
     client.send(&post("transfer-encoding: chunked")).await;
     client
@@ -316,7 +316,7 @@ async fn bodies_of_requests_are_bounded_whatever_is_served() {
 }
 
 #[tokio::test]
-async fn who_takes_nothing_of_an_answer_is_cut_off() {
+async fn a_client_that_reads_nothing_is_cut_off() {
     let stall_time = Duration::from_millis(500);
     let running = Running::start(
         ServerLimits {
@@ -329,8 +329,8 @@ async fn who_takes_nothing_of_an_answer_is_cut_off() {
     let mut deaf = running.connect().await;
     deaf.send("GET /huge HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let let_go = timeout(LONG, running.let_go.cancelled()).await;
-    let_go.expect("the answer is kept for somebody who does not read");
-    // Who reads, however slowly, gets all of it.
+    let_go.expect("the response is kept for a client that does not read");
+    // A client that keeps reading, however slowly, gets the whole response.
     let mut slow = running.connect().await;
     slow.send("GET /huge HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         .await;
@@ -348,7 +348,7 @@ async fn who_takes_nothing_of_an_answer_is_cut_off() {
 }
 
 #[tokio::test]
-async fn answers_that_nobody_takes_do_not_add_up() {
+async fn unread_responses_are_bounded_overall() {
     let answer_bytes = 100 << 20;
     let running = Running::start(
         ServerLimits {
@@ -362,7 +362,7 @@ async fn answers_that_nobody_takes_do_not_add_up() {
     for _ in 0..3 {
         let mut client = running.connect().await;
         client.send("GET /huge HTTP/1.1\r\nhost: x\r\n\r\n").await;
-        // Its answer has begun.
+        // The response has started.
         client.0.readable().await.unwrap();
         deaf.push(client);
     }
@@ -371,18 +371,18 @@ async fn answers_that_nobody_takes_do_not_add_up() {
 }
 
 #[test]
-fn trouble_with_accepting_is_met_with_patience() {
-    let mut trouble = Trouble::default();
+fn accepting_backs_off_after_errors() {
+    let mut backoff = AcceptBackoff::default();
     let aborted = io::ErrorKind::ConnectionAborted.into();
-    assert_eq!(trouble.meet(&aborted), Duration::ZERO);
+    assert_eq!(backoff.next_wait(&aborted), Duration::ZERO);
     let no_descriptors = io::Error::from_raw_os_error(24);
     let waits: Vec<_> = (0..9)
-        .map(|_| trouble.meet(&no_descriptors).as_millis())
+        .map(|_| backoff.next_wait(&no_descriptors).as_millis())
         .collect();
     assert_eq!(waits, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
-    trouble.over();
-    assert_eq!(trouble.meet(&no_descriptors), FIRST_WAIT);
+    backoff.reset();
+    assert_eq!(backoff.next_wait(&no_descriptors), MIN_WAIT);
 }
 
-/// Longer than anything here takes.
+/// Longer than any step of these tests.
 const LONG: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! Who may ask for which page, and by which name of the host.
+//! Tests of access: by token, and by the name of the host.
 
 use axum::body::Body;
 use http::header::{HOST, WWW_AUTHENTICATE};
@@ -6,19 +6,19 @@ use http::{Method, Request};
 
 use super::*;
 
-/// A host whose details are for who shows `admin`; what scrapes it shows `scraper`.
+/// A host with the admin token `admin` and the metrics token `scraper`, and hidden details.
 fn both() -> Rig {
     let mut scraped = vitals_config::Metrics::default();
     scraped.token = Some("scraper".into());
     let metrics = Some(Counted::default());
     let rig = Rig::scraped(&guarded(Some("admin")), &scraped, FakeStats(None), metrics);
     rig.post("database", Status::Healthy);
-    rig.board.all_placed();
+    rig.board.all_added();
     rig
 }
 
 #[tokio::test]
-async fn each_page_is_for_whom_it_says() {
+async fn each_page_admits_only_its_clients() {
     let rig = both();
     for (path, to_all, to_scraper) in [
         ("/health", 200, 200),
@@ -37,7 +37,7 @@ async fn each_page_is_for_whom_it_says() {
         let scraped = rig.get_as("scraper", path).await;
         assert_eq!(scraped.status, to_scraper, "{path}");
         assert_eq!(rig.get_as("admin", path).await.status, expected, "{path}");
-        // A method without a page says nothing that is not in the documentation.
+        // The answer to an unsupported method contains only documented text.
         let other = rig.ask(Method::PUT, path, None).await.status;
         assert_eq!(other, if to_all == 404 { 404 } else { 405 }, "{path}");
     }
@@ -46,7 +46,7 @@ async fn each_page_is_for_whom_it_says() {
 }
 
 #[tokio::test]
-async fn the_answer_says_which_token_is_missing() {
+async fn the_error_names_the_missing_token() {
     let rig = both();
     for (path, token) in [
         ("/plugins", "the admin token"),
@@ -76,16 +76,16 @@ fn by_name(path: &str, name: &str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn no_page_answers_by_a_name_that_is_not_the_hosts() {
+async fn no_page_answers_to_a_foreign_name() {
     let mut server = Server::default();
     server.hosts = vec!["vitals.example.com".parse().unwrap()];
     let counted = Counted::default();
     let rig = Rig::with(&server, FakeStats(None), Some(counted.clone()));
-    rig.board.all_placed();
+    rig.board.all_added();
     for path in ["/health", "/plugins", "/health/live", "/-/reload", "/else"] {
         let answer = rig.send(by_name(path, "rebound.test:8000")).await;
-        let text = "this host is not known as `rebound.test:8000`: ask by its IP address, or add \
-                    the name to `hosts` under `[server]`";
+        let text = "this host does not answer to the name `rebound.test:8000`: use its IP address, \
+                    or add the name to `hosts` under `[server]`";
         answer.is(421, &format!(r#"{{"error":"{text}"}}"#));
     }
     for name in ["vitals.example.com:8000", "127.0.0.1:8000", "localhost"] {
@@ -99,7 +99,7 @@ async fn no_page_answers_by_a_name_that_is_not_the_hosts() {
 }
 
 #[tokio::test]
-async fn in_somebody_elses_service_names_are_theirs_to_check() {
+async fn mounted_pages_do_not_check_names() {
     let rig = Rig::settled(&Server::default(), Status::Healthy);
     let request = by_name("/health/live", "anything.test");
     let response = router(rig.state).oneshot(request).await.unwrap();

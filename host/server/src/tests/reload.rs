@@ -1,4 +1,4 @@
-//! `POST /-/reload`: who may ask for it, how, and what comes back.
+//! Tests of `POST /-/reload`.
 
 use std::mem::replace;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use vitals_model::CheckName;
 use vitals_model::reload::ReloadReport;
 
 #[tokio::test]
-async fn a_reload_is_asked_for_and_waited_for() {
+async fn a_reload_is_requested_and_awaited() {
     let mut rig = Rig::new(&guarded(Some("s3cret")));
     let mut commands = replace(&mut rig.commands, mpsc::unbounded_channel().1);
     let path = "/-/reload?accept_grants=orders-db&accept_grants=module:billing";
@@ -35,7 +35,7 @@ async fn a_reload_is_asked_for_and_waited_for() {
 }
 
 #[tokio::test]
-async fn a_reload_needs_the_token_whatever_is_shown_to_everybody() {
+async fn a_reload_needs_the_token_even_with_public_details() {
     let shown = |admin_token: Option<&str>| {
         let mut server = Server::default();
         server.admin_token = admin_token.map(Into::into);
@@ -72,11 +72,11 @@ async fn a_reload_says_what_is_wrong_with_its_request() {
     let answer = rig.ask(Method::POST, wrong, Some(bearer("s3cret"))).await;
     answer.is(400, &answer.body);
     assert!(
-        answer.body.contains("names no check: `No`"),
+        answer.body.contains("has an invalid check name: `No`"),
         "{}",
         answer.body
     );
-    // Who may not ask is not told what would be right.
+    // A client without the token does not learn what would be valid.
     assert_eq!(rig.ask(Method::POST, wrong, None).await.status, 401);
     for method in [Method::GET, Method::HEAD, Method::PUT] {
         let is_head = method == Method::HEAD;
@@ -89,8 +89,8 @@ async fn a_reload_says_what_is_wrong_with_its_request() {
 }
 
 #[tokio::test]
-async fn a_host_that_ends_reloads_nothing() {
-    let body = r#"{"error":"the host is shutting down, and reloads nothing any more"}"#;
+async fn a_host_that_shuts_down_refuses_reloads() {
+    let body = r#"{"error":"cannot reload: the host is shutting down"}"#;
     let mut rig = Rig::new(&guarded(Some("s3cret")));
     rig.closing.cancel();
     let answer = rig
@@ -98,7 +98,7 @@ async fn a_host_that_ends_reloads_nothing() {
         .await;
     answer.is(503, body);
     assert!(rig.commands.try_recv().is_err(), "a reload was asked for");
-    // It ends while the reload is going on.
+    // The shutdown begins during the reload.
     let mut rig = Rig::new(&guarded(Some("s3cret")));
     let mut commands = replace(&mut rig.commands, mpsc::unbounded_channel().1);
     let asking = rig.ask(Method::POST, "/-/reload", Some(bearer("s3cret")));

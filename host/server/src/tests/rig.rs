@@ -26,7 +26,7 @@ pub(super) struct Rig {
     pub(super) closing: CancellationToken,
     pub(super) state: AppState,
     pub(super) tools: ToolsPage,
-    /// What the watcher of this site would be told; there is none.
+    /// The commands to the watcher, which these tests do not have.
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
 }
 
@@ -50,7 +50,7 @@ impl HostStats for FakeStats {
     }
 }
 
-/// Metrics that show the moment, and each request that was counted in a line of its own.
+/// Metrics that show the moment, and each counted request on a line of its own.
 #[derive(Clone, Default)]
 pub(crate) struct Counted(Arc<Mutex<String>>);
 
@@ -127,11 +127,11 @@ impl Rig {
         }
     }
 
-    /// With one critical check, `database`, of that status, and the first round over.
+    /// Creates a site with one critical check, `database`, of this status, after the first round.
     pub(super) fn settled(server: &Server, status: Status) -> Self {
         let rig = Self::new(server);
         rig.post("database", status);
-        rig.board.all_placed();
+        rig.board.all_added();
         rig
     }
 
@@ -222,7 +222,7 @@ impl Answer {
         assert_eq!(self.headers[CONTENT_TYPE], "application/json");
     }
 
-    /// The body with its `timestamp` checked to be now and replaced.
+    /// Returns the body with its `timestamp` replaced, after checking that it is now.
     #[track_caller]
     pub(super) fn now_as(&self, replacement: &str) -> String {
         let (before, rest) = self.body.split_once(r#""timestamp":""#).unwrap();

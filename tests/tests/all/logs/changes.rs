@@ -3,7 +3,7 @@
 use super::*;
 
 const TORN: &str = "[checks.torn]\nplugin = 'torn'\n";
-const REFUSED: &str = "configuration refused, the one before it holds";
+const REFUSED: &str = "configuration rejected, keeping the previous one";
 
 fn config(more: &str) -> String {
     format!("{HEAD}[metrics]\nenabled = true\n[checks.good]\nplugin = 'hello'\n{more}")
@@ -52,7 +52,7 @@ async fn each_change_of_a_plugin_has_one_line() {
     runs(&serving, "good", 3).await;
     let lines = about_torn(&serving);
     let refused = json!({
-        "level": "ERROR", "target": "vitals_report::event_log", "message": "plugin refused",
+        "level": "ERROR", "target": "vitals_report::event_log", "message": "plugin rejected",
         "plugin": "torn", "digest": "…", "code": "not-wasm", "error": lines[0]["error"],
         "path": "plugins/torn.wasm",
     });
@@ -72,7 +72,7 @@ async fn each_change_of_a_plugin_has_one_line() {
     };
     let mut back = told(
         "vitals_report::event_log",
-        "plugin that serves is back in its file",
+        "plugin file holds the active version again",
     );
     back["version"] = json!("0.1.0");
     back["digest"] = json!("…");
@@ -84,7 +84,7 @@ async fn each_change_of_a_plugin_has_one_line() {
             loaded("plugin replaced", 2),
             refused_again,
             back,
-            told("vitals_report::event_log", "plugin is gone"),
+            told("vitals_report::event_log", "plugin removed"),
         ]
     );
 }
@@ -94,7 +94,7 @@ async fn each_configuration_has_one_line() {
     let serving = serve(TORN).await;
     let write = |config: String| drop(serving.place().write("vitals.toml", config));
     let new = "[checks.new]\nplugin = 'hello'\n";
-    let taken = "configuration taken over";
+    let taken = "configuration applied";
     write(config(new));
     so_many(&serving, "message", taken, 1).await;
     write(config(&format!("{new}wrong = 1\n")));
@@ -105,16 +105,12 @@ async fn each_configuration_has_one_line() {
     write(config(&format!("# words\n{new}critical = false\n")));
     let listen = config(&format!("{new}critical = false\n")).replace(":0", ":1");
     write(listen);
-    let restart = "configuration needs a restart to be taken over";
+    let restart = "configuration keys need a restart";
     let restart = so_many(&serving, "message", restart, 1).await;
     let taken = so_many(&serving, "message", taken, 3).await;
     runs(&serving, "good", 3).await;
     let line = |level: &str, message: &str, target: &str| json!({ "level": level, "target": target, "message": message, "path": "vitals.toml" });
-    let told = line(
-        "INFO",
-        "configuration taken over",
-        "vitals_report::event_log",
-    );
+    let told = line("INFO", "configuration applied", "vitals_report::event_log");
     let mut all = [told.clone(), told.clone(), told];
     all[0]["added"] = json!("new");
     all[0]["removed"] = json!("torn");

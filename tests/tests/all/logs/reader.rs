@@ -62,7 +62,7 @@ async fn a_reader_that_stands_still_holds_nothing_up_and_hears_how_much_it_misse
     serving.uncover_ear();
     eventually("what was lost is said", async || {
         let log = serving.log();
-        let told = log.iter().find(|line| line.contains("log lines were lost"));
+        let told = log.iter().find(|line| line.contains("log lines lost"));
         let lines = told.and_then(|line| line.rsplit_once("lines=")?.1.parse::<u64>().ok());
         match lines {
             Some(lines) if lines > 0 => Ok(()),

@@ -40,7 +40,7 @@ async fn each_check_has_one_line_for_each_time_that_it_turns() {
     let trap = with(&json!({ "failures": 1, "code": "trap", "error": traps[0]["error"] }));
     let opened = json!({
         "level": "WARN", "target": "vitals_core::schedule::history",
-        "message": "breaker opened, the check runs less often",
+        "message": "breaker opened, check runs less often",
         "check": "traps", "runs": 3, "code": "trap", "interval": "2s", "stretched": "4s",
     });
     assert_eq!(

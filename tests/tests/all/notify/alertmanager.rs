@@ -176,7 +176,7 @@ async fn an_alertmanager_that_comes_later_is_told_what_is_so() {
     eventually_passed_on(&inbox, &["orders firing"]).await;
     eventually("the log says both", async || {
         let log = host.log();
-        let begun = "notifications cannot be delivered, they are tried again";
+        let begun = "notifications cannot be delivered, retrying";
         let over = "notifications are delivered again";
         let said = |words: &str| log.iter().filter(|line| line.contains(words)).count();
         let fits = said(begun) == 1 && said(over) == 1;

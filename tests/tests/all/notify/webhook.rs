@@ -225,7 +225,7 @@ async fn what_is_refused_is_said_and_not_sent_once_more_and_no_secret_gets_out()
     let log = host.log().join("\n");
     let refused = log
         .lines()
-        .find(|line| line.contains("notification refused by its receiver"));
+        .find(|line| line.contains("notification rejected by its receiver"));
     let refused = refused.unwrap_or_else(|| panic!("{log}"));
     assert!(refused.contains("401"), "{refused}");
     let ours: Vec<_> = log

@@ -1,41 +1,42 @@
-//! One look at one directory: which of its plugin files count, however many there are.
+//! Lists the plugin files of one directory, within a bound on their number.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::plugin_file::{Misnamed, PluginFile, PluginFiles};
+use super::plugin_file::{InvalidPluginFile, PluginFile, PluginFiles};
 use crate::catalog::Stamp;
 use vitals_model::PluginName;
 
-/// The plugins whose files count at a look, however many others there are.
+/// The plugins whose files are listed regardless of the number of other files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keep {
-    /// Those that checks of the configuration name.
+    /// Plugins that checks of the configuration name.
     pub(in crate::catalog) named: BTreeSet<PluginName>,
-    /// Those that lay in the plugins directory before.
+    /// Plugins that were in the plugins directory before.
     pub(in crate::catalog) known: BTreeSet<PluginName>,
-    /// Whether others in the plugins directory count at all.
+    /// Whether other files in the plugins directory are listed at all.
     pub(in crate::catalog) auto: bool,
 }
 
-/// The `.wasm` files of a directory that count.
+/// The listed `.wasm` files of a directory.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) files: PluginFiles,
-    pub(super) misnamed: Vec<Misnamed>,
+    pub(super) invalid_files: Vec<InvalidPluginFile>,
     pub(super) left_out: usize,
-    /// Those that are links.
+    /// The files that are symbolic links.
     pub(super) links: BTreeSet<PathBuf>,
 }
 
-/// Lists the `.wasm` files of a directory. Hidden ones are left out: editors and copies make them. What
-/// it holds in memory is bounded, however many there are.
+/// Lists the `.wasm` files of a directory, without hidden ones: editors and copying tools create
+/// those. Memory use is bounded regardless of the number of files.
 ///
-/// A directory that is replaced while it is read would be seen half removed: it is read again then.
+/// If the directory is replaced during the reading, the listing would be incomplete, so it is read
+/// again.
 pub(super) fn list(dir: &Path, keep: &Keep) -> io::Result<Listing> {
-    for _ in 0..MOST_READS {
+    for _ in 0..MAX_READS {
         let before = identity(dir)?;
         let listing = read(dir, keep)?;
         if identity(dir)? == before {
@@ -52,8 +53,8 @@ fn identity(dir: &Path) -> io::Result<(u64, u64)> {
 fn read(dir: &Path, keep: &Keep) -> io::Result<Listing> {
     let mut listing = Listing::default();
     let (mut kept, mut known) = (BTreeSet::new(), BTreeSet::new());
-    let mut others = Lowest::new(MOST_FILES);
-    let mut misnamed = Lowest::new(MOST_MISNAMED);
+    let mut others = Lowest::new(MAX_FILES);
+    let mut invalid_files = Lowest::new(MAX_INVALID_FILES);
     for entry in fs::read_dir(dir)? {
         let file = entry?.file_name();
         let is_hidden = file.as_encoded_bytes().starts_with(b".");
@@ -70,15 +71,15 @@ fn read(dir: &Path, keep: &Keep) -> io::Result<Listing> {
             Ok(name) if keep.named.contains(&name) => drop(kept.insert(name)),
             _ if !keep.auto => {}
             Ok(name) if keep.known.contains(&name) => drop(known.insert(name)),
-            Ok(name) => others.take(name),
-            Err(_) => misnamed.take(file),
+            Ok(name) => others.insert(name),
+            Err(_) => invalid_files.insert(file),
         }
     }
-    others.hold(MOST_FILES.saturating_sub(known.len()));
-    listing.left_out = others.left_out + misnamed.left_out;
+    others.truncate(MAX_FILES.saturating_sub(known.len()));
+    listing.left_out = others.left_out + invalid_files.left_out;
     for name in kept.into_iter().chain(known).chain(others.items) {
         let path = dir.join(format!("{name}.wasm"));
-        // It may have gone by now: then it fails when it is loaded.
+        // If the file is gone by now, loading it fails.
         let metadata = fs::symlink_metadata(&path);
         let is_link = metadata.as_ref().is_ok_and(fs::Metadata::is_symlink);
         if is_link {
@@ -88,83 +89,83 @@ fn read(dir: &Path, keep: &Keep) -> io::Result<Listing> {
         let stamp = stamp.map(|metadata| Stamp::new(&metadata));
         listing.files.insert(name, PluginFile { path, stamp });
     }
-    let misnamed = misnamed.items.into_iter().filter_map(|file| {
+    let invalid_files = invalid_files.items.into_iter().filter_map(|file| {
         let error = Path::new(&file)
             .file_stem()?
             .to_string_lossy()
             .parse::<PluginName>()
             .err()?;
-        Some(Misnamed::new(dir.join(&file), &error))
+        Some(InvalidPluginFile::new(dir.join(&file), &error))
     });
-    listing.misnamed = misnamed.collect();
+    listing.invalid_files = invalid_files.collect();
     Ok(listing)
 }
 
-/// The lowest of many, up to a number, and how many others there were.
+/// Keeps the lowest items, up to a limit, and counts the others.
 struct Lowest<T> {
-    most: usize,
+    limit: usize,
     items: BTreeSet<T>,
     left_out: usize,
 }
 
 impl<T: Ord> Lowest<T> {
-    fn new(most: usize) -> Self {
+    fn new(limit: usize) -> Self {
         Self {
-            most,
+            limit,
             items: BTreeSet::new(),
             left_out: 0,
         }
     }
 
-    fn take(&mut self, item: T) {
+    fn insert(&mut self, item: T) {
         self.items.insert(item);
-        self.hold(self.most);
+        self.truncate(self.limit);
     }
 
-    fn hold(&mut self, most: usize) {
-        while self.items.len() > most {
+    fn truncate(&mut self, limit: usize) {
+        while self.items.len() > limit {
             self.items.pop_last();
             self.left_out += 1;
         }
     }
 }
 
-/// The directories that links lead through: what is done to their targets is seen there alone. As the
-/// links have them, so that one that is itself a link counts by what it leads to now. They need not be
-/// there, and to look for them can take for ever: blocks.
-pub(crate) fn through(links: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+/// Returns the directories that links lead through. Changes to the targets of links are visible
+/// only there. The paths are those that the links contain, so a directory that is itself a link is
+/// followed to its current target. A directory may be missing, and looking for it may hang: blocks.
+pub(crate) fn link_directories(links: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let mut directories = BTreeSet::new();
     for link in links {
-        if directories.len() >= MOST_LINK_DIRECTORIES {
+        if directories.len() >= MAX_LINK_DIRECTORIES {
             break;
         }
-        follow(link, &mut directories);
+        follow_link(link, &mut directories);
     }
     directories
 }
 
-/// Collects the directory of each file that a link leads to, and of those that these lead to.
-fn follow(link: &Path, through: &mut BTreeSet<PathBuf>) {
+/// Collects the directory of each file that a chain of links passes.
+fn follow_link(link: &Path, link_directories: &mut BTreeSet<PathBuf>) {
     let mut at = link.to_owned();
-    for _ in 0..MOST_LINKS {
-        // What is no link is the end.
+    for _ in 0..MAX_LINKS {
+        // The chain ends at the first path that is not a link.
         let Ok(target) = fs::read_link(&at) else {
             return;
         };
         at.pop();
         at.push(target);
-        through.extend(at.parent().map(Path::to_owned));
+        link_directories.extend(at.parent().map(Path::to_owned));
     }
 }
 
-/// How many files in the plugins directory count that no check names.
-pub(super) const MOST_FILES: usize = 1024;
-/// How many of the files in the plugins directory are shown whose name no plugin can have.
-pub(super) const MOST_MISNAMED: usize = 64;
-/// How many directories are watched because links lead through them, give or take one link: what changes
-/// in others is seen at the next rescan.
-const MOST_LINK_DIRECTORIES: usize = 256;
-/// How often a directory is read that is replaced meanwhile.
-const MOST_READS: usize = 3;
-/// How many links Linux follows on the way to one file.
-const MOST_LINKS: usize = 40;
+/// The limit on files in the plugins directory that no check names.
+pub(super) const MAX_FILES: usize = 1024;
+/// The limit on shown files with an invalid plugin name.
+pub(super) const MAX_INVALID_FILES: usize = 64;
+/// The approximate limit on watched directories behind links. Changes in others are noticed at the
+/// next rescan.
+const MAX_LINK_DIRECTORIES: usize = 256;
+/// The number of attempts to read a directory that is being replaced.
+const MAX_READS: usize = 3;
+/// The number of links that Linux follows on the way to one file.
+const MAX_LINKS: usize = 40;

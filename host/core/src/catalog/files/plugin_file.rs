@@ -1,4 +1,4 @@
-//! The file of a plugin, and one whose name no plugin can have.
+//! Files with a plugin's name, and files with an invalid one.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,24 +12,24 @@ pub(super) type PluginFiles = BTreeMap<PluginName, PluginFile>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PluginFile {
     pub(in crate::catalog) path: PathBuf,
-    /// Where it is no link: what is behind one can take long to look at.
+    /// `None` for a link, because reading the metadata of its target may hang.
     pub(in crate::catalog) stamp: Option<Stamp>,
 }
 
-/// A file whose name no plugin can have.
+/// A file in the plugins directory whose name is not a valid plugin name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Misnamed {
-    /// The file.
+pub(crate) struct InvalidPluginFile {
+    /// The path of the file.
     pub(in crate::catalog) path: PathBuf,
-    /// What it would be called.
+    /// Its name without the extension.
     pub(in crate::catalog) stem: String,
-    /// What is wrong, and what to do.
+    /// The error, with what to do about it.
     pub(in crate::catalog) message: String,
 }
 
-impl Misnamed {
+impl InvalidPluginFile {
     pub(super) fn new(path: PathBuf, why: &InvalidName) -> Self {
-        // Whoever can put a file here chooses its name: it has line breaks, or worse.
+        // Anyone who can write to the directory chooses the name, which may contain line breaks.
         let shown = Text::line(&path.display().to_string(), SHOWN_BYTES);
         let message = format!("cannot load {shown}: {why}; rename the file");
         let stem = path.file_stem().unwrap_or_default();
@@ -40,18 +40,21 @@ impl Misnamed {
         }
     }
 
-    /// The name of a check that can stand for the file, which is none of those that are taken.
-    pub(in crate::catalog) fn stand_in(&self, is_taken: impl Fn(&CheckName) -> bool) -> CheckName {
-        let first = stand_in(&self.stem, "");
-        let others = (2_u64..).map(|number| stand_in(&self.stem, &format!("-{number}")));
+    /// Returns a check name that stands for the file and is not taken.
+    pub(in crate::catalog) fn placeholder_check(
+        &self,
+        is_taken: impl Fn(&CheckName) -> bool,
+    ) -> CheckName {
+        let first = placeholder_name(&self.stem, "");
+        let others = (2_u64..).map(|number| placeholder_name(&self.stem, &format!("-{number}")));
         let mut names = std::iter::once(first).chain(others);
         let free = names.find(|name| !is_taken(name));
         free.expect("there are more numbers than names")
     }
 }
 
-/// A name that a check may have, as near to `stem` as it can be, with `suffix` behind it.
-pub(super) fn stand_in(stem: &str, suffix: &str) -> CheckName {
+/// Returns the valid check name that is closest to `stem`, followed by `suffix`.
+pub(super) fn placeholder_name(stem: &str, suffix: &str) -> CheckName {
     let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
     let mut near: String = stem
         .to_ascii_lowercase()
@@ -66,7 +69,7 @@ pub(super) fn stand_in(stem: &str, suffix: &str) -> CheckName {
     CheckName::module(&plugin.expect("it was made of valid characters"))
 }
 
-/// The longest name that a plugin may have.
+/// The longest valid plugin name.
 const NAME_CHARACTERS: usize = 64;
-/// How much of a path is shown that no plugin can have.
+/// The limit on the shown part of a path.
 const SHOWN_BYTES: usize = 512;

@@ -2,7 +2,7 @@ use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::plugin_file::stand_in;
+use super::plugin_file::placeholder_name;
 use super::*;
 use crate::catalog::Stamp;
 
@@ -19,7 +19,7 @@ fn plugin(name: &str) -> PluginName {
 }
 
 #[test]
-fn links_are_followed_through_every_directory_that_they_pass() {
+fn links_are_followed_through_every_directory() {
     let place = tempfile::tempdir().unwrap();
     let at = |path: &str| place.path().join(path);
     for dir in ["plugins", "library", "current", "v1"] {
@@ -33,15 +33,15 @@ fn links_are_followed_through_every_directory_that_they_pass() {
     symlink(at("library"), at("plugins/no-plugin")).unwrap();
     symlink(at("v1/a.wasm"), at("library/c.wasm")).unwrap();
     let plugins = directories(at("plugins"), at("library"));
-    let seen = Files::look(&plugins, &keep());
+    let seen = Files::scan(&plugins, &keep());
     let leads = ["plugins/../current", "v1", "nowhere", "plugins"].map(at);
-    assert_eq!(through(&seen.links()), BTreeSet::from(leads));
+    assert_eq!(link_directories(&seen.links()), BTreeSet::from(leads));
 
-    // What can't be seen now is as it was.
+    // Files that can't be seen keep their previous state.
     for gone in ["plugins", "library"] {
         fs::rename(at(gone), at("away")).unwrap();
         fs::write(at(gone), "").unwrap();
-        let after = Files::look(&plugins, &keep()).after(&seen);
+        let after = Files::scan(&plugins, &keep()).with_earlier(&seen);
         assert_eq!(after.links(), seen.links());
         fs::remove_file(at(gone)).unwrap();
         fs::rename(at("away"), at(gone)).unwrap();
@@ -49,12 +49,12 @@ fn links_are_followed_through_every_directory_that_they_pass() {
     fs::remove_file(at("library/c.wasm")).unwrap();
     fs::remove_file(at("plugins/a.wasm")).unwrap();
     let leads = ["nowhere", "plugins"].map(at);
-    let after = Files::look(&plugins, &keep()).after(&seen);
-    assert_eq!(through(&after.links()), BTreeSet::from(leads));
+    let after = Files::scan(&plugins, &keep()).with_earlier(&seen);
+    assert_eq!(link_directories(&after.links()), BTreeSet::from(leads));
 }
 
 #[test]
-fn a_directory_that_is_replaced_is_never_seen_half_removed() {
+fn a_directory_being_replaced_is_never_listed_incompletely() {
     const FILES: usize = 40;
     let place = tempfile::tempdir().unwrap();
     let at = |path: &str| place.path().join(path);
@@ -76,7 +76,7 @@ fn a_directory_that_is_replaced_is_never_seen_half_removed() {
             }
         });
         for _ in 0..2_000 {
-            // It is away for a moment, and then an error.
+            // The directory is missing for a moment, which is an error.
             if let Ok(listing) = list(&at("plugins"), &keep()) {
                 let found = listing.files.len();
                 if found < FILES {
@@ -90,27 +90,27 @@ fn a_directory_that_is_replaced_is_never_seen_half_removed() {
 }
 
 #[test]
-fn a_file_that_is_misnamed_is_shown_under_a_name_near_to_it() {
+fn an_invalid_file_gets_a_similar_placeholder_name() {
     for (stem, name) in [
         ("My Check", "module:my-check"),
         ("-x", "module:x"),
         ("ä", "module:x-"),
     ] {
-        assert_eq!(stand_in(stem, "").as_str(), name);
+        assert_eq!(placeholder_name(stem, "").as_str(), name);
     }
-    stand_in(&"Ä".repeat(100), "");
-    stand_in(&"a".repeat(100), "-12");
+    placeholder_name(&"Ä".repeat(100), "");
+    placeholder_name(&"a".repeat(100), "-12");
 }
 
 #[test]
-fn a_file_that_is_misnamed_gives_way_to_names_that_are_taken() {
-    let file = Misnamed {
+fn a_placeholder_avoids_names_that_are_taken() {
+    let file = InvalidPluginFile {
         path: "My Check.wasm".into(),
         stem: "My Check".into(),
         message: String::new(),
     };
     let taken = ["module:my-check", "module:my-check-2"];
-    let name = file.stand_in(|name| taken.contains(&name.as_str()));
+    let name = file.placeholder_check(|name| taken.contains(&name.as_str()));
     assert_eq!(name.as_str(), "module:my-check-3");
 }
 
@@ -122,26 +122,26 @@ fn a_library_that_cannot_be_read_keeps_what_was_in_it() {
     fs::write(library.join("a.wasm"), "").unwrap();
     let plugins = directories(dir.path(), &library);
     let name = "a".parse::<PluginName>().unwrap();
-    let before = Files::look(&plugins, &keep());
+    let before = Files::scan(&plugins, &keep());
     let path = before.in_library(&name).unwrap().path.clone();
     assert!(before.can_read(&path) && before.library_error().is_none());
 
-    // No permission would stop nobody who tests as root.
+    // Missing permissions would not stop a test that runs as root.
     fs::remove_dir_all(&library).unwrap();
     fs::write(&library, "").unwrap();
-    let during = Files::look(&plugins, &keep()).after(&before);
+    let during = Files::scan(&plugins, &keep()).with_earlier(&before);
     let error = during.library_error().unwrap().to_string();
     assert!(error.contains("`plugins.library`"), "{error}");
     assert_eq!(during.in_library(&name).unwrap().path, path);
     assert!(!during.can_read(&path));
 
     fs::remove_file(&library).unwrap();
-    let after = Files::look(&plugins, &keep()).after(&during);
+    let after = Files::scan(&plugins, &keep()).with_earlier(&during);
     assert!(after.library_error().is_none() && after.in_library(&name).is_none());
 }
 
 #[test]
-fn a_file_that_is_missing_for_a_moment_is_kept_and_not_read() {
+fn a_briefly_missing_file_is_kept_and_not_read() {
     let place = tempfile::tempdir().unwrap();
     let plugins = directories(place.path().join("plugins"), place.path().join("library"));
     let mut paths = Vec::new();
@@ -157,26 +157,26 @@ fn a_file_that_is_missing_for_a_moment_is_kept_and_not_read() {
         named: ["moved-2", "gone-3"].map(plugin).into(),
         ..keep()
     };
-    let before = Files::look(&plugins, &keep);
+    let before = Files::scan(&plugins, &keep);
     for path in &paths {
         assert!(before.can_read(path));
         fs::remove_file(path).unwrap();
     }
-    let is_open = |path: &Path| path.to_string_lossy().contains("moved");
-    let during = Files::look(&plugins, &keep).keeping(&before, is_open);
+    let may_return = |path: &Path| path.to_string_lossy().contains("moved");
+    let during = Files::scan(&plugins, &keep).with_missing(&before, may_return);
     for path in &paths {
         let name = plugin(path.file_stem().unwrap().to_str().unwrap());
         let file = during.dropped_in(&name).or(during.in_library(&name));
-        assert_eq!(file.is_some(), is_open(path));
-        assert_eq!(during.can_read(path), !is_open(path));
+        assert_eq!(file.is_some(), may_return(path));
+        assert_eq!(during.can_read(path), !may_return(path));
     }
     fs::write(&paths[0], "").unwrap();
-    let after = Files::look(&plugins, &keep).keeping(&during, |_| false);
+    let after = Files::scan(&plugins, &keep).with_missing(&during, |_| false);
     assert!(after.can_read(&paths[0]) && after.names_in_dir().count() == 1);
     assert!(after.in_library.is_empty());
 }
 
-/// Directories with these files in them, and the look at them.
+/// Returns the settings for these two directories.
 fn directories(dir: impl Into<PathBuf>, library: impl Into<PathBuf>) -> Plugins {
     let mut plugins = Plugins::default();
     plugins.dir = dir.into();
@@ -184,6 +184,7 @@ fn directories(dir: impl Into<PathBuf>, library: impl Into<PathBuf>) -> Plugins 
     plugins
 }
 
+/// Creates directories with these files and scans them.
 fn seen(files: &[(&str, &str)], keep: &Keep) -> (tempfile::TempDir, Files) {
     let place = tempfile::tempdir().unwrap();
     let plugins = directories(place.path().join("plugins"), place.path().join("library"));
@@ -193,12 +194,12 @@ fn seen(files: &[(&str, &str)], keep: &Keep) -> (tempfile::TempDir, Files) {
     for (dir, name) in files {
         fs::write(place.path().join(dir).join(name), "").unwrap();
     }
-    let files = Files::look(&plugins, keep);
+    let files = Files::scan(&plugins, keep);
     (place, files)
 }
 
 #[test]
-fn only_plugins_count_and_in_the_library_only_those_that_checks_name() {
+fn only_plugins_are_listed_and_only_named_ones_in_the_library() {
     let (place, files) = seen(
         &[
             ("plugins", "a.wasm"),
@@ -219,17 +220,17 @@ fn only_plugins_count_and_in_the_library_only_those_that_checks_name() {
     assert_eq!(path(files.in_library(&plugin("d"))), at("library/d.wasm"));
     assert_eq!(path(files.in_library(&plugin("e"))), None);
     assert_eq!(files.names_in_dir().count(), 1);
-    assert_eq!(files.misnamed().len(), 1);
-    assert_eq!(files.misnamed()[0].stem, "Bad Name");
+    assert_eq!(files.invalid_files().len(), 1);
+    assert_eq!(files.invalid_files()[0].stem, "Bad Name");
     assert!(files.error().is_none() && files.excess().is_none());
 }
 
 #[test]
-fn files_without_end_push_out_none_that_is_named_or_known() {
-    let litter: Vec<_> = (0..2 * MOST_FILES)
+fn too_many_files_displace_no_named_or_known_one() {
+    let litter: Vec<_> = (0..2 * MAX_FILES)
         .map(|number| format!("aa-{number:05}.wasm"))
         .collect();
-    let bad: Vec<_> = (0..2 * MOST_MISNAMED)
+    let bad: Vec<_> = (0..2 * MAX_INVALID_FILES)
         .map(|number| format!("A {number:05}.wasm"))
         .collect();
     let files: Vec<_> = litter.iter().chain(&bad).map(String::as_str).collect();
@@ -248,12 +249,12 @@ fn files_without_end_push_out_none_that_is_named_or_known() {
     assert!(files.dropped_in(&plugin("late")).is_none());
     assert_eq!(
         files.names_in_dir().count(),
-        MOST_FILES + 1,
+        MAX_FILES + 1,
         "and one that is named"
     );
-    assert_eq!(files.misnamed().len(), MOST_MISNAMED);
+    assert_eq!(files.invalid_files().len(), MAX_INVALID_FILES);
     let excess = files.excess().unwrap();
-    assert_eq!(excess.left_out(), MOST_FILES + 2 + MOST_MISNAMED);
+    assert_eq!(excess.left_out(), MAX_FILES + 2 + MAX_INVALID_FILES);
     assert!(
         excess
             .to_string()
@@ -261,7 +262,7 @@ fn files_without_end_push_out_none_that_is_named_or_known() {
         "{excess}"
     );
 
-    // Where nothing runs by itself nothing else is looked at.
+    // Without `auto`, only named plugins are listed.
     let keep = Keep {
         auto: false,
         ..keep
@@ -271,37 +272,37 @@ fn files_without_end_push_out_none_that_is_named_or_known() {
 }
 
 #[test]
-fn what_lies_in_the_one_directory_that_is_both_lies_in_the_library() {
+fn one_directory_for_both_counts_as_the_library() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("a.wasm"), "").unwrap();
     fs::write(place.path().join("x.wasm"), "").unwrap();
     symlink(place.path(), place.path().join("link")).unwrap();
     let plugins = directories(place.path(), place.path().join("link"));
-    let files = Files::look(&plugins, &keep());
+    let files = Files::scan(&plugins, &keep());
     assert!(files.is_one_directory());
     assert!(files.in_library(&plugin("a")).is_some() && files.in_library(&plugin("x")).is_none());
     assert!(files.dropped_in(&plugin("x")).is_some());
 }
 
 #[test]
-fn a_link_has_no_stamp_for_what_is_behind_it_may_hang() {
+fn a_link_has_no_stamp_because_its_target_may_hang() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("file"), "").unwrap();
     fs::write(place.path().join("a.wasm"), "").unwrap();
     symlink("file", place.path().join("d.wasm")).unwrap();
     let mut plugins = Plugins::default();
     plugins.dir = place.path().into();
-    let files = Files::look(&plugins, &keep());
+    let files = Files::scan(&plugins, &keep());
     let stamp = |name: &str| files.dropped_in(&plugin(name)).unwrap().stamp;
     assert_eq!(stamp("a"), Stamp::of(&place.path().join("a.wasm")).ok());
     assert_eq!(stamp("d"), None);
 }
 
 #[test]
-fn a_directory_that_is_not_there_is_an_error_that_says_what_to_do() {
+fn a_missing_directory_is_an_error_that_says_what_to_do() {
     let mut plugins = Plugins::default();
     plugins.dir = "/nowhere/plugins".into();
-    let error = Files::look(&plugins, &keep()).error().unwrap().to_string();
+    let error = Files::scan(&plugins, &keep()).error().unwrap().to_string();
     assert!(
         error.contains("/nowhere/plugins") && error.contains("VITALS_PLUGINS_DIR"),
         "{error}"

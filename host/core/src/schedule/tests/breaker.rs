@@ -1,4 +1,4 @@
-//! What foul runs make of the interval.
+//! The effect of runs that exceed limits on the interval.
 
 use super::*;
 
@@ -12,7 +12,7 @@ async fn runs_over_a_limit_stretch_the_interval_and_keep_the_phase() {
         let now = Instant::now();
         assert_eq!(run.breaker.stretch(), stretch);
         assert_eq!(run.status, Status::Unhealthy);
-        // Staleness follows: an open breaker makes no result too old.
+        // An open breaker also delays staleness.
         assert_eq!(run.stale_at, run.next_due + 2 * BRIEF);
         if let Some((before, _)) = &last {
             assert!(now >= before.next_due, "it ran before it was due");
@@ -25,7 +25,7 @@ async fn runs_over_a_limit_stretch_the_interval_and_keep_the_phase() {
 }
 
 #[tokio::test]
-async fn a_good_run_closes_the_breaker() {
+async fn a_run_within_its_limits_closes_the_breaker() {
     let (schedule, mut finished, _) = schedule(8);
     let make = |number| match number {
         4 => RunReport::answered(Outcome::unhealthy("down"), Duration::ZERO),
@@ -39,7 +39,7 @@ async fn a_good_run_closes_the_breaker() {
 }
 
 #[tokio::test]
-async fn slow_dependencies_bad_results_and_the_hosts_own_trouble_open_no_breaker() {
+async fn slow_dependencies_bad_results_and_host_failures_open_no_breaker() {
     for make in [
         (|_| timed_out(Activity::Waiting)) as fn(usize) -> RunReport,
         |_| RunReport::answered(Outcome::unhealthy("down"), Duration::ZERO),
@@ -110,7 +110,7 @@ async fn the_retry_interval_does_not_undercut_an_open_breaker() {
         assert_eq!(run.breaker.is_open(), number >= 3);
         match number {
             1 | 2 => assert!(until_next <= Duration::from_millis(10), "{until_next:?}"),
-            // Up to one interval belongs to the phase.
+            // Up to one interval is due to the phase.
             3.. => assert!(until_next > Duration::from_millis(100), "{until_next:?}"),
             _ => {}
         }

@@ -1,9 +1,9 @@
-//! Panics around a run, wherever they come from.
+//! Panics around a run, of various origins.
 
 use super::*;
 
 #[tokio::test]
-async fn a_probe_that_panics_makes_the_check_unknown_and_goes_on_when_due() {
+async fn a_probe_that_panics_makes_the_check_unknown_for_one_run() {
     let (schedule, mut finished, collect) = schedule(8);
     let make = |number| match number {
         0 | 2 => panic!("in the probe"),
@@ -33,7 +33,7 @@ async fn a_probe_that_panics_makes_the_check_unknown_and_goes_on_when_due() {
     }
     let expected = [
         (Status::Unhealthy, None),
-        // `unknown` never improves what was unhealthy.
+        // `unknown` never improves an `unhealthy` status.
         (Status::Unhealthy, Some(Code::Host)),
         (Status::Healthy, None),
     ];
@@ -47,7 +47,7 @@ async fn a_probe_that_panics_makes_the_check_unknown_and_goes_on_when_due() {
     assert_eq!(schedule.in_flight(), 0, "no slot is lost");
 }
 
-/// Panics over every result of `broken`, and over having to count that.
+/// Panics on every result and every skip of the check `broken`.
 struct Brittle {
     collect: Arc<Collect>,
     panics: AtomicUsize,
@@ -77,7 +77,7 @@ impl Results for Brittle {
 }
 
 #[tokio::test]
-async fn results_that_panic_cost_a_check_one_run_each_and_no_other_anything() {
+async fn a_panic_while_publishing_costs_one_run_of_one_check() {
     let (_, mut finished, collect) = schedule(1);
     let brittle = Arc::new(Brittle {
         collect: Arc::clone(&collect),
@@ -94,9 +94,9 @@ async fn results_that_panic_cost_a_check_one_run_each_and_no_other_anything() {
         assert_eq!(finished.recv().await.unwrap().check.as_str(), "good");
     }
     schedule.shutdown(Duration::from_secs(10)).await;
-    let told = collect.panicked.lock().unwrap().len();
+    let reported = collect.panicked.lock().unwrap().len();
     assert_eq!(
-        told,
+        reported,
         brittle.panics.load(Ordering::SeqCst),
         "each is counted"
     );

@@ -1,8 +1,8 @@
-//! Trial runs beside the schedule, and jobs that take over with one.
+//! Trial runs beside the schedule, and promotions of jobs.
 
 use super::*;
 
-/// Answers with a message of its own.
+/// A probe with a fixed message.
 struct Says(&'static str);
 
 impl Probe for Says {
@@ -12,7 +12,7 @@ impl Probe for Says {
     }
 }
 
-/// Finds the watched thing unhealthy.
+/// A probe that is always unhealthy.
 struct Fails;
 impl Probe for Fails {
     fn run(&self, _: Option<Status>) -> Pin<Box<dyn Future<Output = RunReport> + Send>> {
@@ -37,13 +37,13 @@ fn promotion(
 }
 
 #[tokio::test]
-async fn a_trial_run_is_counted_by_nobody_and_waits_for_a_run_in_flight() {
+async fn a_trial_run_is_not_recorded_and_waits_for_a_run_in_flight() {
     let (schedule, mut finished, _) = schedule(8);
     let old = Arc::new(Sleeper::new(Duration::from_millis(50)));
     schedule.upsert(job("a", Duration::from_hours(1), Arc::clone(&old) as _));
     eventually("a run", || old.began.load(Ordering::SeqCst) == 1).await;
     let new = Arc::new(Sleeper {
-        // Both count into the same.
+        // Both runs count in the same history.
         running: Arc::clone(&old.running),
         most: Arc::clone(&old.most),
         ..Sleeper::new(Duration::from_millis(1))
@@ -61,7 +61,7 @@ async fn a_trial_run_is_counted_by_nobody_and_waits_for_a_run_in_flight() {
 }
 
 #[tokio::test]
-async fn runs_that_a_trial_run_holds_up_are_counted_as_late() {
+async fn runs_delayed_by_a_trial_run_are_counted_as_late() {
     let (schedule, mut finished, collect) = schedule(8);
     schedule.upsert(job("a", Duration::from_millis(20), Arc::new(Says("old"))));
     finished.recv().await.unwrap();
@@ -76,7 +76,7 @@ async fn runs_that_a_trial_run_holds_up_are_counted_as_late() {
 }
 
 #[tokio::test]
-async fn a_check_that_is_not_followed_can_be_tried_and_one_that_is_forgotten_ends() {
+async fn an_unscheduled_check_can_make_a_trial_run_and_removal_ends_it() {
     let (schedule, _finished, _) = schedule(8);
     let a = "a".parse().unwrap();
     assert!(
@@ -96,7 +96,7 @@ async fn a_check_that_is_not_followed_can_be_tried_and_one_that_is_forgotten_end
 }
 
 #[tokio::test]
-async fn a_trial_run_takes_a_slot() {
+async fn a_trial_run_takes_a_permit() {
     let (schedule, _finished, _) = schedule(1);
     let hog = Arc::new(Sleeper::new(Duration::from_hours(1)));
     let hour = Duration::from_hours(1);
@@ -117,7 +117,7 @@ async fn a_trial_run_takes_a_slot() {
 }
 
 #[tokio::test]
-async fn jobs_take_over_with_the_runs_that_they_have_made() {
+async fn jobs_are_promoted_with_their_trial_runs() {
     let (schedule, mut finished, _) = schedule(8);
     let interval = Duration::from_millis(200);
     schedule.upsert(job("a", interval, Arc::new(Says("old"))));
@@ -135,7 +135,7 @@ async fn jobs_take_over_with_the_runs_that_they_have_made() {
     assert_eq!(message(&next), "new");
     let late = Instant::now().saturating_duration_since(run.next_due);
     assert!(run.next_due <= Instant::now(), "it ran before it was due");
-    // In phase with the one before.
+    // In phase with the previous job.
     let between = next.next_due.saturating_duration_since(old.next_due);
     let out = between.as_nanos() % interval.as_nanos();
     let out = out.min(interval.as_nanos() - out);
@@ -143,7 +143,7 @@ async fn jobs_take_over_with_the_runs_that_they_have_made() {
 }
 
 #[tokio::test]
-async fn what_was_counted_lives_on_when_a_job_takes_over() {
+async fn the_history_survives_a_promotion() {
     let (schedule, mut finished, _) = schedule(8);
     let failing = |text: &str| RunReport::answered(Outcome::unhealthy(text), Duration::ZERO);
     let hour = Duration::from_hours(1);
@@ -156,7 +156,7 @@ async fn what_was_counted_lives_on_when_a_job_takes_over() {
 }
 
 #[tokio::test]
-async fn the_result_of_a_run_in_flight_comes_too_late_for_a_job_that_has_run() {
+async fn a_promotion_discards_the_result_of_a_run_in_flight() {
     let (schedule, mut finished, _) = schedule(8);
     let old = Arc::new(Sleeper::new(Duration::from_millis(50)));
     let hour = Duration::from_hours(1);

@@ -1,19 +1,19 @@
-//! What tells one directory from another at the same path. Follows links: a link that leads elsewhere
-//! is another directory.
+//! The identity of a directory at a path. Links are followed: a link with another target is another
+//! directory.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// Device and inode: a directory that was replaced is another one, mostly. An inode can come back.
+/// Device and inode. A replaced directory usually has another identity, but inodes are reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     device: u64,
     inode: u64,
 }
 
-/// A directory at a moment: it is another version when an entry has come or gone, or its permissions
-/// are others.
+/// The state of a directory. It changes when an entry is added or removed, or the permissions
+/// change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Version {
     pub(super) identity: Identity,
@@ -22,14 +22,14 @@ pub(super) struct Version {
 }
 
 impl Identity {
-    /// Looks at a directory; nothing where it is not there. Blocks.
+    /// Reads the identity of a directory, or `None` if it is missing. Blocks.
     pub(super) fn of(dir: &Path) -> Option<Self> {
         Version::of(dir).map(|version| version.identity)
     }
 }
 
 impl Version {
-    /// Looks at a directory; nothing where it is not there. Blocks.
+    /// Reads the version of a directory, or `None` if it is missing. Blocks.
     pub(super) fn of(dir: &Path) -> Option<Self> {
         let metadata = fs::metadata(dir).ok()?;
         Some(Self {

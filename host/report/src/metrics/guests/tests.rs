@@ -1,4 +1,4 @@
-//! What plugins count: whose it is, when it is shown, and when it goes.
+//! Tests of plugins' metrics: when they are shown, and when they are removed.
 
 use super::*;
 use crate::metrics::Metrics;
@@ -12,11 +12,12 @@ fn plugin(name: &str) -> PluginName {
     name.parse().unwrap()
 }
 
-/// A host's metrics with a check `a` on each of these plugins: `a` on the first, `b` on the next.
+/// Creates the metrics of a host with one check on each of these plugins: `a` on the first, `b` on
+/// the next.
 fn placed(plugins: &[&str]) -> Metrics {
     let metrics = Metrics::enabled("0.1.0", "48.0.8");
     for (name, plugin) in ["a", "b", "c"].into_iter().zip(plugins) {
-        metrics.check_placed(&check(name), plugin, true);
+        metrics.check_upserted(&check(name), plugin, true);
     }
     metrics
 }
@@ -25,7 +26,7 @@ fn version(metrics: &Metrics, name: &str) -> Arc<dyn VersionMetrics> {
     metrics.of_guests().unwrap().version(&plugin(name))
 }
 
-fn serving(metrics: &Metrics, name: &str) -> Arc<dyn VersionMetrics> {
+fn active(metrics: &Metrics, name: &str) -> Arc<dyn VersionMetrics> {
     let version = version(metrics, name);
     Arc::clone(&version).activate();
     version
@@ -45,7 +46,7 @@ fn take(
     version.record(&check(of), &sample)
 }
 
-/// What of the page is about plugins' own metrics.
+/// Returns the part of the page with plugins' metrics.
 fn page(metrics: &Metrics) -> String {
     let text = metrics.text();
     let own = text.lines().filter(|line| {
@@ -58,7 +59,7 @@ fn page(metrics: &Metrics) -> String {
 #[test]
 fn each_kind_is_exposed_with_plugin_and_check() {
     let metrics = placed(&["my-check.v2"]);
-    let version = serving(&metrics, "my-check.v2");
+    let version = active(&metrics, "my-check.v2");
     take(&version, "a", "runs_total", &[], MetricUpdate::Add(1.0)).unwrap();
     take(&version, "a", "runs_total", &[], MetricUpdate::Add(0.5)).unwrap();
     let labels = [("queue", "a\"b\\c")];
@@ -66,7 +67,7 @@ fn each_kind_is_exposed_with_plugin_and_check() {
     take(&version, "a", "depth", &labels, MetricUpdate::Set(-3.0)).unwrap();
     let observe = |value, buckets| MetricUpdate::Observe { value, buckets };
     take(&version, "a", "lag_seconds", &[], observe(0.5, &[1.0])).unwrap();
-    // The first call for a name decides on the buckets.
+    // The first call for a name fixes the buckets.
     take(&version, "a", "lag_seconds", &[], observe(5.0, &[9.0])).unwrap();
     let expected = [
         "# HELP plugin_my_check_v2_depth Help.",
@@ -88,7 +89,7 @@ fn each_kind_is_exposed_with_plugin_and_check() {
 #[test]
 fn a_metric_without_help_gets_one() {
     let metrics = placed(&["p"]);
-    let version = serving(&metrics, "p");
+    let version = active(&metrics, "p");
     let help = || Text::line("\n", 128);
     let sample = Sample::new("depth", &help, Vec::new(), MetricUpdate::Set(1.0));
     version.record(&check("a"), &sample).unwrap();
@@ -96,15 +97,15 @@ fn a_metric_without_help_gets_one() {
 }
 
 #[test]
-fn a_version_is_shown_from_when_it_serves_and_begins_anew() {
+fn a_version_is_shown_once_active_and_starts_from_zero() {
     let metrics = placed(&["p"]);
-    let old = serving(&metrics, "p");
+    let old = active(&metrics, "p");
     take(&old, "a", "x", &[], MetricUpdate::Add(7.0)).unwrap();
     let new = version(&metrics, "p");
     take(&new, "a", "x", &[("by", "trial")], MetricUpdate::Set(1.0)).unwrap();
     assert!(page(&metrics).ends_with(r#"plugin_p_x{check="a"} 7"#));
     Arc::clone(&new).activate();
-    // One that is still in flight.
+    // The call of a run that is still in flight.
     take(&old, "a", "x", &[], MetricUpdate::Add(7.0)).unwrap();
     take(&old, "a", "y", &[], MetricUpdate::Add(7.0)).unwrap();
     assert_eq!(
@@ -118,13 +119,13 @@ fn a_version_is_shown_from_when_it_serves_and_begins_anew() {
 }
 
 #[test]
-fn the_series_of_a_check_go_with_it() {
+fn removing_a_check_removes_its_series() {
     let metrics = placed(&["p", "p", "q"]);
-    let (version, other) = (serving(&metrics, "p"), serving(&metrics, "q"));
+    let (version, other) = (active(&metrics, "p"), active(&metrics, "q"));
     let set = |of: &str| take(&version, of, "x", &[], MetricUpdate::Set(1.0)).unwrap();
     set("a");
     set("b");
-    // It is no check of this plugin, and one of nobody.
+    // Neither a check of another plugin nor an unknown check can add series.
     set("c");
     set("nobody");
     let shows = |metrics: &Metrics, of: &str| page(metrics).contains(&format!("check=\"{of}\""));
@@ -133,21 +134,21 @@ fn the_series_of_a_check_go_with_it() {
     metrics.check_removed(&check("a"));
     set("a");
     assert!(!shows(&metrics, "a") && shows(&metrics, "b"));
-    // It runs on another plugin now, and comes back to this one.
-    metrics.check_placed(&check("b"), "q", true);
+    // The check moves to another plugin and back.
+    metrics.check_upserted(&check("b"), "q", true);
     set("b");
     take(&other, "b", "y", &[], MetricUpdate::Set(1.0)).unwrap();
     assert!(!page(&metrics).contains("plugin_p_x"), "{}", page(&metrics));
-    metrics.check_placed(&check("b"), "p", false);
+    metrics.check_upserted(&check("b"), "p", false);
     assert_eq!(page(&metrics), "");
     set("b");
     // Another configuration of the same check on the same plugin.
-    metrics.check_placed(&check("b"), "p", true);
+    metrics.check_upserted(&check("b"), "p", true);
     assert!(page(&metrics).ends_with(r#"plugin_p_x{check="b"} 1"#));
 }
 
 #[test]
-fn what_a_check_counted_in_a_trial_goes_with_it_too() {
+fn series_of_a_trial_run_are_removed_with_the_check() {
     let metrics = placed(&["p", "p"]);
     let version = version(&metrics, "p");
     for of in ["a", "b"] {
@@ -159,9 +160,9 @@ fn what_a_check_counted_in_a_trial_goes_with_it_too() {
 }
 
 #[test]
-fn a_check_has_a_hundred_series_and_another_one_its_own() {
+fn each_check_has_its_own_limit_of_100_series() {
     let metrics = placed(&["p", "p"]);
-    let version = serving(&metrics, "p");
+    let version = active(&metrics, "p");
     let set = |of: &str, number: usize| {
         let number = number.to_string();
         take(&version, of, "x", &[("n", &number)], MetricUpdate::Set(1.0))
@@ -177,14 +178,14 @@ fn a_check_has_a_hundred_series_and_another_one_its_own() {
     set("a", 99).unwrap();
     set("b", 100).unwrap();
     assert_eq!(page(&metrics).lines().count(), 103);
-    // Who comes back begins anew.
+    // A check that was removed and added again starts from zero.
     metrics.check_removed(&check("a"));
-    metrics.check_placed(&check("a"), "p", true);
+    metrics.check_upserted(&check("a"), "p", true);
     set("a", 100).unwrap();
 }
 
 #[test]
-fn the_series_of_a_check_have_so_many_bytes_together() {
+fn the_series_of_a_check_share_a_limit_of_bytes() {
     let (long, quotes) = ("x".repeat(128), "\"".repeat(128));
     let bounds: Vec<_> = (0..32)
         .map(|number| f64::MIN + 1e300 * f64::from(number))
@@ -202,7 +203,7 @@ fn the_series_of_a_check_have_so_many_bytes_together() {
         MetricUpdate::Observe { value, buckets },
     ] {
         let metrics = placed(&["p", "p"]);
-        let version = serving(&metrics, "p");
+        let version = active(&metrics, "p");
         let mut taken = 0;
         let refused = (0..100).find_map(|number| {
             let number = format!("{number}{}", &quotes[..100]);
@@ -220,15 +221,15 @@ fn the_series_of_a_check_have_so_many_bytes_together() {
             shown < 256 << 10,
             "{shown} bytes of {taken} series, {update:?}"
         );
-        // Another check has a budget of its own.
+        // Another check has its own budget.
         take(&version, "b", "y", &[], update).unwrap();
     }
 }
 
 #[test]
-fn a_hundred_histograms_of_usual_size_have_room() {
+fn a_hundred_usual_histograms_fit_the_limit() {
     let metrics = placed(&["p"]);
-    let version = serving(&metrics, "p");
+    let version = active(&metrics, "p");
     for number in 0..100 {
         let (value, buckets) = (0.1, &[][..]);
         let labels = [("queue", &*format!("orders-{number}"))];
@@ -246,7 +247,7 @@ fn a_hundred_histograms_of_usual_size_have_room() {
 #[test]
 fn another_type_or_other_labels_are_conflicts_in_one_version() {
     let metrics = placed(&["p", "p"]);
-    let version = serving(&metrics, "p");
+    let version = active(&metrics, "p");
     take(&version, "a", "x", &[("by", "1")], MetricUpdate::Add(1.0)).unwrap();
     let conflict = |labels, update| match take(&version, "b", "x", labels, update) {
         Err(SampleError::Conflict(why)) => why,
@@ -254,7 +255,7 @@ fn another_type_or_other_labels_are_conflicts_in_one_version() {
     };
     assert_eq!(
         conflict(&[("by", "1")], MetricUpdate::Set(1.0)),
-        "`x` is a counter already, and no gauge: use another name"
+        "`x` is already a counter, not a gauge: use another name"
     );
     assert_eq!(
         conflict(&[("to", "1")], MetricUpdate::Add(1.0)),
@@ -278,13 +279,13 @@ fn another_type_or_other_labels_are_conflicts_in_one_version() {
 }
 
 #[test]
-fn plugins_that_come_to_one_name_share_a_family_or_the_first_keeps_it() {
-    // `plugin_p_q_x`, three times.
+fn plugins_with_one_exposed_name_share_a_family_or_the_first_keeps_it() {
+    // The exposed name is `plugin_p_q_x` in all three cases.
     let metrics = placed(&["p", "p-q", "p.q"]);
     let (p, dash, dot) = (
-        serving(&metrics, "p"),
-        serving(&metrics, "p-q"),
-        serving(&metrics, "p.q"),
+        active(&metrics, "p"),
+        active(&metrics, "p-q"),
+        active(&metrics, "p.q"),
     );
     take(&p, "a", "q_x", &[], MetricUpdate::Set(1.0)).unwrap();
     take(&dash, "b", "x", &[("by", "1")], MetricUpdate::Set(2.0)).unwrap();
@@ -292,7 +293,7 @@ fn plugins_that_come_to_one_name_share_a_family_or_the_first_keeps_it() {
     let shared = "# HELP plugin_p_q_x Help.\n# TYPE plugin_p_q_x gauge\n\
                   plugin_p_q_x{check=\"a\"} 1\nplugin_p_q_x{check=\"b\",by=\"1\"} 2";
     assert_eq!(page(&metrics), shared);
-    // Neither does a histogram come between the series of others.
+    // A histogram can't use the names of existing series either.
     let buckets = &[1.0][..];
     let observe = MetricUpdate::Observe {
         value: 1.0,
@@ -311,9 +312,9 @@ fn plugins_that_come_to_one_name_share_a_family_or_the_first_keeps_it() {
 }
 
 #[test]
-fn a_counter_stays_a_number() {
+fn a_counter_never_overflows() {
     let metrics = placed(&["p"]);
-    let version = serving(&metrics, "p");
+    let version = active(&metrics, "p");
     for _ in 0..3 {
         take(&version, "a", "x", &[], MetricUpdate::Add(f64::MAX)).unwrap();
     }

@@ -1,4 +1,4 @@
-//! Alerts through time, as an Alertmanager is sent them.
+//! Tests of alerts over time, as an Alertmanager receives them.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -7,10 +7,10 @@ use super::*;
 use vitals_config::Config;
 use vitals_model::Code;
 
-/// Alerts and a clock.
+/// Alerts with a clock.
 struct Sent {
     alerts: Alerts,
-    now: Moment,
+    now: TimePoint,
 }
 
 fn template(text: &str) -> AlertTemplate {
@@ -23,7 +23,7 @@ fn template(text: &str) -> AlertTemplate {
     }
 }
 
-fn found(check: &str, critical: bool, message: &str) -> Arc<LastResult> {
+fn last_result(check: &str, critical: bool, message: &str) -> Arc<LastResult> {
     Arc::new(LastResult {
         check: check.parse().expect("a name"),
         plugin: Some("http".into()),
@@ -41,7 +41,7 @@ impl Sent {
     fn new() -> Self {
         Self {
             alerts: Alerts::new(template("")),
-            now: Moment {
+            now: TimePoint {
                 instant: Instant::now(),
                 time: "2026-01-27T10:30:00Z".parse().expect("a time"),
             },
@@ -53,17 +53,18 @@ impl Sent {
         self.now.time += time;
     }
 
-    fn told(&self, status: Status) -> ActiveAlert {
+    fn alert(&self, status: Status) -> ActiveAlert {
         ActiveAlert {
             status,
             since: self.now.time,
-            turned: self.now.time,
+            status_since: self.now.time,
         }
     }
 
-    fn fire(&mut self, found: &Arc<LastResult>, status: Status) {
-        let told = self.told(status);
-        self.alerts.set(&found.check, Some((found, told)), self.now);
+    fn fire(&mut self, last_result: &Arc<LastResult>, status: Status) {
+        let alert = self.alert(status);
+        self.alerts
+            .set(&last_result.check, Some((last_result, alert)), self.now);
     }
 
     fn end(&mut self, check: &str) {
@@ -71,22 +72,22 @@ impl Sent {
         self.alerts.set(&check, None, self.now);
     }
 
-    /// What is posted now.
-    fn posted(&mut self) -> Vec<Value> {
+    /// Returns the next request.
+    fn wire_alerts(&mut self) -> Vec<Value> {
         match self.alerts.next(self.now) {
             Next::Wait(_) => Vec::new(),
             Next::Post(body) => serde_json::from_slice(&body).expect("a list"),
         }
     }
 
-    /// What is posted now, and arrives.
+    /// Returns the next request, and delivers it.
     fn delivered(&mut self) -> Vec<Value> {
-        let posted = self.posted();
-        self.alerts.ended(false, self.now);
-        posted
+        let wire_alerts = self.wire_alerts();
+        self.alerts.completed(false, self.now);
+        wire_alerts
     }
 
-    /// Who is posted now, and until when.
+    /// Returns the checks of the next request, and when their alerts end.
     fn shown(&mut self) -> Vec<String> {
         let now = self.now.time;
         let text = |alert: &Value, pointer: &str| {
@@ -110,11 +111,11 @@ impl Sent {
 }
 
 #[test]
-fn an_alert_says_what_is_wrong_where_and_until_when_to_believe_it() {
+fn an_alert_has_labels_annotations_and_an_end() {
     let mut sent = Sent::new();
     let team = template("[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'");
-    sent.alerts.adopt(team, std::iter::empty(), sent.now);
-    sent.fire(&found("orders", true, "no answer"), Status::Unhealthy);
+    sent.alerts.replace_all(team, std::iter::empty(), sent.now);
+    sent.fire(&last_result("orders", true, "no answer"), Status::Unhealthy);
     assert_eq!(sent.alerts.len(), 1);
     let expected = json!([{
         "labels": {
@@ -133,11 +134,11 @@ fn an_alert_says_what_is_wrong_where_and_until_when_to_believe_it() {
 }
 
 #[test]
-fn what_lasts_is_sent_each_round_and_what_has_ended_for_a_while() {
+fn active_alerts_are_resent_and_resolved_ones_for_a_while() {
     let mut sent = Sent::new();
-    sent.fire(&found("a", true, ""), Status::Unhealthy);
+    sent.fire(&last_result("a", true, ""), Status::Unhealthy);
     assert_eq!(sent.shown(), ["a critical 240"]);
-    assert_eq!(sent.posted().len(), 0);
+    assert_eq!(sent.wire_alerts().len(), 0);
     sent.later(Duration::from_secs(59));
     let next = sent.alerts.next(sent.now);
     let due = sent.now.instant + Duration::from_secs(1);
@@ -156,77 +157,78 @@ fn what_lasts_is_sent_each_round_and_what_has_ended_for_a_while() {
 }
 
 #[test]
-fn what_did_not_arrive_is_made_anew_when_it_is_sent_once_more() {
+fn a_retry_sends_the_current_alerts() {
     let mut sent = Sent::new();
-    sent.fire(&found("a", true, "one"), Status::Unhealthy);
-    assert_eq!(sent.posted().len(), 1);
-    sent.alerts.ended(true, sent.now);
+    sent.fire(&last_result("a", true, "one"), Status::Unhealthy);
+    assert_eq!(sent.wire_alerts().len(), 1);
+    sent.alerts.completed(true, sent.now);
     assert_eq!(sent.alerts.len(), 1);
     sent.later(Duration::from_secs(30));
-    sent.fire(&found("a", true, "two"), Status::Unhealthy);
-    let once_more = sent.posted();
-    assert_eq!(once_more[0]["annotations"]["description"], "two");
-    assert_eq!(once_more[0]["startsAt"], "2026-01-27T10:30:00Z");
-    assert_eq!(once_more[0]["endsAt"], "2026-01-27T10:34:30Z");
-    // It ends while that is under way: that comes after it.
+    sent.fire(&last_result("a", true, "two"), Status::Unhealthy);
+    let retry = sent.wire_alerts();
+    assert_eq!(retry[0]["annotations"]["description"], "two");
+    assert_eq!(retry[0]["startsAt"], "2026-01-27T10:30:00Z");
+    assert_eq!(retry[0]["endsAt"], "2026-01-27T10:34:30Z");
+    // The alert resolves during the request, so the resolution is sent after it.
     sent.end("a");
-    sent.alerts.ended(false, sent.now);
+    sent.alerts.completed(false, sent.now);
     assert_eq!(sent.shown(), ["a critical 0"]);
 }
 
 #[test]
-fn what_ends_before_anybody_could_know_of_it_is_not_told() {
+fn an_alert_that_ends_before_it_was_sent_is_never_sent() {
     let mut sent = Sent::new();
-    sent.fire(&found("a", true, ""), Status::Unhealthy);
+    sent.fire(&last_result("a", true, ""), Status::Unhealthy);
     sent.end("a");
     assert_eq!(sent.alerts.next(sent.now), Next::Wait(None));
 }
 
 #[test]
-fn another_status_or_severity_is_another_alert_and_ends_the_one_before() {
+fn a_new_status_or_severity_replaces_the_alert() {
     let mut sent = Sent::new();
-    sent.fire(&found("a", true, ""), Status::Unhealthy);
+    sent.fire(&last_result("a", true, ""), Status::Unhealthy);
     assert_eq!(sent.shown(), ["a critical 240"]);
     sent.later(Duration::from_secs(10));
-    sent.fire(&found("a", true, ""), Status::Degraded);
-    let names = |posted: Vec<Value>| -> Vec<_> {
+    sent.fire(&last_result("a", true, ""), Status::Degraded);
+    let names = |wire_alerts: Vec<Value>| -> Vec<_> {
         let name = |alert: &Value| alert["labels"]["alertname"].as_str().map(str::to_owned);
-        posted.iter().filter_map(name).collect()
+        wire_alerts.iter().filter_map(name).collect()
     };
-    assert_eq!(sent.posted()[0]["endsAt"], "2026-01-27T10:30:10Z");
+    assert_eq!(sent.wire_alerts()[0]["endsAt"], "2026-01-27T10:30:10Z");
     let both = ["VitalsCheckUnhealthy", "VitalsCheckDegraded"];
     assert_eq!(names(sent.delivered()), both);
-    sent.fire(&found("a", false, ""), Status::Unhealthy);
+    sent.fire(&last_result("a", false, ""), Status::Unhealthy);
     assert_eq!(sent.shown(), ["a warning 0", "a warning 240"]);
 }
 
 #[test]
-fn another_manner_ends_what_was_said_in_the_one_before() {
+fn a_new_template_resolves_the_old_alerts() {
     let mut sent = Sent::new();
-    let a = found("a", true, "");
+    let a = last_result("a", true, "");
     sent.fire(&a, Status::Unhealthy);
-    sent.fire(&found("b", true, ""), Status::Unhealthy);
+    sent.fire(&last_result("b", true, ""), Status::Unhealthy);
     sent.delivered();
-    let told = sent.told(Status::Unhealthy);
+    let alert = sent.alert(Status::Unhealthy);
     let other = template("[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'");
     sent.alerts
-        .adopt(other.clone(), [(&a, told)].into_iter(), sent.now);
+        .replace_all(other.clone(), [(&a, alert)].into_iter(), sent.now);
     assert_eq!(
         sent.shown(),
         ["a critical 0", "a critical 240", "b critical 0"]
     );
-    sent.alerts.adopt(other, [(&a, told)].into_iter(), sent.now);
+    sent.alerts
+        .replace_all(other, [(&a, alert)].into_iter(), sent.now);
     assert_eq!(sent.shown().len(), 0);
     sent.alerts.end_all(sent.now);
     assert_eq!(sent.shown(), ["a critical 0"]);
 }
 
 #[test]
-fn many_go_in_several_requests_and_none_twice() {
+fn many_alerts_are_split_into_requests() {
     let mut sent = Sent::new();
     for number in 0..200 {
         sent.fire(
-            &found(&format!("check-{number}"), true, ""),
+            &last_result(&format!("check-{number}"), true, ""),
             Status::Unhealthy,
         );
     }
@@ -241,25 +243,25 @@ fn many_go_in_several_requests_and_none_twice() {
 }
 
 #[test]
-fn who_is_due_soon_goes_along() {
+fn alerts_due_soon_are_sent_together() {
     let mut sent = Sent::new();
-    sent.fire(&found("a", true, ""), Status::Unhealthy);
+    sent.fire(&last_result("a", true, ""), Status::Unhealthy);
     sent.delivered();
     sent.later(Duration::from_secs(10));
-    sent.fire(&found("b", true, ""), Status::Unhealthy);
+    sent.fire(&last_result("b", true, ""), Status::Unhealthy);
     assert_eq!(sent.shown(), ["b critical 240"]);
     sent.later(Duration::from_secs(50));
     assert_eq!(sent.shown(), ["a critical 240", "b critical 240"]);
 }
 
-/// Something that happens to alerts.
+/// A change of alerts.
 #[derive(Clone, Debug)]
 enum Step {
     Fires(u8, Status),
     Ends(u8),
     OtherLabels(bool),
-    Posted,
-    Ended { once_more: bool },
+    Send,
+    Ended { retry: bool },
     Later(u64),
 }
 
@@ -269,8 +271,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..5_u8, status).prop_map(|(check, status)| Step::Fires(check, status)),
         2 => (0..5_u8).prop_map(Step::Ends),
         1 => any::<bool>().prop_map(Step::OtherLabels),
-        3 => Just(Step::Posted),
-        3 => any::<bool>().prop_map(|once_more| Step::Ended { once_more }),
+        3 => Just(Step::Send),
+        3 => any::<bool>().prop_map(|retry| Step::Ended { retry }),
         2 => (0..1000_u64).prop_map(Step::Later),
     ]
 }
@@ -279,43 +281,44 @@ impl Sent {
     fn take(&mut self, step: &Step) {
         match step {
             Step::Fires(check, status) => {
-                self.fire(&found(&format!("check-{check}"), true, ""), *status);
+                self.fire(&last_result(&format!("check-{check}"), true, ""), *status);
             }
             Step::Ends(check) => self.end(&format!("check-{check}")),
             Step::OtherLabels(are_other) => {
                 let labels = "[notify.alertmanager]\nurls = ['http://am']\nlabels.team = 'shop'";
                 let template = template(if *are_other { labels } else { "" });
-                self.alerts.adopt(template, std::iter::empty(), self.now);
+                self.alerts
+                    .replace_all(template, std::iter::empty(), self.now);
             }
-            Step::Posted => drop(self.posted()),
-            Step::Ended { once_more } => self.alerts.ended(*once_more, self.now),
+            Step::Send => drop(self.wire_alerts()),
+            Step::Ended { retry } => self.alerts.completed(*retry, self.now),
             Step::Later(seconds) => self.later(Duration::from_secs(*seconds)),
         }
     }
 }
 
 proptest! {
-    /// What is kept beside the alerts, so that none has to be looked for, is what a search would find.
+    /// The indexes beside the alerts agree with a search over all alerts.
     #[test]
-    fn what_is_counted_and_sorted_beside_the_alerts_is_true_of_them(
+    fn the_indexes_agree_with_the_alerts(
         steps in prop::collection::vec(step(), 1..60),
     ) {
         let mut sent = Sent::new();
         for step in &steps {
             sent.take(step);
-            let Alerts { all, of_checks, due, news, .. } = &sent.alerts;
-            prop_assert_eq!(*news, all.values().filter(|alert| alert.is_news).count());
+            let Alerts { all, by_check, due, undelivered, .. } = &sent.alerts;
+            prop_assert_eq!(*undelivered, all.values().filter(|alert| alert.is_undelivered).count());
             let of_all = all.iter().map(|(number, alert)| (alert.due, *number));
             prop_assert_eq!(due, &of_all.collect::<BTreeSet<_>>());
-            let of_check = |check: &CheckName| -> Vec<_> {
+            let numbers_of_check = |check: &CheckName| -> Vec<_> {
                 let of_it = all.iter().filter(|(_, alert)| alert.check == *check);
                 of_it.map(|(number, _)| *number).collect()
             };
-            prop_assert_eq!(of_checks.values().map(Vec::len).sum::<usize>(), all.len());
-            for (check, numbers) in of_checks {
+            prop_assert_eq!(by_check.values().map(Vec::len).sum::<usize>(), all.len());
+            for (check, numbers) in by_check {
                 let mut numbers = numbers.clone();
                 numbers.sort_unstable();
-                prop_assert_eq!(numbers, of_check(check));
+                prop_assert_eq!(numbers, numbers_of_check(check));
             }
         }
     }

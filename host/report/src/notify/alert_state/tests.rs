@@ -1,10 +1,10 @@
-//! Turns of a check, and what is told of each.
+//! Tests of transitions, and of the changes that follow.
 
 use super::*;
 
-/// The turns of one check under rules, each with what was told of it.
+/// The transitions of one check under rules, each with its change.
 struct Trail {
-    standings: Standings,
+    alert_states: AlertStates,
     rules: Rules,
     shown: Option<Status>,
     second: i64,
@@ -17,7 +17,7 @@ fn rules(text: &str) -> Rules {
 impl Trail {
     fn new(text: &str) -> Self {
         Self {
-            standings: Standings::default(),
+            alert_states: AlertStates::default(),
             rules: rules(text),
             shown: None,
             second: 0,
@@ -26,7 +26,7 @@ impl Trail {
 
     fn turn(&mut self, status: Status) -> String {
         self.second += 1;
-        let found = LastResult {
+        let last_result = LastResult {
             check: "a".parse().expect("a name"),
             plugin: None,
             version: None,
@@ -38,15 +38,15 @@ impl Trail {
             at: Timestamp::from_second(self.second).expect("a time"),
         };
         let from = self.shown.replace(status);
-        let change = self.standings.turned(found, from, &self.rules);
+        let change = self.alert_states.record(last_result, from, &self.rules);
         change.map_or_else(String::new, |change| shown(&change))
     }
 
-    fn reconsider(&mut self, text: &str) -> String {
+    fn apply_rules(&mut self, text: &str) -> String {
         self.second += 1;
         self.rules = rules(text);
         let at = Timestamp::from_second(self.second).expect("a time");
-        let changes = self.standings.reconsider(&self.rules, at);
+        let changes = self.alert_states.apply_rules(&self.rules, at);
         changes.iter().map(shown).collect()
     }
 }
@@ -59,7 +59,7 @@ fn shown(change: &Change) -> String {
         change.cause,
         status(change.from),
         status(change.to),
-        change.told.since.as_second(),
+        change.alert.since.as_second(),
         change.at.as_second(),
     )
 }
@@ -67,7 +67,7 @@ fn shown(change: &Change) -> String {
 use Status::{Degraded, Healthy, Unhealthy, Unknown};
 
 #[test]
-fn by_default_it_is_told_when_a_check_turns_unhealthy_and_when_it_is_that_no_more() {
+fn by_default_only_unhealthy_checks_fire() {
     let mut trail = Trail::new("");
     assert_eq!(trail.turn(Healthy), "");
     assert_eq!(trail.turn(Degraded), "");
@@ -79,22 +79,22 @@ fn by_default_it_is_told_when_a_check_turns_unhealthy_and_when_it_is_that_no_mor
     assert_eq!(trail.turn(Degraded), ends);
     assert_eq!(trail.turn(Unknown), "");
     assert_eq!(trail.turn(Healthy), "");
-    assert_eq!(trail.standings.0.len(), 0);
+    assert_eq!(trail.alert_states.0.len(), 0);
 }
 
 #[test]
-fn a_first_result_is_told_where_it_is_not_well() {
+fn an_unhealthy_first_result_fires() {
     let fires = "Firing Status none -> unhealthy since 1 at 1";
     assert_eq!(Trail::new("").turn(Unhealthy), fires);
     assert_eq!(Trail::new("").turn(Unknown), "");
 }
 
 #[test]
-fn of_what_nothing_is_known_is_left_as_it_was_unless_that_is_told_itself() {
+fn unknown_keeps_an_alert_unless_unknown_is_notified() {
     let mut trail = Trail::new("notify.on = ['degraded']");
     trail.turn(Degraded);
     assert_eq!(trail.turn(Unknown), "");
-    assert_eq!(trail.standings.firing().count(), 1);
+    assert_eq!(trail.alert_states.firing().count(), 1);
     let goes_on = "Restated Status unknown -> degraded since 1 at 3";
     assert_eq!(trail.turn(Degraded), goes_on);
     trail.turn(Unknown);
@@ -108,7 +108,7 @@ fn of_what_nothing_is_known_is_left_as_it_was_unless_that_is_told_itself() {
 }
 
 #[test]
-fn a_check_of_which_nothing_is_to_be_told_is_left_out() {
+fn a_check_with_notify_false_is_left_out() {
     let text = "[defaults]\nnotify = false\n[checks.b]\nnotify = true";
     assert_eq!(Trail::new(text).turn(Unhealthy), "");
     let text = "[checks.a]\nnotify = false";
@@ -116,48 +116,48 @@ fn a_check_of_which_nothing_is_to_be_told_is_left_out() {
 }
 
 #[test]
-fn other_rules_end_and_begin_what_is_told() {
+fn new_rules_resolve_and_fire_alerts() {
     let mut trail = Trail::new("");
     trail.turn(Unhealthy);
     let silent = "[checks.a]\nnotify = false";
     let ends = "Resolved Configuration unhealthy -> unhealthy since 1 at 2";
-    assert_eq!(trail.reconsider(silent), ends);
-    assert_eq!(trail.reconsider(silent), "");
+    assert_eq!(trail.apply_rules(silent), ends);
+    assert_eq!(trail.apply_rules(silent), "");
     let fires = "Firing Configuration unhealthy -> unhealthy since 1 at 4";
-    assert_eq!(trail.reconsider(""), fires);
+    assert_eq!(trail.apply_rules(""), fires);
     assert_eq!(trail.turn(Unknown), "");
-    assert_eq!(trail.reconsider(""), "");
+    assert_eq!(trail.apply_rules(""), "");
     let ends = "Resolved Configuration unknown -> unknown since 1 at 7";
-    assert_eq!(trail.reconsider("notify.on = ['degraded']"), ends);
+    assert_eq!(trail.apply_rules("notify.on = ['degraded']"), ends);
 }
 
 #[test]
-fn how_bad_it_is_follows_the_configuration() {
+fn the_severity_follows_the_configuration() {
     let mut trail = Trail::new("");
     trail.turn(Unhealthy);
     let severity = |trail: &Trail| {
-        let mut firing = trail.standings.firing();
+        let mut firing = trail.alert_states.firing();
         firing
             .next()
-            .map(|(found, told)| told.severity(found.critical))
+            .map(|(last_result, alert)| alert.severity(last_result.critical))
     };
     assert_eq!(severity(&trail), Some("critical"));
-    assert_eq!(trail.reconsider("[checks.a]\ncritical = false"), "");
+    assert_eq!(trail.apply_rules("[checks.a]\ncritical = false"), "");
     assert_eq!(severity(&trail), Some("warning"));
 }
 
 #[test]
-fn what_is_gone_is_told_where_it_was_told_of_before() {
+fn removing_a_check_resolves_its_alert() {
     let mut trail = Trail::new("");
     trail.turn(Unhealthy);
     let check = "a".parse().expect("a name");
-    let gone = |trail: &mut Trail| {
-        let gone = trail.standings.gone(&check, Timestamp::UNIX_EPOCH);
-        gone.map(|change| shown(&change))
+    let remove = |trail: &mut Trail| {
+        let remove = trail.alert_states.remove(&check, Timestamp::UNIX_EPOCH);
+        remove.map(|change| shown(&change))
     };
     let ends = "Resolved Removed unhealthy -> none since 1 at 0";
-    assert_eq!(gone(&mut trail).as_deref(), Some(ends));
-    assert_eq!(gone(&mut trail), None);
+    assert_eq!(remove(&mut trail).as_deref(), Some(ends));
+    assert_eq!(remove(&mut trail), None);
     trail.turn(Degraded);
-    assert_eq!(gone(&mut trail), None);
+    assert_eq!(remove(&mut trail), None);
 }

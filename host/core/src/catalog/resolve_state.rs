@@ -1,19 +1,19 @@
-//! Finds what a check stands on now: the version that serves it, or why there is none.
+//! Finds the state of a check: the version that it runs on, or why there is none.
 
 use std::sync::Arc;
 
-use super::{Catalog, CheckError, CheckState, NotRegistered, PluginEntry, Source, Unbound};
+use super::{Catalog, CheckError, CheckState, NotRegistered, PluginEntry, Source, UnboundCheck};
 use vitals_config::CheckConfig;
 use vitals_model::{CheckName, PluginName};
 use vitals_sandbox::{LoadError, Plugin};
 
 impl Catalog {
-    /// What a check stands on now, or what has to be bound before that is known.
+    /// Returns the state of a check, or what has to be bound first.
     pub(super) fn state(
         &self,
         name: &CheckName,
         check: &Arc<CheckConfig>,
-    ) -> Result<CheckState, Unbound> {
+    ) -> Result<CheckState, UnboundCheck> {
         let Some(plugin) = &check.plugin else {
             return Ok(match self.natives.get(name) {
                 Some(native) => CheckState::Native(native.clone()),
@@ -24,9 +24,11 @@ impl Catalog {
             });
         };
         let entry = self.entries.get(plugin);
-        let good = entry.and_then(|entry| entry.good_from(|source| source.serves(check)));
-        let Some(good) = good else {
-            let file = self.file(plugin).filter(|(source, _)| source.serves(check));
+        let active = entry.and_then(|entry| entry.active_from(|source| source.is_usable_by(check)));
+        let Some(active) = active else {
+            let file = self
+                .file(plugin)
+                .filter(|(source, _)| source.is_usable_by(check));
             let Some((source, _)) = file else {
                 return Ok(CheckState::Failed(self.no_file(name, check, plugin)));
             };
@@ -36,17 +38,17 @@ impl Catalog {
                 CheckState::Failed(load_error(plugin, entry, error, check))
             }));
         };
-        match self.bound.get(name) {
-            Some(bound) if bound.is_of(good, check) => Ok(bound.state.clone()),
-            _ => Err(self.unbound_to(name, check, good)),
+        match self.bindings.get(name) {
+            Some(bound) if bound.is_current(active, check) => Ok(bound.state.clone()),
+            _ => Err(self.unbound_to(name, check, active)),
         }
     }
 
-    /// Why there is no file for a check.
+    /// Returns why a check has no plugin file.
     fn no_file(&self, name: &CheckName, check: &CheckConfig, plugin: &PluginName) -> CheckError {
         let (check_name, plugin) = (name.clone(), plugin.clone());
         let (dir, library) = (self.files.dir(), self.files.library());
-        let takes_dir = Source::Dir.serves(check);
+        let takes_dir = Source::Dir.is_usable_by(check);
         if let Some(error) = self.files.error().filter(|_| takes_dir) {
             let error = error.clone();
             return CheckError::Directory { plugin, error };
@@ -68,7 +70,7 @@ impl Catalog {
         }
         let (dir, library) = (dir.to_owned(), library.to_owned());
         if self.files.dropped_in(&plugin).is_some() {
-            CheckError::InDirAlone {
+            CheckError::OnlyInDir {
                 check: check_name,
                 plugin,
                 library,
@@ -84,14 +86,14 @@ impl Catalog {
         }
     }
 
-    /// A check that is to be bound to a version of its plugin.
+    /// Returns a check to bind to a version of its plugin.
     pub(super) fn unbound_to(
         &self,
         name: &CheckName,
         check: &Arc<CheckConfig>,
         plugin: &Arc<Plugin>,
-    ) -> Unbound {
-        Unbound {
+    ) -> UnboundCheck {
+        UnboundCheck {
             binder: self.binder.clone(),
             name: name.clone(),
             check: Arc::clone(check),
@@ -100,7 +102,7 @@ impl Catalog {
     }
 }
 
-/// Why the file of a plugin does not serve a check.
+/// Returns why the file of a plugin can't be used for a check.
 fn load_error(
     plugin: &PluginName,
     entry: &PluginEntry,
@@ -111,7 +113,7 @@ fn load_error(
         plugin: plugin.clone(),
         path: entry.path().clone(),
         error: match (error, check.sha256) {
-            // Of several checks that ask for a file each hears of the one that it asks for.
+            // If several checks pin a digest, each error names the digest of its own check.
             (&LoadError::Digest { found, .. }, Some(wanted)) => LoadError::Digest { found, wanted },
             _ => error.clone(),
         },

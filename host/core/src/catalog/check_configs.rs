@@ -1,5 +1,5 @@
-//! What a configuration says of checks, as the catalog asks for it, and under which words a file was
-//! refused.
+//! The checks of a configuration, indexed for the catalog, and the configurations under which a
+//! file was rejected.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,20 +7,20 @@ use std::sync::Arc;
 use vitals_config::{CheckConfig, Config};
 use vitals_model::{CheckName, Digest, PluginName};
 
-/// What a configuration says of checks, for the catalog.
+/// The checks of a configuration, indexed for the catalog.
 #[derive(Debug)]
-pub(super) struct Said {
-    /// The checks of the configuration that are enabled.
+pub(super) struct CheckConfigs {
+    /// The enabled checks of the configuration.
     pub(super) configured: BTreeMap<CheckName, Arc<CheckConfig>>,
-    /// What holds for a native check that the configuration does not name.
+    /// The configuration of native checks that the file does not name.
     pub(super) unconfigured: Arc<CheckConfig>,
-    /// The checks of each plugin among those that are enabled.
+    /// The enabled checks of each plugin.
     pub(super) by_plugin: BTreeMap<PluginName, Vec<CheckName>>,
-    /// The plugins that checks of the configuration run on, or would if they were enabled.
+    /// The plugins that checks of the configuration name, enabled or not.
     pub(super) named: BTreeSet<PluginName>,
 }
 
-impl Said {
+impl CheckConfigs {
     pub(super) fn new(config: &Config) -> Self {
         let enabled = config.checks.iter().filter(|(_, check)| check.enabled);
         let plugins = config.checks.values();
@@ -44,13 +44,13 @@ impl Said {
     }
 }
 
-/// What checks of a plugin said when a file was refused for what they say.
+/// The configurations of a plugin's checks when one of its files was rejected because of them.
 #[derive(Debug)]
-pub(super) struct RefusedUnder {
+pub(super) struct RejectedUnder {
     pub(super) digest: Digest,
     pub(super) checks: BTreeMap<CheckName, Arc<CheckConfig>>,
 }
 
-/// Counts the configurations that a catalog has stood under.
+/// A counter of the configurations that a catalog has had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Revision(pub(super) u64);

@@ -1,4 +1,4 @@
-//! A file that is to be loaded: where it lies, and whether checks would run what is in it.
+//! A request to load a plugin file: its path, and the digests that checks accept.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,22 +11,22 @@ use vitals_config::CheckConfig;
 use vitals_model::{Digest, PluginName};
 use vitals_sandbox::LoadError;
 
-/// A plugin file that a check is to run on, or that may run by itself.
+/// A request to load a plugin file, for a check or because it was dropped in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct LoadRequest {
     pub(crate) name: PluginName,
     pub(crate) path: PathBuf,
     pub(crate) source: Source,
-    /// The stamp of the file when it was found, where that was told without following a link.
+    /// The stamp of the file when it was found; `None` if it is a link.
     pub(crate) stamp: Option<Stamp>,
     /// Whether a check of the configuration names the plugin.
     pub(crate) is_named: bool,
-    /// The only content that a check would run, where each of the plugin's checks asks for one.
+    /// The digests that checks accept, if every check of the plugin pins one.
     pub(crate) pinned: Option<BTreeSet<Digest>>,
 }
 
-impl Wanted {
-    /// Refuses a file that no check would run, before any of its code is looked at.
+impl LoadRequest {
+    /// Rejects a file that no check would run, before any of its code is examined.
     pub(crate) fn accept(&self, found: Digest) -> Result<(), LoadError> {
         let Some(pinned) = &self.pinned else {
             return Ok(());
@@ -38,11 +38,11 @@ impl Wanted {
     }
 }
 
-/// The directory in which the file of a plugin lies.
+/// The directory of a plugin file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Source {
-    /// The plugins directory: whoever can write there decides what is in it.
+    /// The plugins directory. Anyone who can write there decides what it contains.
     Dir,
     /// The library.
     #[default]
@@ -50,9 +50,9 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// Whether a check may run on a file from there. One that asks for a file by its digest gets no
-    /// other, wherever it lies.
-    pub(crate) fn serves(self, check: &CheckConfig) -> bool {
+    /// Returns whether a check may use a file from this directory. A check that pins a digest may
+    /// use either, because it accepts no other content.
+    pub(crate) fn is_usable_by(self, check: &CheckConfig) -> bool {
         self == Self::Library || check.dir || check.sha256.is_some()
     }
 }

@@ -1,4 +1,4 @@
-//! The first round: over when every check has a result, or when the grace at start has passed.
+//! The first round, which ends when every check has a result or `startup_grace` has passed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,26 +7,26 @@ use tokio::sync::watch;
 /// The state of the first round.
 #[derive(Debug)]
 pub(super) struct FirstRound {
-    placed: AtomicBool,
+    all_added: AtomicBool,
     over: watch::Sender<bool>,
 }
 
 impl FirstRound {
-    /// Every check that is waited for is on the board.
-    pub(super) fn all_placed(&self) {
-        self.placed.store(true, Ordering::Release);
+    /// Records that all checks of the start are on the board.
+    pub(super) fn all_added(&self) {
+        self.all_added.store(true, Ordering::Release);
     }
 
-    /// Whether it is only results that are still waited for.
+    /// Returns whether the round waits only for results.
     pub(super) fn waits_for_results(&self) -> bool {
-        self.placed.load(Ordering::Acquire) && !self.is_over()
+        self.all_added.load(Ordering::Acquire) && !self.is_over()
     }
 
     pub(super) fn is_over(&self) -> bool {
         *self.over.borrow()
     }
 
-    /// Ends the round; answers whether it was still going on.
+    /// Ends the round. Returns whether it was still in progress.
     pub(super) fn end(&self) -> bool {
         !self.over.send_replace(true)
     }
@@ -42,7 +42,7 @@ impl FirstRound {
 impl Default for FirstRound {
     fn default() -> Self {
         Self {
-            placed: AtomicBool::new(false),
+            all_added: AtomicBool::new(false),
             over: watch::Sender::new(false),
         }
     }

@@ -1,4 +1,5 @@
-//! Judging a version before it serves: held against its checks, and tried out by each of them.
+//! Evaluates a version before it is promoted: binds it to its checks, and makes a trial run of
+//! each.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -8,70 +9,71 @@ use futures_lite::FutureExt as _;
 use tokio::task::JoinSet;
 
 use super::load::Load;
-use crate::catalog::{BIND_TIME, Candidate, Fitting, GuestCheck, Revision, Stamp, Wanted};
+use crate::catalog::{
+    BIND_TIME, BoundCandidate, Candidate, GuestCheck, LoadRequest, Revision, Stamp,
+};
 use crate::schedule::{Probe, Schedule};
 use vitals_io::blocking_pool::PoolError;
 use vitals_model::{CheckName, Code, RunReport};
 use vitals_sandbox::{LoadError, Plugin};
 
-/// A version that passed, with the runs that were made of it.
+/// A version that passed the evaluation, with its trial runs.
 pub(super) struct Passed {
-    pub(super) fitting: Fitting,
+    pub(super) candidate: BoundCandidate,
     pub(super) trials: Vec<Trial>,
 }
 
-/// A run that a check made of a version before it serves.
+/// A trial run of a check on a new version.
 pub(super) struct Trial {
     pub(super) check: CheckName,
-    /// As what it was made.
+    /// The binding that made the run.
     pub(super) guest: Arc<GuestCheck>,
     pub(super) report: RunReport,
 }
 
-/// What became of a version.
-pub(super) struct Judged {
-    pub(super) wanted: Wanted,
+/// The outcome of an evaluation.
+pub(super) struct Evaluated {
+    pub(super) request: LoadRequest,
     pub(super) stamp: Option<Stamp>,
     pub(super) plugin: Arc<Plugin>,
-    /// Under which configuration.
+    /// The revision of the configuration that the version was evaluated with.
     pub(super) revision: Revision,
     pub(super) verdict: Result<Passed, LoadError>,
 }
 
-/// What the watcher is handed by a task of its own: a file that was read, or a version that was
-/// judged.
-pub(super) enum Arrival {
+/// The result of a task of the watcher: a file that was loaded, or a version that was evaluated.
+pub(super) enum Finished {
     Loaded(Load),
-    Judged(Judged),
+    Evaluated(Evaluated),
 }
 
-impl Arrival {
-    pub(super) fn wanted(&self) -> &Wanted {
+impl Finished {
+    pub(super) fn request(&self) -> &LoadRequest {
         match self {
-            Self::Loaded(load) => &load.wanted,
-            Self::Judged(judged) => &judged.wanted,
+            Self::Loaded(load) => &load.request,
+            Self::Evaluated(evaluated) => &evaluated.request,
         }
     }
 }
 
-/// Judges a version.
-pub(super) async fn judge(
-    wanted: Wanted,
+/// Evaluates a version.
+pub(super) async fn evaluate(
+    request: LoadRequest,
     stamp: Option<Stamp>,
     candidate: Candidate,
     schedule: Arc<Schedule>,
-) -> Judged {
+) -> Evaluated {
     let (plugin, revision) = (Arc::clone(candidate.plugin()), candidate.revision());
-    // A schema comes from a stranger: holding settings against it takes what it takes.
+    // The schema is untrusted, so validating settings against it may take long.
     let permit = plugin.bind_permit().await;
-    let fit = fit_within(FIT_TIME, plugin.bind_on_pool(|| candidate.fit())).await;
+    let fit = bind_within(BIND_TIMEOUT, plugin.bind_on_pool(|| candidate.bind())).await;
     drop(permit);
     let verdict = match fit {
-        Ok(fitting) => trial_run(fitting, &schedule).await,
+        Ok(candidate) => trial_run(candidate, &schedule).await,
         Err(error) => Err(error),
     };
-    Judged {
-        wanted,
+    Evaluated {
+        request,
         stamp,
         plugin,
         revision,
@@ -79,15 +81,15 @@ pub(super) async fn judge(
     }
 }
 
-/// Waits so long for a version to be held against its checks.
-async fn fit_within(
+/// Waits for the binding to the checks, for at most `time`.
+async fn bind_within(
     time: Duration,
-    fit: impl Future<Output = Result<Result<Fitting, LoadError>, PoolError>>,
-) -> Result<Fitting, LoadError> {
+    fit: impl Future<Output = Result<Result<BoundCandidate, LoadError>, PoolError>>,
+) -> Result<BoundCandidate, LoadError> {
     let fit = AssertUnwindSafe(fit).catch_unwind();
     match tokio::time::timeout(time, fit).await {
         Ok(Ok(Ok(fit))) => fit,
-        Ok(Err(_)) => Err(LoadError::Panic("it was held against its checks")),
+        Ok(Err(_)) => Err(LoadError::Panic("it was bound to its checks")),
         Ok(Ok(Err(PoolError::Stuck(_)))) | Err(_) => Err(LoadError::Unread(
             "the trusted roots of its checks: the file system does not answer".into(),
         )),
@@ -95,11 +97,14 @@ async fn fit_within(
     }
 }
 
-/// Makes a run of each check. One that a limit ended, or that broke down, refuses the version; what
-/// it says of the watched thing never does.
-async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed, LoadError> {
+/// Makes a trial run of each check. A run that exceeded a limit or crashed rejects the version. The
+/// status that the check reports never does.
+async fn trial_run(
+    candidate: BoundCandidate,
+    schedule: &Arc<Schedule>,
+) -> Result<Passed, LoadError> {
     let mut runs = JoinSet::new();
-    for (name, guest) in fitting.trials() {
+    for (name, guest) in candidate.trials() {
         let schedule = Arc::clone(schedule);
         runs.spawn(async move {
             let probe = Arc::clone(&guest) as Arc<dyn Probe>;
@@ -110,7 +115,7 @@ async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed,
     let mut trials = Vec::new();
     while let Some(run) = runs.join_next().await {
         let (check, guest, report) =
-            run.map_err(|_| LoadError::Panic("a check was tried on it"))?;
+            run.map_err(|_| LoadError::Panic("a check made a trial run on it"))?;
         let Some(report) = report else { continue };
         match &report.error {
             Some(error) if error.code.rejects_version() => {
@@ -119,7 +124,8 @@ async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed,
                     error: Box::new(error.clone()),
                 });
             }
-            // The host's own trouble: the first run of the new version is made when it serves.
+            // The host itself failed: the first run on the new version takes place after the
+            // promotion.
             Some(error) if matches!(error.code, Code::Host | Code::Full) => {}
             _ => trials.push(Trial {
                 check,
@@ -128,11 +134,11 @@ async fn trial_run(fitting: Fitting, schedule: &Arc<Schedule>) -> Result<Passed,
             }),
         }
     }
-    Ok(Passed { fitting, trials })
+    Ok(Passed { candidate, trials })
 }
 
-/// How long a version may take to be held against its checks before something must hang.
-const FIT_TIME: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));
+/// The time limit for binding, after which a file system must be hanging.
+const BIND_TIMEOUT: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));
 
 #[cfg(test)]
 mod tests {
@@ -141,8 +147,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn roots_on_a_disk_that_hangs_are_not_waited_for_without_end() {
-        let fit = fit_within(Duration::from_millis(10), pending());
+    async fn binding_stops_waiting_for_roots_on_a_hanging_disk() {
+        let fit = bind_within(Duration::from_millis(10), pending());
         let fit = tokio::time::timeout(Duration::from_mins(1), fit).await;
         let error = fit.expect("it ends").err();
         let error = error.map(|error| error.to_string()).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! A stream whose other end has to take what is written to it, at a minimum rate.
+//! A stream whose peer has to read at a minimum rate.
 //!
-//! Without this a client that asks and reads nothing, or a byte now and then, would hold its
-//! connection, and the answer in it, for ever.
+//! Otherwise a client that reads nothing, or a byte now and then, would hold its connection and the
+//! response in it forever.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,34 +11,34 @@ use std::time::Duration;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A stream that fails when too little of what is written leaves for a while.
-pub(super) struct Unstalled<T, F> {
+/// A stream that fails when too little of what is written is sent for a while.
+pub(super) struct WriteTimeout<T, F> {
     stream: T,
-    patience: Duration,
-    /// Called when all that was written has left.
+    timeout: Duration,
+    /// Called when everything written has been sent.
     flushed: F,
-    /// Runs while something waits to leave; kept for the next time.
+    /// Runs while something waits to be sent; reused afterwards.
     deadline: Pin<Box<Sleep>>,
     waiting: bool,
-    /// Bytes that left while the deadline runs.
-    left: usize,
+    /// Bytes sent while the deadline runs.
+    sent: usize,
 }
 
-impl<T, F: Fn()> Unstalled<T, F> {
-    pub(super) fn new(stream: T, patience: Duration, flushed: F) -> Self {
+impl<T, F: Fn()> WriteTimeout<T, F> {
+    pub(super) fn new(stream: T, timeout: Duration, flushed: F) -> Self {
         let deadline = Box::pin(sleep_until(Instant::now()));
         Self {
             stream,
-            patience,
+            timeout,
             flushed,
             deadline,
             waiting: false,
-            left: 0,
+            sent: 0,
         }
     }
 
-    /// Passes on how a write went; an error where too little has left since the deadline was set.
-    fn judge<R>(
+    /// Passes the result of a write on, or fails if too little was sent since the deadline was set.
+    fn check_deadline<R>(
         &mut self,
         written: Poll<io::Result<R>>,
         context: &mut Context<'_>,
@@ -48,8 +48,8 @@ impl<T, F: Fn()> Unstalled<T, F> {
         }
         if !self.waiting {
             self.waiting = true;
-            self.left = 0;
-            self.deadline.as_mut().reset(Instant::now() + self.patience);
+            self.sent = 0;
+            self.deadline.as_mut().reset(Instant::now() + self.timeout);
         }
         match self.deadline.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
@@ -57,21 +57,21 @@ impl<T, F: Fn()> Unstalled<T, F> {
         }
     }
 
-    /// Counts what has left; enough of it begins a new deadline.
+    /// Counts sent bytes. Enough of them start a new deadline.
     fn count(
         &mut self,
         written: Poll<io::Result<usize>>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(bytes)) = written {
-            self.left += bytes;
-            self.waiting &= self.left < LEAST_BYTES;
+            self.sent += bytes;
+            self.waiting &= self.sent < MIN_BYTES;
         }
-        self.judge(written, context)
+        self.check_deadline(written, context)
     }
 }
 
-impl<T: Read + Unpin, F: Unpin> Read for Unstalled<T, F> {
+impl<T: Read + Unpin, F: Unpin> Read for WriteTimeout<T, F> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -81,7 +81,7 @@ impl<T: Read + Unpin, F: Unpin> Read for Unstalled<T, F> {
     }
 }
 
-impl<T: Write + Unpin, F: Fn() + Unpin> Write for Unstalled<T, F> {
+impl<T: Write + Unpin, F: Fn() + Unpin> Write for WriteTimeout<T, F> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -110,17 +110,17 @@ impl<T: Write + Unpin, F: Fn() + Unpin> Write for Unstalled<T, F> {
             self.waiting = false;
             (self.flushed)();
         }
-        self.judge(flushed, context)
+        self.check_deadline(flushed, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shut = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.judge(shut, context)
+        self.check_deadline(shut, context)
     }
 }
 
-/// How much has to leave while something waits to.
-const LEAST_BYTES: usize = 64 << 10;
+/// The number of bytes that must be sent within the time limit.
+const MIN_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -132,11 +132,11 @@ mod tests {
 
     use super::*;
 
-    /// Writes `total` bytes to who reads `chunk` of them every 5 ms; how that ended.
+    /// Writes `total` bytes to a reader of `chunk` bytes every 5 ms. Returns the result.
     async fn write_to_reader_of(chunk: usize, total: usize) -> io::Result<()> {
         let (mut far, near) = duplex(1 << 10);
-        let patience = Duration::from_millis(200);
-        let mut stream = Unstalled::new(TokioIo::new(near), patience, || {});
+        let limit = Duration::from_millis(200);
+        let mut stream = WriteTimeout::new(TokioIo::new(near), limit, || {});
         let write = async {
             let bytes = vec![0; total];
             let mut written = 0;
@@ -155,29 +155,29 @@ mod tests {
             }
         };
         tokio::select! {
-            written = timeout(Duration::from_secs(10), write) => written.expect("it goes on for ever"),
-            () = read => unreachable!("it reads for ever"),
+            written = timeout(Duration::from_secs(10), write) => written.expect("the write ends"),
+            () = read => unreachable!("the reader never ends"),
         }
     }
 
     #[tokio::test]
-    async fn who_takes_a_byte_at_a_time_is_cut_off() {
+    async fn a_reader_of_single_bytes_is_cut_off() {
         let cut = write_to_reader_of(1, 1 << 20).await.unwrap_err();
         assert_eq!(cut.kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test]
-    async fn who_takes_enough_may_go_on() {
-        // Longer in all than the patience is.
+    async fn a_fast_enough_reader_is_not_cut_off() {
+        // Longer in total than the time limit.
         write_to_reader_of(16 << 10, 2 << 20).await.unwrap();
     }
 
     #[tokio::test]
-    async fn what_has_left_is_said_and_a_pause_after_it_counts_for_nothing() {
+    async fn a_flush_is_reported_and_idle_time_does_not_count() {
         let flushed = std::cell::Cell::new(0);
         let (mut far, near) = duplex(1 << 10);
         let say = || flushed.set(flushed.get() + 1);
-        let mut stream = Unstalled::new(TokioIo::new(near), Duration::from_millis(100), say);
+        let mut stream = WriteTimeout::new(TokioIo::new(near), Duration::from_millis(100), say);
         for _ in 0..2 {
             let mut written = 0;
             while written < 1 << 10 {
