@@ -83,6 +83,21 @@ impl Host {
 
     /// Returns the metrics of the embedding program, which `GET /metrics` shows with those of the
     /// host.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let config = "[plugins]\ndir = ''\n[metrics]\nenabled = true".parse::<vitals_host::config::Config>()?;
+    /// let host = vitals_host::Host::builder().config(config).start().await?;
+    /// let metrics = host.metrics();
+    /// let orders = metrics.counter("shop_orders_total", "Orders by channel.", &[("channel", "web")])?;
+    /// orders.increment();
+    /// let waiting = metrics.gauge("shop_orders_waiting", "Orders that wait.", &[])?;
+    /// waiting.set(3.0);
+    /// let packing = metrics.histogram("shop_packing_seconds", "Time to pack.", &[], &[1.0, 60.0])?;
+    /// packing.observe(12.5);
+    /// # host.shutdown().await;
+    /// # Ok(()) }
+    /// ```
     #[cfg(feature = "metrics")]
     pub fn metrics(&self) -> vitals_report::metrics::ServiceMetrics {
         self.reporters.metrics.of_service()

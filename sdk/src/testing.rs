@@ -150,7 +150,7 @@ impl World {
     /// assert_eq!(outcome.status(), Status::Unhealthy);
     /// assert_eq!(
     ///     outcome.message(),
-    ///     "no RAID here: cannot read /proc/mdstat: there is no such file or directory"
+    ///     "no RAID here: cannot read /proc/mdstat: no such file or directory"
     /// );
     /// ```
     pub fn outcome<A>(&self, check: impl FnOnce() -> A) -> Outcome

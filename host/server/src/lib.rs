@@ -7,6 +7,7 @@ mod answer;
 mod auth;
 mod check;
 mod health;
+mod host_names;
 mod live;
 mod metrics;
 mod names;

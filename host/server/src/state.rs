@@ -10,7 +10,7 @@ use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Tokens;
-use super::names::HostNames;
+use super::host_names::HostNames;
 use super::tools::ToolsPage;
 use vitals_config::{Server, UnhealthyStatus};
 use vitals_core::board::Board;

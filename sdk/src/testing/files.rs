@@ -284,7 +284,7 @@ impl FakeFile<'_> {
     /// let world = World::new();
     /// world.file("/mnt/nfs/a", "").fails("Stale file handle (os error 116)");
     /// let error = world.run(|| files::stat("/mnt/nfs/a")).unwrap_err();
-    /// assert_eq!(error.to_string(), "cannot look at /mnt/nfs/a: Stale file handle (os error 116)");
+    /// assert_eq!(error.to_string(), "cannot stat /mnt/nfs/a: Stale file handle (os error 116)");
     /// ```
     pub fn fails(&self, why: impl Into<String>) -> &Self {
         let why = why.into();

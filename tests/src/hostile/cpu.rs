@@ -164,7 +164,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             "passes 16 MiB of UTF-8 to another component in its file as Latin-1, again and again",
         )
         .wat()
-        .refused("hands texts over as Latin-1"),
+        .refused("passes strings as Latin-1"),
         new("abort", "aborts")
             .built(guests::STATUS)
             .with("config = { fail = 'trap' }")
@@ -199,12 +199,12 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .built(guests::STATUS)
             .with("config = { fail = 'exit_zero' }")
             .ends("exit")
-            .message("exit status 0")
+            .message("exited with status 0")
             .fact("/error/limit", Is::Missing),
         new("exit-1", "exits with failure")
             .built(guests::STATUS)
             .with("config = { fail = 'exit' }")
             .ends("exit")
-            .message("exit status 1"),
+            .message("exited with status 1"),
     ]
 }

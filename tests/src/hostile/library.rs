@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .timeout(3000)
             .with(config)
     };
-    let in_vain = "a check of the configuration takes its plugin from the library";
+    let in_vain = "checks of the configuration take their plugin from the library";
     vec![
         impostor(
             "impostor",

@@ -13,21 +13,6 @@ use super::series_table::{Kind, Series, SeriesConflict, SeriesRequest, SeriesTab
 /// Requesting a series defines its metric, by name, HELP text and labels with their values.
 /// Requesting the same series again returns the same one. Series are kept as long as the host, so
 /// labels should have few values. While metrics are disabled, all calls are accepted and ignored.
-///
-/// ```
-/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let config = "[plugins]\ndir = ''\n[metrics]\nenabled = true".parse::<vitals_host::config::Config>()?;
-/// let host = vitals_host::Host::builder().config(config).start().await?;
-/// let metrics = host.metrics();
-/// let orders = metrics.counter("shop_orders_total", "Orders by channel.", &[("channel", "web")])?;
-/// orders.increment();
-/// let waiting = metrics.gauge("shop_orders_waiting", "Orders that wait.", &[])?;
-/// waiting.set(3.0);
-/// let packing = metrics.histogram("shop_packing_seconds", "Time to pack.", &[], &[1.0, 60.0])?;
-/// packing.observe(12.5);
-/// # host.shutdown().await;
-/// # Ok(()) }
-/// ```
 #[derive(Clone, Debug)]
 pub struct ServiceMetrics(Option<Arc<Mutex<SeriesTable>>>);
 

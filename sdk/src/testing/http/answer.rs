@@ -122,7 +122,7 @@ impl Answer {
     /// let error = world.run(|| get.send()).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "cannot get http://web/: timed out after 2s while waiting for the answer"
+    ///     "cannot get http://web/: timed out after 2s while waiting for the response"
     /// );
     /// assert_eq!(world.elapsed(), Duration::from_secs(2));
     /// # Ok::<(), vitals_sdk::Error>(())
@@ -203,7 +203,7 @@ impl Answer {
     /// let drip = Answer::ok("slow").body_after(Duration::from_secs(60));
     /// world.http("GET", "http://web/").answers(drip);
     /// let error = world.run(|| http::get(&"http://web/".parse().unwrap()).send()).unwrap_err();
-    /// assert!(error.to_string().ends_with("timed out after 4s 900ms while reading the answer"));
+    /// assert!(error.to_string().ends_with("timed out after 4s 900ms while reading the response"));
     /// ```
     pub fn body_after(mut self, delay: Duration) -> Self {
         if let Content::Reply { body_after, .. } = &mut self.content {

@@ -141,7 +141,7 @@ impl Peer {
     /// world.tcp("db:5432").answers(Peer::new().floods("x"));
     /// let read = || tcp::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.read_line(512);
     /// let error = world.run(read).unwrap_err();
-    /// assert_eq!(error.to_string(), "cannot read from db:5432: the answer is longer than 512 bytes");
+    /// assert_eq!(error.to_string(), "cannot read from db:5432: the response is longer than 512 bytes");
     /// ```
     pub fn floods(self, bytes: impl Into<Vec<u8>>) -> Self {
         self.step(Step::Floods(bytes.into()))

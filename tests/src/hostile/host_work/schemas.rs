@@ -22,18 +22,18 @@ pub(super) fn cases() -> Vec<HostileCase> {
     vec![
         with("patterns-many", "seventeen hundred patterns that compile to 1 MiB each", || {
             json!({"properties": many(1700, |n| json!({"pattern": format!(r"\p{{L}}{{22}}{n}")}))})
-        }).refused("come to more than"),
+        }).refused("compiled patterns take more than"),
         with("patterns-again", "a thousand references to the same fifty patterns, each of which builds them anew", || {
             let patterns = many(50, |n| json!({"pattern": format!(r"\p{{L}}{{2}}{n}")}));
             json!({
                 "properties": many(1000, |_| json!({"propertyNames": {"$ref": "#/$defs/all"}})),
                 "$defs": {"all": {"properties": patterns}},
             })
-        }).refused("come to more than"),
+        }).refused("compiled patterns take more than"),
         with("patterns-as-keys", "patterns of properties that compile to 1 MiB each, where `additionalProperties` asks for them", || {
             let keys = (0..2000).map(|n| (format!(r"\p{{L}}{{22}}{n}"), json!({})));
             json!({"patternProperties": keys.collect::<Map<_, _>>(), "additionalProperties": false})
-        }).refused("come to more than"),
+        }).refused("compiled patterns take more than"),
         with("patterns-folded", "classes of every character there is, each case folded", || {
             json!({"pattern": format!("(?i)[{}]", r"\p{any}".repeat(7000))})
         }).refused("at most 512"),
@@ -48,7 +48,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         }).refused("not usable"),
         with("patterns-nested", "counted repetitions of counted repetitions", || {
             json!({"properties": many(1200, |n| json!({"pattern": format!("((a{{14}}){{14}}){{14}}{n}")}))})
-        }).refused("come to more than"),
+        }).refused("compiled patterns take more than"),
         with("patterns-meet-texts", "a large pattern for a long text, held against it two hundred times", || {
             json!({"properties": {"a": {"allOf": vec![json!({"pattern": r"(?:\p{L}|b)*a\p{L}{15}\d"}); 200]}}})
         }).with(&format!("config = {{ a = '{}' }}", restless(1_000_000))).refused("patterns are too large"),
@@ -87,7 +87,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
                 "anyOf": vec![json!({"$ref": "#/$defs/e"}); 1000],
                 "$defs": {"e": {"enum": vec![json!({"": 0}); 3000]}},
             })
-        }).with("config = { a = 1 }").refused("looks at more than 16 MiB"),
+        }).with("config = { a = 1 }").refused("reads more than 16 MiB"),
         HostileCase::new("objects-many", "forty plugins with eight thousand objects in lists each, which take a hundred times their text")
             .body(Body::Litter(objects))
             .timeout(20_000)

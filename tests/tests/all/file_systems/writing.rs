@@ -33,7 +33,7 @@ async fn a_slow_copy_over_a_good_plugin_is_no_failure_and_ends_in_the_new_one() 
         }
     })
     .await;
-    shows(&host, &[("module:a", "the clock can be right")]).await;
+    shows(&host, &[("module:a", "the clock is plausible")]).await;
 }
 
 #[tokio::test]

@@ -259,8 +259,8 @@ fn another_type_or_other_labels_are_conflicts_in_one_version() {
     );
     assert_eq!(
         conflict(&[("to", "1")], MetricUpdate::Add(1.0)),
-        "`x` has the label `by` already, and not the label `to`: give the same label names each \
-         time, or use another name"
+        "`x` already has the label `by`, not the label `to`: use the same label names each time, or \
+         use another name"
     );
     assert!(conflict(&[], MetricUpdate::Add(1.0)).contains("not no labels"));
     let buckets = &[][..];
