@@ -1,7 +1,7 @@
 //! Reports failures to Sentry. Without a DSN nothing is sent.
 //!
-//! Reporting never waits: an event is created, counted against a [`RateLimiter`], cleaned of
-//! secrets and handed to the [`Transport`]. Of Sentry's crates only the protocol types are used: no
+//! Reporting never waits: an event is created, counted against a `RateLimiter`, cleaned of
+//! secrets and handed to the `Transport`. Of Sentry's crates only the protocol types are used: no
 //! hub, no panic hook, no integrations.
 
 mod breadcrumbs;
