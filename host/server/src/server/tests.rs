@@ -14,6 +14,8 @@ struct Running {
     address: SocketAddr,
     stop: CancellationToken,
     server: JoinHandle<usize>,
+    /// Cancelled when a slow or endless request has reached its page.
+    called: CancellationToken,
     /// Cancelled when the first huge response is dropped.
     let_go: CancellationToken,
 }
@@ -25,15 +27,23 @@ impl Running {
         let stop = CancellationToken::new();
         let let_go = CancellationToken::new();
         let huge = let_go.clone();
+        let called = CancellationToken::new();
+        let (slow, never) = (called.clone(), called.clone());
         let router = Router::new()
             .route("/", get(|| async { "here" }))
             .route(
                 "/slow",
-                get(|| async { sleep(Duration::from_millis(300)).await }),
+                get(move || {
+                    slow.cancel();
+                    sleep(Duration::from_millis(300))
+                }),
             )
             .route(
                 "/never",
-                get(|| async { std::future::pending::<()>().await }),
+                get(move || {
+                    never.cancel();
+                    std::future::pending::<()>()
+                }),
             )
             .route("/body", post(async |body: Body| read(body).await))
             .route(
@@ -48,6 +58,7 @@ impl Running {
             address,
             stop,
             server: tokio::spawn(server),
+            called,
             let_go,
         }
     }
@@ -209,7 +220,7 @@ async fn a_response_in_progress_gets_the_grace_period() {
     let running = Running::start(limits(), LONG).await;
     let mut client = running.connect().await;
     client.send("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    sleep(Duration::from_millis(50)).await;
+    running.called.cancelled().await;
     let (stopped, answer) = tokio::join!(running.stop(), client.rest());
     assert_eq!(stopped.0, 0);
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
@@ -238,7 +249,7 @@ async fn a_response_beyond_the_grace_period_is_cut_off() {
     let running = Running::start(limits(), Duration::from_millis(100)).await;
     let mut client = running.connect().await;
     client.send("GET /never HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    sleep(Duration::from_millis(50)).await;
+    running.called.cancelled().await;
     let (late, took) = running.stop().await;
     assert_eq!(late, 1);
     assert!(

@@ -168,11 +168,11 @@ impl Rig {
         self.board.publish(&name.parse().unwrap(), check_result);
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(super) async fn get(&self, path: &str) -> Response {
         self.ask(Method::GET, path, None).await
     }
 
-    pub(super) async fn get_as(&self, token: &str, path: &str) -> Answer {
+    pub(super) async fn get_as(&self, token: &str, path: &str) -> Response {
         self.ask(Method::GET, path, Some(format!("Bearer {token}")))
             .await
     }
@@ -182,7 +182,7 @@ impl Rig {
         method: Method,
         path: &str,
         authorization: Option<String>,
-    ) -> Answer {
+    ) -> Response {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
@@ -190,7 +190,7 @@ impl Rig {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
-    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+    pub(super) async fn send(&self, request: Request<Body>) -> Response {
         let path = request.uri().path().to_owned();
         let (head, body) = site(self.state.clone())
             .oneshot(request)
@@ -201,7 +201,7 @@ impl Rig {
         let body = String::from_utf8(body).unwrap();
         assert_eq!(head.headers["cache-control"], "no-store", "{path}");
         assert_eq!(head.headers["x-content-type-options"], "nosniff", "{path}");
-        Answer {
+        Response {
             status: head.status.as_u16(),
             headers: head.headers,
             body,
@@ -209,13 +209,13 @@ impl Rig {
     }
 }
 
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: String,
 }
 
-impl Answer {
+impl Response {
     #[track_caller]
     pub(super) fn is(&self, status: u16, body: &str) {
         assert_eq!((self.status, self.body.as_str()), (status, body));
