@@ -6,10 +6,10 @@
 //! alone keeps its schedule, and whenever all is quiet the host must show what is on disk.
 
 mod campaign;
+mod campaign_log;
 mod configuration;
 mod files;
 mod ground;
-mod journal;
 mod judge;
 mod model;
 mod probes;
@@ -20,7 +20,7 @@ mod tenant;
 mod versions;
 
 pub use campaign::{Campaign, Failure, Summary};
-pub use journal::Counts;
+pub use campaign_log::Counts;
 
 /// What a campaign can leave out, to narrow a failure down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

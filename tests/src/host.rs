@@ -16,7 +16,7 @@ use vitals_host::{Reloader, reload::ReloadReport};
 use crate::place::Place;
 use crate::tidy::tidy;
 use crate::vitals;
-use vitals_servers::Answer;
+use vitals_servers::Response;
 use vitals_servers::eventually;
 
 /// A host that listens on a free port, with a plugins directory and a library of its own.
@@ -68,7 +68,7 @@ impl TestHost {
     /// # Panics
     ///
     /// There is no answer.
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         self.ask("GET", path, &[]).await
     }
 
@@ -77,7 +77,7 @@ impl TestHost {
     /// # Panics
     ///
     /// There is no answer.
-    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
         let answer = vitals_servers::ask(self.address, method, path, headers).await;
         answer.unwrap_or_else(|error| panic!("{error}"))
     }

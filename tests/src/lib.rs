@@ -39,5 +39,5 @@ pub use tls_target::{Opening, TlsTarget};
 pub use vitals::{Finished, Vitals, binary};
 pub use vitals_servers as servers;
 pub use vitals_servers::{
-    Answer, Authority, DEADLINE, Identity, Process, Prometheus, Series, ask, eventually, get,
+    Authority, DEADLINE, Identity, Process, Prometheus, Response, Series, ask, eventually, get,
 };

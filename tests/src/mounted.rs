@@ -6,7 +6,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use vitals_servers::Answer;
+use vitals_servers::Response;
 
 /// A service in this process; it ends when this is dropped.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Mounted {
     /// # Panics
     ///
     /// There is no answer.
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         vitals_servers::get(self.address, path)
             .await
             .unwrap_or_else(|error| panic!("{error}"))

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use crate::place::Place;
-use vitals_servers::Answer;
+use vitals_servers::Response;
 use vitals_servers::eventually;
 
 /// A running `vitals serve`; killed when this is dropped.
@@ -160,7 +160,7 @@ impl Serving {
     /// # Errors
     ///
     /// There is no answer.
-    pub async fn get(&self, path: &str) -> Result<Answer, String> {
+    pub async fn get(&self, path: &str) -> Result<Response, String> {
         vitals_servers::get(self.address, path).await
     }
 
@@ -169,7 +169,7 @@ impl Serving {
     /// # Panics
     ///
     /// There is no answer.
-    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
         let answer = vitals_servers::ask(self.address, method, path, headers).await;
         answer.unwrap_or_else(|error| panic!("{error}"))
     }

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 /// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct Response {
     /// The status.
     pub status: u16,
     /// The headers in order, with names in lower case.
@@ -18,7 +18,7 @@ pub struct Answer {
     pub body: String,
 }
 
-impl Answer {
+impl Response {
     /// Returns the value of a header, or `None` if it is missing.
     pub fn header(&self, name: &str) -> Option<&str> {
         let header = self.headers.iter().find(|(found, _)| found == name);
@@ -90,7 +90,7 @@ fn joined(mut chunks: &str) -> Result<String, String> {
 /// # Errors
 ///
 /// No complete response arrives within five minutes.
-pub async fn get(address: SocketAddr, path: &str) -> Result<Answer, String> {
+pub async fn get(address: SocketAddr, path: &str) -> Result<Response, String> {
     ask(address, "GET", path, &[]).await
 }
 
@@ -104,7 +104,7 @@ pub async fn ask(
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
-) -> Result<Answer, String> {
+) -> Result<Response, String> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
         let mut request =
@@ -120,7 +120,7 @@ pub async fn ask(
     };
     let failed = |why: String| format!("no response to {method} {path}: {why}");
     match tokio::time::timeout(TIMEOUT, exchange).await {
-        Ok(Ok(bytes)) => Answer::parse(&bytes).map_err(failed),
+        Ok(Ok(bytes)) => Response::parse(&bytes).map_err(failed),
         Ok(Err(error)) => Err(failed(error.to_string())),
         Err(_) => Err(failed(format!("timed out after {TIMEOUT:?}"))),
     }

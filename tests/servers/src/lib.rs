@@ -31,7 +31,7 @@ use rustix::process::{Pid, Signal, geteuid, kill_process_group};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
-pub use answer::{Answer, ask, get};
+pub use answer::{Response, ask, get};
 pub use celery::Celery;
 pub use certificates::{Authority, Identity};
 pub use eventually::{DEADLINE, eventually};

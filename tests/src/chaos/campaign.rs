@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use super::Part;
+use super::campaign_log::Counts;
 use super::configuration::{Configuration, FILE};
 use super::files::Files;
 use super::ground::Ground;
-use super::journal::Counts;
 use super::model::{Model, by_itself};
 use super::probes::Probes;
 use super::quiet::Quiet;
@@ -100,7 +100,7 @@ impl Campaign {
         let count = |what: &str| log.iter().filter(|line| line.contains(what)).count();
         match ended {
             Ok(quiet) => Ok(Summary {
-                counts: ground.journal.counts(),
+                counts: ground.log.counts(),
                 quiet,
                 loaded: count("plugin loaded") + count("plugin replaced"),
                 refused: count("plugin rejected"),
@@ -108,7 +108,7 @@ impl Campaign {
             }),
             Err(()) => Err(Failure {
                 campaign: self.clone(),
-                report: ground.journal.report(),
+                report: ground.log.report(),
                 log: log[log.len().saturating_sub(LAST_WORDS)..].to_vec(),
             }),
         }
@@ -158,43 +158,39 @@ impl Stage<'_> {
         ground: &Arc<Ground>,
         rng: &mut Rng,
     ) -> Result<u64, ()> {
-        let journal = &self.ground.journal;
+        let log = &self.ground.log;
         if let Err(fault) = self.quiet(None).await {
-            journal.fault(&format!("before anything was done: {fault}"));
+            log.fault(&format!("before anything was done: {fault}"));
             return Err(());
         }
         let before = Runs::read(&self.serving).await;
         let probes = Probes::start(self.serving.address(), ground, rng.u64(..), &self.without);
         let begun = Instant::now();
         let (mut quiet, until) = (0, begun + campaign.time);
-        while Instant::now() < until && !journal.has_faults() {
+        while Instant::now() < until && !log.has_faults() {
             let bout = Duration::from_secs(2) + LONGEST_BOUT.mul_f64(rng.f64());
-            journal.note("a bout begins");
+            log.note("a bout begins");
             let seeds = [rng.u64(..), rng.u64(..), rng.u64(..)];
             self.bout(seeds, until.min(Instant::now() + bout)).await;
             match self.quiet(Some(&probes)).await {
                 Ok(()) => quiet += 1,
-                Err(fault) => journal.fault(&fault),
+                Err(fault) => log.fault(&fault),
             }
         }
         probes.end().await;
         if !self.serving.is_running() {
-            journal.fault("the host has ended");
+            log.fault("the host has ended");
         }
         let lost = self.ground.pulse.lost_since(begun);
         match (before, Runs::read(&self.serving).await) {
             (Ok(before), Ok(after)) => {
                 for fault in after.faults_since(&before, campaign.every, lost) {
-                    journal.fault(&fault);
+                    log.fault(&fault);
                 }
             }
-            (before, after) => journal.fault(&format!("{before:?}, {after:?}")),
+            (before, after) => log.fault(&format!("{before:?}, {after:?}")),
         }
-        if journal.has_faults() {
-            Err(())
-        } else {
-            Ok(quiet)
-        }
+        if log.has_faults() { Err(()) } else { Ok(quiet) }
     }
 
     /// Everybody works at once.
@@ -220,7 +216,7 @@ impl Stage<'_> {
         }
         let mended = self.configuration.mend();
         mended.map_err(|error| format!("the campaign itself: {error}"))?;
-        self.ground.journal.note("all is mended");
+        self.ground.log.note("all is mended");
         let exact = self.exact();
         let checks = self.configuration.checks();
         let intervals = checks.map(|(name, line)| (name.clone(), line.interval_ms));
@@ -231,7 +227,7 @@ impl Stage<'_> {
             without: &self.without,
         };
         let generations = quiet.comes(&self.serving).await?;
-        self.ground.journal.note("all is quiet");
+        self.ground.log.note("all is quiet");
         let narrow = || *self.ground.model() = exact;
         match probes {
             Some(probes) => probes.between(narrow).await,

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Written by all that take part in a campaign.
-pub(super) struct Journal {
+pub(super) struct CampaignLog {
     begun: Instant,
     pages: Mutex<Pages>,
 }
@@ -48,7 +48,7 @@ pub(super) struct Reloads {
     pub(super) last: String,
 }
 
-impl Journal {
+impl CampaignLog {
     pub(super) fn new() -> Self {
         Self {
             begun: Instant::now(),

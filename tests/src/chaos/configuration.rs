@@ -92,7 +92,7 @@ impl<'a> Configuration<'a> {
             let kind = kind.expect("there are kinds");
             if let Err(error) = self.operate(kind).await {
                 let fault = format!("the campaign itself: configuration {kind:?}: {error}");
-                self.ground.journal.fault(&fault);
+                self.ground.log.fault(&fault);
                 return;
             }
         }
@@ -285,7 +285,7 @@ impl<'a> Configuration<'a> {
     }
 
     fn say(&self, kind: &'static str, on: &str) {
-        self.ground.journal.operation(kind, on);
+        self.ground.log.operation(kind, on);
     }
 }
 

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use super::Part;
 use super::ground::{self, Ground, pause};
 use super::model::by_itself;
-use super::tenant::{Home, Tenant, Way};
+use super::tenant::{Home, Tenant, WriteMethod};
 use super::versions::Broken;
 
 /// Works on its own plugins, beside others who work on theirs.
@@ -94,7 +94,7 @@ impl<'a> Files<'a> {
             let kind = kind.expect("there are kinds");
             if let Err(error) = self.operate(kind).await {
                 let fault = format!("the campaign itself: {kind:?}: {error}");
-                self.ground.journal.fault(&fault);
+                self.ground.log.fault(&fault);
                 return;
             }
             pause(&mut self.rng, MOST_BETWEEN).await;
@@ -118,7 +118,7 @@ impl<'a> Files<'a> {
         for tenant in &mut self.tenants {
             if !tenant.is_good {
                 tenant
-                    .renew(Way::Rename, self.ground, &mut self.rng)
+                    .renew(WriteMethod::Rename, self.ground, &mut self.rng)
                     .await?;
             }
         }
@@ -157,26 +157,28 @@ impl<'a> Files<'a> {
         self.rng.choice(suitable)
     }
 
-    fn way(&mut self) -> Way {
-        self.rng.choice(Way::ALL).expect("there are ways")
+    fn write_method(&mut self) -> WriteMethod {
+        self.rng
+            .choice(WriteMethod::ALL)
+            .expect("there are methods")
     }
 
     fn say(&self, kind: &'static str, on: &str) {
-        self.ground.journal.operation(kind, on);
+        self.ground.log.operation(kind, on);
     }
 
     async fn replace(&mut self) -> io::Result<()> {
-        let way = self.way();
+        let way = self.write_method();
         let Some(at) = self.one(|it| way.suits(it)) else {
             return Ok(());
         };
         let tenant = &mut self.tenants[at];
-        self.ground.journal.operation(way.name(), &tenant.name);
+        self.ground.log.operation(way.name(), &tenant.name);
         tenant.renew(way, self.ground, &mut self.rng).await
     }
 
     async fn spoil(&mut self) -> io::Result<()> {
-        let way = self.way();
+        let way = self.write_method();
         let broken = self.rng.choice(&self.broken).copied();
         let broken = broken.expect("there are kinds");
         let model = self.ground.model().clone();
@@ -191,7 +193,7 @@ impl<'a> Files<'a> {
         let tenant = &mut self.tenants[at];
         let was_good = tenant.is_good;
         let on = format!("{} by {}", tenant.name, way.name());
-        self.ground.journal.operation(broken.name(), &on);
+        self.ground.log.operation(broken.name(), &on);
         tenant
             .spoil(broken, way, self.ground, &mut self.rng)
             .await?;
@@ -201,7 +203,13 @@ impl<'a> Files<'a> {
             let version = tenant.version;
             let bytes = self.ground.foundry.bytes(version);
             tenant
-                .put(version, &bytes, Way::Rename, self.ground, &mut self.rng)
+                .put(
+                    version,
+                    &bytes,
+                    WriteMethod::Rename,
+                    self.ground,
+                    &mut self.rng,
+                )
                 .await?;
         }
         Ok(())
@@ -245,16 +253,18 @@ impl<'a> Files<'a> {
         if !self.ground.plugin(&tenant.name).is_symlink()
             && !self.ground.plugin(&tenant.name).exists()
         {
-            self.ground.journal.operation("added", &tenant.name);
-            return tenant.renew(Way::Rename, self.ground, &mut self.rng).await;
+            self.ground.log.operation("added", &tenant.name);
+            return tenant
+                .renew(WriteMethod::Rename, self.ground, &mut self.rng)
+                .await;
         }
-        self.ground.journal.operation("removed", &tenant.name);
+        self.ground.log.operation("removed", &tenant.name);
         tenant.leave(self.ground)?;
         if self.rng.bool() {
             pause(&mut self.rng, Duration::from_millis(1500)).await;
-            self.ground.journal.operation("added", &tenant.name);
+            self.ground.log.operation("added", &tenant.name);
             tenant
-                .renew(Way::Rename, self.ground, &mut self.rng)
+                .renew(WriteMethod::Rename, self.ground, &mut self.rng)
                 .await?;
         }
         Ok(())
@@ -267,7 +277,7 @@ impl<'a> Files<'a> {
         };
         let tenant = &mut self.tenants[at];
         let other = format!("{}-moved", tenant.name);
-        self.ground.journal.operation("renamed", &tenant.name);
+        self.ground.log.operation("renamed", &tenant.name);
         tenant.may_be_away(self.ground);
         self.ground.may_visit(&other, tenant.version);
         let (here, there) = (self.ground.plugin(&tenant.name), self.ground.plugin(&other));
@@ -293,7 +303,13 @@ impl<'a> Files<'a> {
         for at in [one, other] {
             let tenant = &mut self.tenants[at];
             tenant
-                .put(version, &bytes, Way::Rename, self.ground, &mut self.rng)
+                .put(
+                    version,
+                    &bytes,
+                    WriteMethod::Rename,
+                    self.ground,
+                    &mut self.rng,
+                )
                 .await?;
             pause(&mut self.rng, Duration::from_millis(50)).await;
         }
@@ -305,12 +321,10 @@ impl<'a> Files<'a> {
             return Ok(());
         };
         let tenant = &mut self.tenants[at];
-        self.ground
-            .journal
-            .operation("a hundred times", &tenant.name);
+        self.ground.log.operation("a hundred times", &tenant.name);
         for _ in 0..100 {
             tenant
-                .renew(Way::Rename, self.ground, &mut self.rng)
+                .renew(WriteMethod::Rename, self.ground, &mut self.rng)
                 .await?;
             tokio::time::sleep(Duration::from_millis(9)).await;
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::sync::RwLock;
 
-use super::journal::Journal;
+use super::campaign_log::CampaignLog;
 use super::model::Model;
 use super::pulse::Pulse;
 use super::versions::Foundry;
@@ -19,7 +19,7 @@ use super::versions::Foundry;
 pub(super) struct Ground {
     root: PathBuf,
     pub(super) foundry: Foundry,
-    pub(super) journal: Journal,
+    pub(super) log: CampaignLog,
     pub(super) pulse: Pulse,
     /// Whoever needs the plugins directory to be there reads; who moves it away writes.
     pub(super) directory: RwLock<()>,
@@ -31,7 +31,7 @@ impl Ground {
         Self {
             root: root.to_owned(),
             foundry: Foundry::new(),
-            journal: Journal::new(),
+            log: CampaignLog::new(),
             pulse: Pulse::start(),
             directory: RwLock::default(),
             model: Mutex::default(),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Part;
 use super::model::{Check, Model};
 use super::versions::{Foundry, Version};
-use vitals_servers::Answer;
+use vitals_servers::Response;
 
 /// A page that probes ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,12 @@ impl Page {
 
 impl Judge<'_> {
     /// What of an answer can't be true.
-    pub(super) fn faults(&self, page: &Page, answer: &Answer, memory: &mut Memory) -> Vec<String> {
+    pub(super) fn faults(
+        &self,
+        page: &Page,
+        answer: &Response,
+        memory: &mut Memory,
+    ) -> Vec<String> {
         let status = answer.status;
         let is_expected = match page {
             Page::Ready => status == 200 || status == 503 && self.may_be_unready(),

@@ -10,8 +10,8 @@ use tokio::sync::RwLock;
 use tokio::task::JoinSet;
 
 use super::Part;
+use super::campaign_log::Reloads;
 use super::ground::Ground;
-use super::journal::Reloads;
 use super::judge::{Judge, Memory, Page};
 
 /// Everybody who asks, until they are told to end.
@@ -92,13 +92,13 @@ impl Prober {
         let _asking = self.asking.read().await;
         let asked = Instant::now();
         let answer = vitals_servers::get(self.address, &page.path()).await;
-        let journal = &self.ground.journal;
-        journal.probe(page.route(), asked.elapsed());
+        let log = &self.ground.log;
+        log.probe(page.route(), asked.elapsed());
         let faults = match answer {
             Err(error) => vec![error],
             Ok(answer) => {
                 if *page == Page::Metrics {
-                    journal.configuration(reloads(answer.text()));
+                    log.configuration(reloads(answer.text()));
                 }
                 let model = self.ground.model();
                 let judge = Judge {
@@ -111,7 +111,7 @@ impl Prober {
             }
         };
         for fault in faults {
-            journal.fault(&format!("{}: {fault}", page.path()));
+            log.fault(&format!("{}: {fault}", page.path()));
         }
     }
 

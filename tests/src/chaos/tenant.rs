@@ -37,7 +37,7 @@ pub(super) enum Home {
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum WriteMethod {
     Rename,
     Pieces,
     Copy,
@@ -49,7 +49,7 @@ pub(super) enum Way {
     Relink,
 }
 
-impl Way {
+impl WriteMethod {
     pub(super) const ALL: [Self; 6] = [
         Self::Rename,
         Self::Pieces,
@@ -107,12 +107,12 @@ impl Tenant {
     /// Writes a version that there was not before.
     pub(super) async fn renew(
         &mut self,
-        way: Way,
+        method: WriteMethod,
         ground: &Ground,
         rng: &mut Rng,
     ) -> io::Result<()> {
         let (version, bytes) = ground.foundry.next();
-        self.put(version, &bytes, way, ground, rng).await
+        self.put(version, &bytes, method, ground, rng).await
     }
 
     /// Writes a version.
@@ -120,13 +120,13 @@ impl Tenant {
         &mut self,
         version: Version,
         bytes: &[u8],
-        way: Way,
+        method: WriteMethod,
         ground: &Ground,
         rng: &mut Rng,
     ) -> io::Result<()> {
         ground.model().may_serve(&self.name, version);
         self.version = version;
-        self.write(bytes, way, ground, rng).await?;
+        self.write(bytes, method, ground, rng).await?;
         self.is_good = true;
         Ok(())
     }
@@ -135,13 +135,13 @@ impl Tenant {
     pub(super) async fn spoil(
         &mut self,
         broken: Broken,
-        way: Way,
+        method: WriteMethod,
         ground: &Ground,
         rng: &mut Rng,
     ) -> io::Result<()> {
         ground.model().may_be_refused(&self.name);
         let bytes = ground.foundry.broken(broken, rng);
-        self.write(&bytes, way, ground, rng).await
+        self.write(&bytes, method, ground, rng).await
     }
 
     /// Its file goes.
@@ -160,27 +160,27 @@ impl Tenant {
     async fn write(
         &mut self,
         bytes: &[u8],
-        way: Way,
+        method: WriteMethod,
         ground: &Ground,
         rng: &mut Rng,
     ) -> io::Result<()> {
-        if way.leaves() {
+        if method.leaves() {
             ground.model().may_be_away(&self.name);
-        } else if !way.is_at_once() {
+        } else if !method.is_at_once() {
             ground.model().may_be_refused(&self.name);
         }
         self.is_good = false;
         self.is_changed = true;
         let path = ground.plugin(&self.name);
-        match way {
-            Way::Rename if self.home == Home::Plain => ground::renamed(&path, bytes),
-            Way::Rename | Way::Relink => {
+        match method {
+            WriteMethod::Rename if self.home == Home::Plain => ground::renamed(&path, bytes),
+            WriteMethod::Rename | WriteMethod::Relink => {
                 // One that is just read may lose its target.
                 ground.model().may_be_refused(&self.name);
                 let before = fs::read_link(&path).ok();
                 let target = format!("{STORE}/{}-{}.wasm", self.name, rng.u64(..));
                 fs::write(ground.beside(&target), bytes)?;
-                if way == Way::Relink && path.is_symlink() {
+                if method == WriteMethod::Relink && path.is_symlink() {
                     fs::remove_file(&path)?;
                 }
                 ground::linked(&Path::new("..").join(target), &path)?;
@@ -188,15 +188,17 @@ impl Tenant {
                     fs::remove_file(ground.plugins().join(before))
                 })
             }
-            Way::Pieces => ground::in_pieces(&path, &ground::cut(bytes, rng), rng).await,
-            Way::Copy => {
+            WriteMethod::Pieces => ground::in_pieces(&path, &ground::cut(bytes, rng), rng).await,
+            WriteMethod::Copy => {
                 let beside = ground.beside(&format!("{}.copy", self.name));
                 ground::copied(&beside, &path, bytes)
             }
             // What is not there can't be edited.
-            Way::Editor | Way::Backup if !path.exists() => ground::renamed(&path, bytes),
-            Way::Editor => ground::edited(&path, &ground::cut(bytes, rng), rng).await,
-            Way::Backup => ground::backed_up(&path, bytes, rng).await,
+            WriteMethod::Editor | WriteMethod::Backup if !path.exists() => {
+                ground::renamed(&path, bytes)
+            }
+            WriteMethod::Editor => ground::edited(&path, &ground::cut(bytes, rng), rng).await,
+            WriteMethod::Backup => ground::backed_up(&path, bytes, rng).await,
         }
     }
 }

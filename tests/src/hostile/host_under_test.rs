@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use vitals_servers::Answer;
+use vitals_servers::Response;
 
 use self::arrival::{put, remove};
 use self::config::HostConfig;
@@ -283,7 +283,7 @@ impl HostUnderTest {
     }
 
     /// Gets a page as somebody who may see all of it.
-    async fn get(&self, path: &str) -> Result<Answer, String> {
+    async fn get(&self, path: &str) -> Result<Response, String> {
         access::get(self.serving.address(), path, Some(access::TOKEN)).await
     }
 

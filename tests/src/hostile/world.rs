@@ -36,15 +36,15 @@ struct Server {
 pub(super) const OWN_NAME: &str = "own.test";
 
 /// What a server does with a connection until it fails, which it does when the client is gone.
-type Manner = fn(&mut TcpStream, &AtomicBool) -> std::io::Result<()>;
+type ServerBehaviour = fn(&mut TcpStream, &AtomicBool) -> std::io::Result<()>;
 
 impl World {
     /// Starts every server and makes every file.
     pub(super) fn new() -> Self {
         let mut places = BTreeMap::new();
         let mut servers = Vec::new();
-        for (name, manner) in [MANNERS, chains::MANNERS, heads::MANNERS].concat() {
-            let server = Server::start(Ipv4Addr::LOCALHOST.into(), manner);
+        for (name, behaviour) in [BEHAVIOURS, chains::BEHAVIOURS, heads::BEHAVIOURS].concat() {
+            let server = Server::start(Ipv4Addr::LOCALHOST.into(), behaviour);
             places.insert(name, server.address.to_string());
             servers.push(server);
         }
@@ -104,7 +104,7 @@ impl Drop for World {
 }
 
 impl Server {
-    fn start(at: IpAddr, manner: Manner) -> Self {
+    fn start(at: IpAddr, behaviour: ServerBehaviour) -> Self {
         let listener = TcpListener::bind((at, 0)).expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let stopped = Arc::new(AtomicBool::new(false));
@@ -120,7 +120,7 @@ impl Server {
                 let Ok(mut stream) = stream else { continue };
                 let here = Arc::clone(&here);
                 // A client that has gone away is none of the server's business.
-                thread::spawn(move || manner(&mut stream, &here).unwrap_or_default());
+                thread::spawn(move || behaviour(&mut stream, &here).unwrap_or_default());
             }
         });
         Self { address, stopped }
@@ -131,7 +131,7 @@ impl Server {
 const NICE: i32 = 19;
 
 /// The servers of the world.
-const MANNERS: &[(&str, Manner)] = &[
+const BEHAVIOURS: &[(&str, ServerBehaviour)] = &[
     ("ok", |stream, _| {
         head(stream)?;
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")

@@ -30,20 +30,20 @@ fn failed(name: &str, code: &str) -> Value {
     check
 }
 
-fn health(status: &str, checks: &[Value]) -> Answer {
+fn health(status: &str, checks: &[Value]) -> Response {
     let body = json!({"status": status, "timestamp": "2026-01-27T10:30:00Z", "checks": checks});
     answer(200, &body)
 }
 
-fn answer(status: u16, body: &Value) -> Answer {
-    Answer {
+fn answer(status: u16, body: &Value) -> Response {
+    Response {
         status,
         headers: Vec::new(),
         body: body.to_string(),
     }
 }
 
-fn faults(model: &Model, foundry: &Foundry, page: &Page, answer: &Answer) -> Vec<String> {
+fn faults(model: &Model, foundry: &Foundry, page: &Page, answer: &Response) -> Vec<String> {
     let judge = Judge {
         model,
         foundry,
@@ -210,7 +210,7 @@ fn a_host_that_is_not_ready_or_not_alive_without_a_reason() {
     assert!(faults(&model, &foundry, &Page::Ready, &not_ready).is_empty());
     let dead = answer(503, &json!({"status": "dead"}));
     one_fault(&faults(&model, &foundry, &Page::Live, &dead), "status 503");
-    let page = Answer {
+    let page = Response {
         body: "vitals_host_panics_total 1\n".to_owned(),
         ..answer(200, &Value::Null)
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use vitals_servers::{Answer, ask};
+use vitals_servers::{Response, ask};
 
 use super::{HostUnderTest, NEIGHBOUR};
 use crate::hostile::access::PRIVATE;
@@ -50,7 +50,7 @@ pub(super) async fn get(
     host: SocketAddr,
     path: &str,
     token: Option<&str>,
-) -> Result<Answer, String> {
+) -> Result<Response, String> {
     let authorization = token.map(|token| format!("Bearer {token}"));
     let header = authorization.as_deref().map(|it| ("authorization", it));
     ask(host, "GET", path, header.as_slice()).await

@@ -14,10 +14,10 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use vitals_servers::Authority;
 
-use super::{Manner, head};
+use super::{ServerBehaviour, head};
 use crate::der::authority;
 
-pub(super) const MANNERS: &[(&str, Manner)] = &[
+pub(super) const BEHAVIOURS: &[(&str, ServerBehaviour)] = &[
     ("chain-long", |stream, _| answer(stream, &LONG)),
     ("chain-tangled", |stream, _| answer(stream, &TANGLED)),
     ("chain-heavy", |stream, _| answer(stream, &HEAVY)),

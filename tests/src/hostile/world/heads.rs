@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 
 use rustls::{ServerConnection, StreamOwned};
 
-use super::{Manner, chains, head, pour};
+use super::{ServerBehaviour, chains, head, pour};
 
-pub(super) const MANNERS: &[(&str, Manner)] = &[
+pub(super) const BEHAVIOURS: &[(&str, ServerBehaviour)] = &[
     ("hints", |stream, stopped| {
         head(stream)?;
         let hint = format!("HTTP/1.1 103 Early Hints\r\n{}\r\n", "a:\r\n".repeat(90));

@@ -33,9 +33,9 @@ impl Told {
     }
 
     /// Waits until somebody was told that a check is unhealthy, or is so no longer.
-    async fn eventually(&self, whom: &str, way: Way, check: &str, state: &str) -> Value {
+    async fn eventually(&self, whom: &str, route: Route, check: &str, state: &str) -> Value {
         eventually(
-            &format!("{whom} is told: {check}, {state}, by {way:?}"),
+            &format!("{whom} is told: {check}, {state}, by {route:?}"),
             async || {
                 let told = self.lock();
                 let mut messages = told.iter().filter(|(told, _)| told == whom);
@@ -44,7 +44,7 @@ impl Told {
                     alerts.find(|alert| {
                         alert["status"] == state
                             && alert["labels"]["alertname"] == "VitalsCheckUnhealthy"
-                            && way == Way::of(alert)
+                            && route == Route::of(alert)
                             && alert["labels"]["check"] == check
                     })
                 });
@@ -70,14 +70,14 @@ impl Told {
 
 /// How news come to Alertmanager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum Route {
     /// Of Prometheus, which scrapes.
     Rule,
     /// Of the host itself.
     Notification,
 }
 
-impl Way {
+impl Route {
     const BOTH: [Self; 2] = [Self::Rule, Self::Notification];
 
     fn of(alert: &Value) -> Self {
@@ -130,13 +130,13 @@ async fn a_dependency_that_breaks_is_told_of_by_rule_and_by_notification_and_so_
     assert!(told.lock().is_empty(), "{told:?}");
 
     shop.reply(Reply::status("503 Service Unavailable", "closed"));
-    for way in Way::BOTH {
-        let alert = told.eventually("pager", way, "shop", "firing").await;
+    for route in Route::BOTH {
+        let alert = told.eventually("pager", route, "shop", "firing").await;
         assert_eq!(alert["labels"]["severity"], "critical", "{alert:#}");
         assert_eq!(alert["labels"]["plugin"], "http", "{alert:#}");
         let summary = alert["annotations"]["summary"].as_str().unwrap_or_default();
         assert!(summary.ends_with("shop is unhealthy"), "{alert:#}");
-        told.eventually("tickets", way, "mirror", "firing").await;
+        told.eventually("tickets", route, "mirror", "firing").await;
     }
     told.at_the_desk("firing").await;
     // That the host is not ready is no news besides.
@@ -152,9 +152,10 @@ async fn a_dependency_that_breaks_is_told_of_by_rule_and_by_notification_and_so_
     .await;
 
     shop.reply(Reply::ok("open again"));
-    for way in Way::BOTH {
-        told.eventually("pager", way, "shop", "resolved").await;
-        told.eventually("tickets", way, "mirror", "resolved").await;
+    for route in Route::BOTH {
+        told.eventually("pager", route, "shop", "resolved").await;
+        told.eventually("tickets", route, "mirror", "resolved")
+            .await;
     }
     told.at_the_desk("resolved").await;
 }

@@ -15,7 +15,7 @@ use vitals_tests::{Shell, TestHost, Vitals, guests};
 use crate::docs::markdown::{Code, Part};
 
 /// What is special about the walk in one language.
-struct Way {
+struct Walkthrough {
     lang: &'static str,
     /// What the command line is, and what stands in the guide.
     first: &'static str,
@@ -28,7 +28,7 @@ struct Way {
     built: &'static str,
 }
 
-const RUST: Way = Way {
+const RUST: Walkthrough = Walkthrough {
     lang: "rust",
     first: "vitals new my-check",
     need: None,
@@ -37,7 +37,7 @@ const RUST: Way = Way {
     built: "target/wasm32-wasip2/release/my_check.wasm",
 };
 
-const JS: Way = Way {
+const JS: Walkthrough = Walkthrough {
     lang: "js",
     first: "vitals new my-check --lang js",
     need: Some("js-quota"),
@@ -46,7 +46,7 @@ const JS: Way = Way {
     built: "my-check.wasm",
 };
 
-const PYTHON: Way = Way {
+const PYTHON: Walkthrough = Walkthrough {
     lang: "python",
     first: "vitals new my-check --lang python",
     need: Some("python-expiry"),
@@ -81,7 +81,7 @@ async fn a_check_in_python_is_written_tested_built_and_dropped_in() {
     it_says_what_becomes_of_a_file(&check);
 }
 
-impl Way {
+impl Walkthrough {
     /// Goes it, and answers the shell in the check's directory.
     async fn walk(&self, host: &TestHost, page: &str) -> Shell {
         let shell = self.desk(host);
