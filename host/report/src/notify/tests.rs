@@ -6,12 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
-use axum::serve::Listener;
 use rcgen::{CertifiedKey, KeyPair};
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+use tokio::net::TcpListener;
 
 use super::*;
 use crate::metrics::Metrics;
@@ -19,7 +16,7 @@ use vitals_config::Root;
 use vitals_core::events::Cause;
 use vitals_model::{Outcome, RunReport, Status};
 
-use crate::outgoing::testing::eventually;
+use crate::outgoing::testing::{eventually, serve_over_tls};
 
 /// A server that records requests. `answer` returns the status for each attempt, by its number.
 #[derive(Clone)]
@@ -66,24 +63,7 @@ impl Sink {
     }
 
     async fn start_over_tls(&self, key: &CertifiedKey<KeyPair>) -> SocketAddr {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let server = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![key.cert.der().clone()],
-                key.signing_key.serialize_der().try_into().unwrap(),
-            );
-        let listener = TcpListener::bind("localhost:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let listener = OverTls {
-            listener,
-            acceptor: Arc::new(server.unwrap()).into(),
-        };
-        let router = self.router();
-        tokio::spawn(async { axum::serve(listener, router).await });
-        address
+        serve_over_tls(self.router(), key).await
     }
 
     /// Returns the new status of each transition received.
@@ -100,30 +80,6 @@ impl Sink {
 
     async fn eventually(&self, expected: &[&str]) {
         eventually(&format!("{expected:?}"), || self.turns() == expected).await;
-    }
-}
-
-struct OverTls {
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-}
-
-impl Listener for OverTls {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            let (stream, client) = self.listener.accept().await.unwrap();
-            // A client that does not trust the certificate hangs up here.
-            if let Ok(stream) = self.acceptor.accept(stream).await {
-                return (stream, client);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
     }
 }
 

@@ -6,9 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::serve::Listener;
+use rcgen::{CertifiedKey, KeyPair};
 use reqwest::Client;
 use reqwest::dns::{Name, Resolve, Resolving};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// A resolver that panics for the first name, and returns 127.0.0.1 from then on.
 #[derive(Default)]
@@ -43,6 +47,51 @@ pub(crate) async fn takes_everything() -> u16 {
     let router = Router::new().fallback(|| async {});
     tokio::spawn(async { axum::serve(listener, router).await });
     port
+}
+
+/// Starts a server of HTTPS on `localhost`, with this certificate. Returns its address.
+pub(crate) async fn serve_over_tls(router: Router, key: &CertifiedKey<KeyPair>) -> SocketAddr {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![key.cert.der().clone()],
+            key.signing_key.serialize_der().try_into().unwrap(),
+        );
+    let listener = TcpListener::bind("localhost:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = OverTls {
+        listener,
+        acceptor: Arc::new(server.unwrap()).into(),
+    };
+    tokio::spawn(async { axum::serve(listener, router).await });
+    address
+}
+
+struct OverTls {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Listener for OverTls {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, client) = self.listener.accept().await.unwrap();
+            // A client that does not trust the certificate hangs up here.
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, client);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
 }
 
 /// Waits until a condition holds, for at most 30 seconds.
