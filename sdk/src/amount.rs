@@ -30,9 +30,9 @@ pub fn span_text(span: Duration) -> String {
 /// would read as all or nothing.
 ///
 /// ```
-/// assert_eq!(vitals_sdk::share_text(0.934), "93 %");
+/// assert_eq!(vitals_sdk::percent_text(0.934), "93 %");
 /// ```
-pub fn share_text(share: f64) -> String {
+pub fn percent_text(share: f64) -> String {
     Unit::Ratio.format(share, 0).text
 }
 
@@ -222,7 +222,7 @@ mod tests {
             (1.0, "100 %"),
             (1.25, "125 %"),
         ] {
-            assert_eq!(share_text(share), text);
+            assert_eq!(percent_text(share), text);
         }
     }
 

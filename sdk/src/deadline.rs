@@ -20,7 +20,7 @@ use crate::clock::Instant;
 ///     let deadline = Deadline::of_run();
 ///     addresses
 ///         .iter()
-///         .take_while(|_| !deadline.is_over())
+///         .take_while(|_| !deadline.has_passed())
 ///         .find(|address| tcp::connect(address, deadline.remaining() / 4).is_ok())
 ///         .context("no server accepted a connection")
 /// }
@@ -55,7 +55,7 @@ impl Deadline {
     }
 
     /// Returns whether no time remains.
-    pub fn is_over(self) -> bool {
+    pub fn has_passed(self) -> bool {
         self.remaining().is_zero()
     }
 
@@ -143,7 +143,7 @@ mod tests {
     fn the_deadline_is_a_day_away_without_a_run() {
         assert!(Deadline::of_run().remaining() > Duration::from_hours(1));
         Deadline::after(Duration::ZERO).begin_run();
-        assert!(Deadline::of_run().is_over());
+        assert!(Deadline::of_run().has_passed());
     }
 
     #[test]
@@ -158,6 +158,6 @@ mod tests {
 
     #[test]
     fn a_time_beyond_the_clock_does_not_panic() {
-        assert!(!Deadline::after(Duration::MAX).is_over());
+        assert!(!Deadline::after(Duration::MAX).has_passed());
     }
 }

@@ -57,7 +57,7 @@ impl Error {
     /// use std::time::Duration;
     ///
     /// let world = World::new();
-    /// world.name("old.internal").fails(dns::Problem::NotFound);
+    /// world.dns("old.internal").fails(dns::Problem::NotFound);
     /// let gone = world.run(|| dns::look_up("old.internal", Duration::from_secs(2)));
     /// assert!(gone.is_err_and(|error| error.is_not_found()));
     /// ```

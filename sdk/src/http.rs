@@ -45,7 +45,7 @@ pub use status::StatusCode;
 /// # use vitals_sdk::testing::World;
 ///
 /// # let world = World::new();
-/// # world.http("GET", "https://shop.example/health").answers("up");
+/// # world.http("GET", "https://shop.example/health").responds("up");
 /// # world.run(|| {
 /// let url: Url = "https://shop.example/health".parse()?;
 /// let response = http::get(&url).timeout(Duration::from_secs(2)).send()?;
@@ -71,7 +71,7 @@ pub fn head(url: &Url) -> RequestBuilder {
 /// # use vitals_sdk::testing::World;
 ///
 /// # let world = World::new();
-/// # world.http("POST", "https://shop.example/query").answers(r#"{ "rows": 3 }"#);
+/// # world.http("POST", "https://shop.example/query").responds(r#"{ "rows": 3 }"#);
 /// # world.run(|| {
 /// let url: Url = "https://shop.example/query".parse()?;
 /// let answer: Value = http::post(&url).json(&json!({ "limit": 10 })).send()?.json()?;
@@ -94,10 +94,10 @@ pub fn put(url: &Url) -> RequestBuilder {
 /// ```
 /// use vitals_sdk::http::{self, Method};
 /// use vitals_sdk::prelude::*;
-/// # use vitals_sdk::testing::{Answer, World};
+/// # use vitals_sdk::testing::{Response, World};
 ///
 /// # let world = World::new();
-/// # world.http("PURGE", "http://cache/").answers(Answer::new(204));
+/// # world.http("PURGE", "http://cache/").responds(Response::new(204));
 /// # world.run(|| {
 /// let purged = http::request(Method::Other("PURGE".to_owned()), &"http://cache/".parse()?).send()?;
 /// assert_eq!(purged.status().to_string(), "204 No Content");
@@ -192,7 +192,7 @@ impl RequestBuilder {
     /// # use vitals_sdk::testing::World;
     ///
     /// # let world = World::new();
-    /// # world.http("GET", "http://web/").answers("<!doctype html><title>Shop</title>");
+    /// # world.http("GET", "http://web/").responds("<!doctype html><title>Shop</title>");
     /// # world.run(|| {
     /// let page = http::get(&"http://web/".parse()?).body_prefix(15).send()?;
     /// assert_eq!(page.text(), "<!doctype html>");

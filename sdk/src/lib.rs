@@ -87,7 +87,7 @@
 //! #     let slow = Thresholds { degraded_above: Some(settings.slow_after), unhealthy_above: None };
 //! #     Ok(Outcome::healthy("responded").timed(response.elapsed(), slow))
 //! # }
-//! use vitals_sdk::testing::{Answer, World};
+//! use vitals_sdk::testing::{Response, World};
 //!
 //! let run = |world: &World| {
 //!     let settings = Settings::from_json(r#"{ "url": "http://shop/health" }"#).unwrap();
@@ -95,21 +95,21 @@
 //! };
 //! let world = World::new();
 //!
-//! world.http("GET", "http://shop/health").answers("up");
+//! world.http("GET", "http://shop/health").responds("up");
 //! assert_eq!(run(&world).status(), Status::Healthy);
 //!
-//! world.http("GET", "http://shop/health").answers(Answer::ok("up").after(Duration::from_secs(3)));
+//! world.http("GET", "http://shop/health").responds(Response::ok("up").after(Duration::from_secs(3)));
 //! assert_eq!(run(&world).message(), "responded after 3s, above 2s");
 //!
-//! world.http("GET", "http://shop/health").answers(http::Problem::Refused);
+//! world.http("GET", "http://shop/health").responds(http::Problem::Refused);
 //! assert_eq!(run(&world).message(), "cannot get http://shop/health: connection refused");
 //! ```
 //!
 //! | the check uses | the test defines | the test inspects |
 //! |---|---|---|
 //! | [`http`] | [`World::http`](testing::World::http) | [`World::requests`](testing::World::requests) |
-//! | [`tcp`], [`udp`], [`tls`] | [`World::tcp`](testing::World::tcp), [`World::udp`](testing::World::udp), [`World::tls`](testing::World::tls), [`World::certificate`](testing::World::certificate) | [`World::heard`](testing::World::heard) |
-//! | [`dns`] | [`World::name`](testing::World::name) | |
+//! | [`tcp`], [`udp`], [`tls`] | [`World::tcp`](testing::World::tcp), [`World::udp`](testing::World::udp), [`World::tls`](testing::World::tls), [`World::certificate`](testing::World::certificate) | [`World::received`](testing::World::received) |
+//! | [`dns`] | [`World::dns`](testing::World::dns) | |
 //! | [`files`] | [`World::file`](testing::World::file), [`World::directory`](testing::World::directory) | |
 //! | [`system`] | [`World::disk`](testing::World::disk), [`World::memory`](testing::World::memory), [`World::load`](testing::World::load) | |
 //! | [`clock`], [`Deadline`] | [`World::set_time`](testing::World::set_time), [`World::set_timeout`](testing::World::set_timeout), [`World::advance`](testing::World::advance) | [`World::elapsed`](testing::World::elapsed) |
@@ -160,7 +160,7 @@ pub mod tls;
 pub mod udp;
 
 pub use address::Address;
-pub use amount::{bytes_text, share_text, span_text};
+pub use amount::{bytes_text, percent_text, span_text};
 #[doc(inline)]
 pub use config::Config;
 pub use deadline::Deadline;
@@ -186,7 +186,7 @@ pub mod prelude {
     pub use crate::{
         Address, Bound, Config, Context, Deadline, Error, Measurement, Outcome, Request, Result,
         Size, Status, Thresholds, Url, Value, bytes, bytes_text, clock, count, dns, files,
-        health_check, http, json, metrics, ratio, report, seconds, share_text, shortened,
+        health_check, http, json, metrics, percent_text, ratio, report, seconds, shortened,
         span_text, system, tcp, tls, udp,
     };
     pub use std::time::Duration;

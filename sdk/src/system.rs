@@ -136,7 +136,7 @@ impl Load {
 /// # world.disk("/", Disk { total_bytes: 40 << 30, available_bytes: 8 << 30, ..Disk::default() });
 /// # world.run(|| {
 /// let disk = system::disk("/srv")?;
-/// assert_eq!(share_text(disk.used_ratio()), "80 %");
+/// assert_eq!(percent_text(disk.used_ratio()), "80 %");
 /// assert_eq!(bytes_text(disk.available_bytes), "8 GiB");
 /// # Ok::<(), Error>(())
 /// # })?;

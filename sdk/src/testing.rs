@@ -57,11 +57,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use files::FakeFile;
-pub use http::{Answer, Route, Sent};
+pub use http::{Response, Route, SentRequest};
 pub use machine::Fact;
-pub use metrics::{Kind, Metric};
+pub use metrics::{Metric, MetricKind};
 pub(crate) use network::Connection;
-pub use network::{Listener, Name, Peer};
+pub use network::{DnsName, Listener, Peer};
 
 use crate::plugin;
 use crate::{Deadline, Error, Outcome};

@@ -77,7 +77,7 @@ impl UdpSocket {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.udp("time:123").answers(Peer::new().says("old 1").says("new 2"));
+    /// world.udp("time:123").responds(Peer::new().sends("old 1").sends("new 2"));
     /// let answer = world.run(|| {
     ///     let mut socket = udp::connect(&"time:123".parse()?, Duration::from_secs(1))?;
     ///     Ok::<_, Error>(socket.receive_where(|bytes| bytes.strip_prefix(b"new ").map(<[u8]>::to_vec))?)

@@ -1,6 +1,6 @@
 //! The whole check against responses of Flower.
 
-use vitals_sdk::testing::{Answer, World};
+use vitals_sdk::testing::{Response, World};
 
 use super::*;
 
@@ -19,22 +19,22 @@ fn settings(more: &Value) -> Settings {
     Settings::read(settings).unwrap()
 }
 
-fn workers(all: &[(&str, bool)]) -> Answer {
+fn workers(all: &[(&str, bool)]) -> Response {
     let all: BTreeMap<_, _> = all.iter().copied().collect();
-    Answer::new(200).body(json!(all).to_string())
+    Response::new(200).body(json!(all).to_string())
 }
 
-fn queues(all: &[(&str, u64)]) -> Answer {
+fn queues(all: &[(&str, u64)]) -> Response {
     let queue = |(name, messages): &(&str, u64)| json!({ "name": name, "messages": messages });
     let all: Vec<_> = all.iter().map(queue).collect();
-    Answer::new(200).body(json!({ "active_queues": all }).to_string())
+    Response::new(200).body(json!({ "active_queues": all }).to_string())
 }
 
-fn outcome(more: &Value, workers: Answer, queues: Answer) -> Outcome {
+fn outcome(more: &Value, workers: Response, queues: Response) -> Outcome {
     let world = World::new();
-    world.http("GET", WORKERS).answers(workers);
-    world.http("GET", AGAIN).answers("{}");
-    world.http("GET", QUEUES).answers(queues);
+    world.http("GET", WORKERS).responds(workers);
+    world.http("GET", AGAIN).responds("{}");
+    world.http("GET", QUEUES).responds(queues);
     let outcome = world.outcome(|| check(settings(more)));
     assert!(!format!("{outcome:?}").contains("secret"), "{outcome:?}");
     for sent in world.requests() {
@@ -186,9 +186,9 @@ fn the_longest_queue_is_judged() {
 #[test]
 fn workers_are_asked_again_before_a_required_queue_is_missing() {
     let world = World::new();
-    world.http("GET", WORKERS).answers(workers(&[("a", true)]));
-    world.http("GET", AGAIN).answers("{}");
-    world.http("GET", QUEUES).answers_in_turn([
+    world.http("GET", WORKERS).responds(workers(&[("a", true)]));
+    world.http("GET", AGAIN).responds("{}");
+    world.http("GET", QUEUES).responds_in_turn([
         queues(&[("celery", 0)]),
         queues(&[("celery", 0), ("mail", 3)]),
     ]);
@@ -215,8 +215,10 @@ fn workers_are_asked_again_before_a_required_queue_is_missing() {
 
     // No online worker can be asked.
     let world = World::new();
-    world.http("GET", WORKERS).answers(workers(&[("a", false)]));
-    world.http("GET", QUEUES).answers(queues(&[]));
+    world
+        .http("GET", WORKERS)
+        .responds(workers(&[("a", false)]));
+    world.http("GET", QUEUES).responds(queues(&[]));
     let result = world.outcome(|| check(settings(&json!({ "queues": ["mail"] }))));
     assert_eq!(
         result.message(),
@@ -226,7 +228,7 @@ fn workers_are_asked_again_before_a_required_queue_is_missing() {
 
 #[test]
 fn bounds_on_queues_without_a_length_are_unhealthy() {
-    let unknown = || Answer::new(200).body(r#"{"active_queues":[{"name":"mail"}]}"#);
+    let unknown = || Response::new(200).body(r#"{"active_queues":[{"name":"mail"}]}"#);
     let one = || workers(&[("a", true)]);
     let result = outcome(&json!({ "unhealthy_above": 5 }), one(), unknown());
     assert_eq!(
@@ -249,49 +251,49 @@ fn errors_are_explained() {
     let asked = "http://flower:5555/ops/api/workers?…";
     for (workers, queues, message) in [
         (
-            Answer::new(401).body("FLOWER_UNAUTHENTICATED_API environment variable is required"),
+            Response::new(401).body("FLOWER_UNAUTHENTICATED_API environment variable is required"),
             queues(&[]),
             format!(
                 "{asked} responded with 401 Unauthorized: FLOWER_UNAUTHENTICATED_API environment variable is required"
             ),
         ),
         (
-            Answer::new(401),
+            Response::new(401),
             queues(&[]),
             format!(
                 "{asked} responded with 401 Unauthorized: `url` lacks a valid user and password"
             ),
         ),
         (
-            Answer::new(302),
+            Response::new(302),
             queues(&[]),
             format!("{asked} responded with 302 Found: it requires an interactive login; "),
         ),
         (
-            Answer::new(404).body("<html>"),
+            Response::new(404).body("<html>"),
             queues(&[]),
             format!("{asked} responded with 404 Not Found: `url` must point to Flower, "),
         ),
         (
-            Answer::new(503).body("Failed to update workers: no"),
+            Response::new(503).body("Failed to update workers: no"),
             queues(&[]),
             format!("{asked} responded with 503 Service Unavailable: Failed to update workers: no"),
         ),
         (
             one(),
-            Answer::new(500),
+            Response::new(500),
             format!(
                 "{QUEUES} responded with 500 Internal Server Error: Flower probably cannot reach the broker"
             ),
         ),
         (
-            Answer::new(200).body("<html>"),
+            Response::new(200).body("<html>"),
             queues(&[]),
             format!("{asked} did not return a Flower response: "),
         ),
         (
             one(),
-            Answer::new(200).body(r#"{"active_queues":"many"}"#),
+            Response::new(200).body(r#"{"active_queues":"many"}"#),
             format!("{QUEUES} did not return a Flower response: "),
         ),
     ] {

@@ -20,7 +20,7 @@ fn outcome(world: &World, more: &Value) -> Outcome {
 /// Returns what the host would show if the server behaves like `peer`.
 fn answered(peer: Peer, more: &Value) -> (Status, String) {
     let world = World::new();
-    world.udp("ns:53").answers(peer);
+    world.udp("ns:53").responds(peer);
     let outcome = outcome(&world, more);
     (outcome.status(), outcome.message().to_owned())
 }
@@ -41,7 +41,7 @@ fn answer(question: &[u8], code: Code, addresses: &[&str]) -> Vec<u8> {
 }
 
 fn server(code: Code, addresses: &'static [&'static str]) -> Peer {
-    Peer::new().replies(move |question| Peer::new().says(answer(question, code, addresses)))
+    Peer::new().replies(move |question| Peer::new().sends(answer(question, code, addresses)))
 }
 
 #[test]
@@ -151,15 +151,15 @@ fn datagrams_that_do_not_match_the_query_are_ignored() {
         let mut other_name = right.clone();
         other_name[13] ^= 1;
         let strange = Peer::new()
-            .says(other_number)
-            .says(other_name)
-            .says(question)
-            .says("garbage");
+            .sends(other_number)
+            .sends(other_name)
+            .sends(question)
+            .sends("garbage");
         (strange, right)
     };
     let peer = Peer::new().replies(move |question| {
         let (strange, right) = forged(question);
-        strange.says(right)
+        strange.sends(right)
     });
     let result = answered(peer, &json!({}));
     assert_eq!(result.1, "ns returned 192.0.2.1 for shop.test (A)");
@@ -187,11 +187,11 @@ fn datagrams_that_do_not_match_the_query_are_ignored() {
 fn a_trickle_of_datagrams_does_not_extend_the_timeout() {
     let peer = Peer::new().replies(|_| {
         (0..20).fold(Peer::new(), |peer, _| {
-            peer.waits(Duration::from_millis(300)).says("garbage")
+            peer.waits(Duration::from_millis(300)).sends("garbage")
         })
     });
     let world = World::new();
-    world.udp("ns:53").answers(peer);
+    world.udp("ns:53").responds(peer);
     let outcome = outcome(&world, &json!({ "timeout": "1s" }));
     assert_eq!(outcome.status(), Status::Unhealthy);
     assert_eq!(world.elapsed(), Duration::from_secs(1));
@@ -203,26 +203,26 @@ fn a_long_response_is_fetched_over_tcp() {
         Peer::new().replies(|message| {
             let reply = answer(&message[2..], Code::NOERROR, &["192.0.2.1"]);
             let length = u16::try_from(reply.len()).unwrap().to_be_bytes();
-            Peer::new().says(length).says(reply)
+            Peer::new().sends(length).sends(reply)
         })
     };
     let world = World::new();
-    world.udp("ns:53").answers(Peer::new().replies(|question| {
+    world.udp("ns:53").responds(Peer::new().replies(|question| {
         let mut reply = answer(question, Code::NOERROR, &[]);
         reply[2] |= 2;
-        Peer::new().says(reply)
+        Peer::new().sends(reply)
     }));
-    world.tcp("ns:53").answers(over_tcp());
+    world.tcp("ns:53").responds(over_tcp());
     let message = "ns returned 192.0.2.1 for shop.test (A)";
     assert_eq!(outcome(&world, &json!({})).message(), message);
 
     let world = World::new();
-    world.tcp("ns:53").answers(over_tcp());
+    world.tcp("ns:53").responds(over_tcp());
     let at_once = outcome(&world, &json!({ "transport": "tcp" }));
     assert_eq!(at_once.message(), message);
     world
         .tcp("ns:53")
-        .answers(Peer::new().replies(|_| Peer::new().says("\0\x04garb")));
+        .responds(Peer::new().replies(|_| Peer::new().sends("\0\x04garb")));
     let garbage = outcome(&world, &json!({ "transport": "tcp" }));
     assert_eq!(
         garbage.message(),
@@ -242,8 +242,8 @@ fn the_hosts_resolver_returns_addresses() {
         (outcome.status(), outcome.message().to_owned())
     };
     world
-        .name("shop.test")
-        .leads_to(&["2001:db8::1", "192.0.2.1", "192.0.2.1"]);
+        .dns("shop.test")
+        .resolves_to(&["2001:db8::1", "192.0.2.1", "192.0.2.1"]);
     for (more, status, message) in [
         (
             json!({}),
@@ -268,13 +268,13 @@ fn the_hosts_resolver_returns_addresses() {
     ] {
         assert_eq!(ask(more), (status, message.to_owned()));
     }
-    world.name("shop.test").fails(dns::Problem::NotFound);
+    world.dns("shop.test").fails(dns::Problem::NotFound);
     assert_eq!(
         ask(json!({})).1,
         "the host's resolver returned no address for shop.test (A)"
     );
     assert_eq!(ask(json!({ "rcode": "NXDOMAIN" })).0, Status::Healthy);
-    world.name("shop.test").is_never_answered();
+    world.dns("shop.test").never_resolves();
     assert_eq!(
         ask(json!({ "timeout": "1s" })).1,
         "cannot look up shop.test: timed out after 1s"
@@ -300,7 +300,7 @@ fn the_smallest_ttl_is_measured() {
     let world = World::new();
     world
         .udp("ns:53")
-        .answers(server(Code::NOERROR, &["192.0.2.1", "192.0.2.7"]));
+        .responds(server(Code::NOERROR, &["192.0.2.1", "192.0.2.7"]));
     let outcome = outcome(&world, &json!({}));
     let measured: Vec<_> = outcome
         .measurements()

@@ -1,5 +1,5 @@
 use vitals_sdk::http::Problem;
-use vitals_sdk::testing::{Answer, World};
+use vitals_sdk::testing::{Response, World};
 
 use super::*;
 
@@ -12,9 +12,9 @@ fn settings(json: &str) -> Settings {
 }
 
 /// Makes a world in which requests to the URL get this response.
-fn world(answer: impl Into<Answer>) -> World {
+fn world(response: impl Into<Response>) -> World {
     let world = World::new();
-    world.http("*", URL).answers(answer);
+    world.http("*", URL).responds(response);
     world
 }
 
@@ -41,7 +41,7 @@ fn an_unexpected_status_is_unhealthy() {
 
 #[test]
 fn a_failed_request_is_unhealthy_with_the_reason() {
-    for (answer, problem) in [
+    for (response, problem) in [
         (Problem::Refused.into(), "connection refused"),
         (
             Problem::Lookup("there is no such name".to_owned()).into(),
@@ -56,23 +56,23 @@ fn a_failed_request_is_unhealthy_with_the_reason() {
             "the response is not valid: it is not HTTP",
         ),
         (
-            Answer::denied(),
+            Response::denied(),
             "denied: http http://web (add it to `allow.http` of the check)",
         ),
         (
-            Answer::ok("half").breaks_off(),
+            Response::ok("half").closes_early(),
             "the connection was closed by the other side",
         ),
         (
-            Answer::never(),
+            Response::never(),
             "timed out after 2s while waiting for the response",
         ),
         (
-            Answer::ok("drip").body_after(Duration::from_secs(3)),
+            Response::ok("drip").body_after(Duration::from_secs(3)),
             "timed out after 2s while reading the response",
         ),
     ] {
-        let outcome = outcome(&world(answer), r#"{"timeout": "2s"}"#);
+        let outcome = outcome(&world(response), r#"{"timeout": "2s"}"#);
         assert_eq!(outcome.status(), Status::Unhealthy);
         let message = format!("cannot get http://web/health?…: {problem}");
         assert_eq!(outcome.message(), message);
@@ -95,8 +95,8 @@ fn a_slow_response_is_degraded_and_a_slower_one_unhealthy() {
             "GET http://web/health?…: 200 OK after 1.5s, above 1s",
         ),
     ] {
-        let answer = Answer::new(200).after(Duration::from_millis(milliseconds));
-        let outcome = outcome(&world(answer), wanted);
+        let response = Response::new(200).after(Duration::from_millis(milliseconds));
+        let outcome = outcome(&world(response), wanted);
         assert_eq!((outcome.status(), outcome.message()), (status, message));
         let time = &outcome.measurements()[0];
         assert_eq!(time.degraded_at(), Some(Bound::Above(0.1)));
@@ -106,8 +106,8 @@ fn a_slow_response_is_degraded_and_a_slower_one_unhealthy() {
 
 #[test]
 fn the_response_has_details_and_measurements() {
-    let answer = Answer::ok(r#"{"status": "ok"}"#).after(Duration::from_millis(12));
-    let whole = outcome(&world(answer), r#"{"json": {"/status": "ok"}}"#);
+    let response = Response::ok(r#"{"status": "ok"}"#).after(Duration::from_millis(12));
+    let whole = outcome(&world(response), r#"{"json": {"/status": "ok"}}"#);
     assert_eq!(whole.status(), Status::Healthy, "{whole:?}");
     assert_eq!(whole.detail_of("status"), Some(&json!(200)));
     assert_eq!(whole.detail_of("latency_ms"), Some(&json!(12.0)));
@@ -117,13 +117,13 @@ fn the_response_has_details_and_measurements() {
     let names: Vec<&str> = measurements.map(Measurement::name).collect();
     assert_eq!(names, ["response_time", "response_size"]);
 
-    let cut = outcome(&world(Answer::ok("x").truncated()), "{}");
+    let cut = outcome(&world(Response::ok("x").truncated()), "{}");
     assert_eq!(cut.detail_of("truncated"), Some(&json!(true)));
 }
 
 #[test]
 fn an_unexpected_body_is_unhealthy() {
-    let garbage = world(Answer::ok([0xff, 0x00, 0xfe]));
+    let garbage = world(Response::ok([0xff, 0x00, 0xfe]));
     let outcome = outcome(&garbage, r#"{"json": {"/status": "ok"}}"#);
     assert_eq!(outcome.status(), Status::Unhealthy);
     assert_eq!(
@@ -134,8 +134,8 @@ fn an_unexpected_body_is_unhealthy() {
 
 #[test]
 fn redirects_are_followed_as_configured() {
-    let world = world(Answer::redirect(302, "/up"));
-    world.http("GET", "http://web/up").answers("ok");
+    let world = world(Response::redirect(302, "/up"));
+    world.http("GET", "http://web/up").responds("ok");
     let redirected = outcome(&world, "{}");
     assert_eq!(
         redirected.message(),
@@ -164,8 +164,8 @@ fn the_request_is_sent_as_configured() {
 #[test]
 fn messages_contain_no_secrets() {
     let wanted = r#"{"headers": {"x": "secret"}, "body": "secret", "json": {"/a": 1}}"#;
-    for answer in [Answer::ok("secret"), Problem::Refused.into()] {
-        let outcome = outcome(&world(answer), wanted);
+    for response in [Response::ok("secret"), Problem::Refused.into()] {
+        let outcome = outcome(&world(response), wanted);
         assert_eq!(outcome.status(), Status::Unhealthy);
         assert!(!format!("{outcome:?}").contains("secret"), "{outcome:?}");
     }

@@ -64,15 +64,16 @@ fn server(answers: &[Vec<u8>]) -> Peer {
     let welcome = [authentication(0, b""), parameters, ready()].concat();
     let begun = [message(b'C', b"BEGIN\0"), message(b'C', b"SET\0"), ready()].concat();
     let peer = Peer::new()
-        .hears_where(says("client_encoding"))
-        .says(welcome);
-    let peer = peer.hears_where(says("BEGIN READ ONLY")).says(begun);
+        .expects_where(says("client_encoding"))
+        .sends(welcome);
+    let peer = peer.expects_where(says("BEGIN READ ONLY")).sends(begun);
     answers
         .iter()
         .fold(peer, |peer, answer| {
-            peer.hears_where(says("S\0\0\0\x04")).says(answer.clone())
+            peer.expects_where(says("S\0\0\0\x04"))
+                .sends(answer.clone())
         })
-        .hears(message(b'X', b""))
+        .expects(message(b'X', b""))
 }
 
 fn settings(others: &Value) -> Settings {
@@ -86,7 +87,7 @@ fn settings(others: &Value) -> Settings {
 /// Returns what the host would show of a check of this server.
 fn outcome(peer: Peer, others: &Value) -> (World, Outcome) {
     let world = World::new();
-    world.tls("db:5432").answers(peer);
+    world.tls("db:5432").responds(peer);
     let outcome = world.outcome(|| check(settings(others)));
     assert!(!outcome.message().contains("correct-horse"));
     (world, outcome)
@@ -114,7 +115,7 @@ fn a_query_runs_in_a_read_only_transaction_with_a_timeout() {
         (Status::Healthy, "the query returned 7")
     );
     assert_eq!(outcome.detail_of("value"), Some(&json!("7")));
-    let heard = String::from_utf8_lossy(&world.heard("db:5432")[0]).into_owned();
+    let heard = String::from_utf8_lossy(&world.received("db:5432")[0]).into_owned();
     assert!(
         heard.contains("user\0vitals\0database\0vitals\0"),
         "{heard}"
@@ -243,12 +244,12 @@ fn another_protocol_is_an_error() {
         row(&["1"]),
         authentication(12, b"v=never-begun"),
     ] {
-        let peer = Peer::new().hears_where(says("vitals")).says(bytes);
+        let peer = Peer::new().expects_where(says("vitals")).sends(bytes);
         assert_eq!(outcome_of(peer, &json!({})), unhealthy(GARBAGE));
     }
     let cut = Peer::new()
-        .hears_where(says("vitals"))
-        .says("R\0\0")
+        .expects_where(says("vitals"))
+        .sends("R\0\0")
         .closes();
     let text = "cannot log in as vitals: cannot read from db:5432: the peer closed the connection";
     assert_eq!(outcome_of(cut, &json!({})), unhealthy(text));
@@ -256,11 +257,11 @@ fn another_protocol_is_an_error() {
 
 #[test]
 fn an_endless_server_ends_at_the_deadline() {
-    let silent = Peer::new().hears_where(says("vitals"));
+    let silent = Peer::new().expects_where(says("vitals"));
     let text = "cannot log in as vitals: cannot read from db:5432: timed out after 4s 900ms";
     assert_eq!(outcome_of(silent, &json!({})), unhealthy(text));
     let notices = Peer::new()
-        .hears_where(says("vitals"))
+        .expects_where(says("vitals"))
         // A multiple of the length of one piece of the flood.
         .floods(message(b'N', b"\0\0\0"));
     let (status, text) = outcome_of(notices, &json!({}));
@@ -288,8 +289,8 @@ fn server_errors_are_explained_and_truncated() {
         ("0123456789", "oh", "oh (SQLSTATE 01234…)"),
     ] {
         let peer = Peer::new()
-            .hears_where(says("vitals"))
-            .says(refusal(code, text))
+            .expects_where(says("vitals"))
+            .sends(refusal(code, text))
             .closes();
         assert_eq!(
             outcome_of(peer, &json!({})),
@@ -297,7 +298,7 @@ fn server_errors_are_explained_and_truncated() {
         );
     }
     let long = refusal("XX000", &"x".repeat(100_000));
-    let (_, text) = outcome_of(server(&[long]).hears_end(), &json!({}));
+    let (_, text) = outcome_of(server(&[long]).expects_end(), &json!({}));
     assert!(
         text.len() < 400 && text.starts_with("the query failed: xxx"),
         "{text}"

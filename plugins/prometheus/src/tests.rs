@@ -1,6 +1,6 @@
 //! The whole check against responses of Prometheus.
 
-use vitals_sdk::testing::{Answer, World};
+use vitals_sdk::testing::{Response, World};
 
 use super::*;
 
@@ -16,11 +16,11 @@ fn settings(more: &Value) -> Settings {
     Settings::read(settings).unwrap()
 }
 
-fn outcome(more: &Value, answer: impl Into<Answer>) -> Outcome {
+fn outcome(more: &Value, response: impl Into<Response>) -> Outcome {
     let world = World::new();
     world
         .http("POST", "http://prometheus:9090/prom/api/v1/query")
-        .answers(answer.into());
+        .responds(response.into());
     let outcome = world.outcome(|| check(settings(more)));
     assert!(!format!("{outcome:?}").contains("secret"), "{outcome:?}");
     let sent = &world.requests()[0];
@@ -90,10 +90,10 @@ fn below_a_bound_the_smallest_is_the_worst_and_a_name_stands_for_the_query() {
 
 #[test]
 fn a_scalar_is_a_number_and_other_results_are_not() {
-    let answer = |kind: &str, result: Value| {
+    let response = |kind: &str, result: Value| {
         json!({ "status": "success", "data": { "resultType": kind, "result": result } }).to_string()
     };
-    let scalar = answer("scalar", json!([1.5, "42"]));
+    let scalar = response("scalar", json!([1.5, "42"]));
     let result = outcome(&json!({}), scalar.as_str());
     assert_eq!(
         (result.status(), result.message()),
@@ -111,7 +111,7 @@ fn a_scalar_is_a_number_and_other_results_are_not() {
             "the query returns ranges; it must return one number per series: ",
         ),
     ] {
-        let result = outcome(&json!({}), answer(kind, result).as_str());
+        let result = outcome(&json!({}), response(kind, result).as_str());
         assert_eq!(result.status(), Status::Unhealthy);
         assert!(result.message().starts_with(message), "{result:?}");
     }
@@ -141,25 +141,25 @@ fn no_data_has_the_configured_status() {
 #[test]
 fn errors_are_explained() {
     let refused = r#"{"status":"error","errorType":"bad_data","error":"1:3: parse error: unexpected <op:/>"}"#;
-    for (answer, message) in [
+    for (response, message) in [
         (
-            Answer::new(400).body(refused),
+            Response::new(400).body(refused),
             "http://prometheus:9090/prom/api/v1/query rejected the query: bad_data: 1:3: parse error: unexpected <op:/>",
         ),
         (
-            Answer::new(401).body("Unauthorized"),
+            Response::new(401).body("Unauthorized"),
             "http://prometheus:9090/prom/api/v1/query responded with 401 Unauthorized",
         ),
         (
-            Answer::new(200).body("<html>"),
+            Response::new(200).body("<html>"),
             "http://prometheus:9090/prom/api/v1/query did not return a Prometheus response: ",
         ),
         (
-            Answer::new(200).body(vector(&[("mail", "many")])),
+            Response::new(200).body(vector(&[("mail", "many")])),
             "Prometheus returned `many` as a number: ",
         ),
     ] {
-        let result = outcome(&json!({}), answer);
+        let result = outcome(&json!({}), response);
         assert_eq!(result.status(), Status::Unhealthy);
         assert!(result.message().starts_with(message), "{result:?}");
     }
@@ -176,10 +176,10 @@ fn errors_are_explained() {
 #[test]
 fn the_query_is_sent_in_the_body_and_warnings_are_shown() {
     let world = World::new();
-    let answer = r#"{"status":"success","warnings":["partial response"],"data":{"resultType":"scalar","result":[1,"1"]}}"#;
+    let response = r#"{"status":"success","warnings":["partial response"],"data":{"resultType":"scalar","result":[1,"1"]}}"#;
     world
         .http("POST", "http://prometheus:9090/prom/api/v1/query")
-        .answers(answer);
+        .responds(response);
     let result = world.outcome(|| check(settings(&json!({ "query": "a{b=\"c&d\"} + 1" }))));
     assert_eq!(
         result.detail_of("warnings"),

@@ -13,7 +13,7 @@ fn outcome(peer: Peer, others: &Value) -> Outcome {
         all[key] = value.clone();
     }
     let world = World::new();
-    world.tls("cache:6379").answers(peer);
+    world.tls("cache:6379").responds(peer);
     world.outcome(|| check(Settings::read(all).unwrap()))
 }
 
@@ -34,22 +34,22 @@ fn server(replication: &str) -> Peer {
     );
     let info = format!("${}\r\n{info}\r\n", info.len());
     Peer::new()
-        .hears(PING)
-        .says("+PONG\r\n")
-        .hears(INFO)
-        .says(info)
+        .expects(PING)
+        .sends("+PONG\r\n")
+        .expects(INFO)
+        .sends(info)
 }
 
 #[test]
 fn user_password_and_database_come_before_ping() {
     let peer = Peer::new()
-        .hears("*3\r\n$4\r\nAUTH\r\n$6\r\nvitals\r\n$13\r\ncorrect-horse\r\n")
-        .says("+OK\r\n")
-        .hears("*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n")
-        .says("+OK\r\n")
-        .hears(PING)
+        .expects("*3\r\n$4\r\nAUTH\r\n$6\r\nvitals\r\n$13\r\ncorrect-horse\r\n")
+        .sends("+OK\r\n")
+        .expects("*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n")
+        .sends("+OK\r\n")
+        .expects(PING)
         .waits(Duration::from_millis(120))
-        .says("+PONG\r\n");
+        .sends("+PONG\r\n");
     let outcome = outcome(
         peer,
         &json!({ "user": "vitals", "password": "correct-horse", "database": 3, "degraded_above": "100ms" }),
@@ -85,8 +85,8 @@ fn server_errors_are_explained_and_truncated() {
         ("-ODD", "the server returned ODD: "),
     ] {
         let peer = Peer::new()
-            .hears(PING)
-            .says(format!("{answer}\r\n"))
+            .expects(PING)
+            .sends(format!("{answer}\r\n"))
             .closes();
         assert_eq!(
             outcome_of(peer, &json!({})),
@@ -95,15 +95,15 @@ fn server_errors_are_explained_and_truncated() {
     }
     // Some servers send the error before any command.
     let peer = Peer::new()
-        .says("-ERR max number of clients reached\r\n")
-        .hears(PING);
+        .sends("-ERR max number of clients reached\r\n")
+        .expects(PING);
     assert!(
         outcome_of(peer, &json!({}))
             .1
             .contains("too many connections")
     );
     let long = format!("-{0} {0}\r\n", "x".repeat(10_000));
-    let (_, text) = outcome_of(Peer::new().hears(PING).says(long), &json!({}));
+    let (_, text) = outcome_of(Peer::new().expects(PING).sends(long), &json!({}));
     assert!(text.len() < 400, "{text}");
 }
 
@@ -117,18 +117,18 @@ fn another_protocol_is_an_error() {
         "$4\r\nPONG\r\n",
         "*1\r\n+PONG\r\n",
     ] {
-        let (status, text) = outcome_of(Peer::new().hears(PING).says(answer), &json!({}));
+        let (status, text) = outcome_of(Peer::new().expects(PING).sends(answer), &json!({}));
         assert!(
             status == Status::Unhealthy && text.ends_with(garbage),
             "{text}"
         );
     }
-    let cut = Peer::new().hears(PING).says("+PO").closes();
+    let cut = Peer::new().expects(PING).sends("+PO").closes();
     let text = "PING failed: cannot read from cache:6379: the peer closed the connection";
     assert_eq!(outcome_of(cut, &json!({})), unhealthy(text));
     for endless in ["x", "+"] {
         let (_, text) = outcome_of(
-            Peer::new().hears(PING).says("+").floods(endless),
+            Peer::new().expects(PING).sends("+").floods(endless),
             &json!({}),
         );
         let text = text
@@ -137,7 +137,7 @@ fn another_protocol_is_an_error() {
             .to_owned();
         assert_eq!(text, "the response is longer than 131072 bytes");
     }
-    let (_, text) = outcome_of(Peer::new().hears(PING).says("$99999999\r\n"), &json!({}));
+    let (_, text) = outcome_of(Peer::new().expects(PING).sends("$99999999\r\n"), &json!({}));
     assert_eq!(
         text,
         "PING failed: cannot read from cache:6379: timed out after 4s 900ms"
@@ -218,10 +218,10 @@ fn a_replica_is_judged_by_when_it_last_heard_from_its_master() {
 #[test]
 fn tls_starts_before_any_command() {
     let world = World::new();
-    let answers = |peer: Peer| peer.hears(PING).says("+PONG\r\n");
+    let answers = |peer: Peer| peer.expects(PING).sends("+PONG\r\n");
     let expired =
-        || Peer::new().shakes_hands_untrusted(world.certificate("cache", -3), "it has expired");
-    let trusted = answers(Peer::new().shakes_hands(world.certificate("cache", 3)));
+        || Peer::new().accepts_tls_untrusted(world.certificate("cache", -3), "it has expired");
+    let trusted = answers(Peer::new().accepts_tls(world.certificate("cache", 3)));
     let verify = json!({ "tls": "verify-full" });
     assert_eq!(outcome_of(trusted, &verify).0, Status::Healthy);
     assert_eq!(

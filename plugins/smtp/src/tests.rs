@@ -11,28 +11,30 @@ fn settings(more: &Value) -> Settings {
 }
 
 fn outcome(world: &World, peer: Peer, more: &Value) -> Outcome {
-    world.tls("mail:25").answers(peer);
+    world.tls("mail:25").responds(peer);
     world.outcome(|| check(settings(more)))
 }
 
 /// A server that greets and replies to lines, with TLS on request.
 fn server(world: &World, days: i64, answers: Answers) -> Peer {
     let certificate = world.certificate("mail", days);
-    Peer::new().says("220 mail ready\r\n").replies(move |line| {
-        let line = String::from_utf8_lossy(line);
-        let known = answers.iter().find(|(asked, _)| line.starts_with(asked));
-        match (known, line.trim_end()) {
-            (Some((_, "")), _) => Peer::new(),
-            (Some((_, answer)), _) => Peer::new().says(*answer),
-            (_, "STARTTLS") => Peer::new()
-                .says("220 go\r\n")
-                .shakes_hands(certificate.clone()),
-            (_, "QUIT") => Peer::new().says("221 bye\r\n").closes(),
-            (_, line) if line.starts_with("EHLO") => Peer::new()
-                .says("250-mail\r\n250-STARTTLS\r\n250-SIZE 1000\r\n250 AUTH PLAIN LOGIN\r\n"),
-            _ => Peer::new().says("250 2.0.0 Ok\r\n"),
-        }
-    })
+    Peer::new()
+        .sends("220 mail ready\r\n")
+        .replies(move |line| {
+            let line = String::from_utf8_lossy(line);
+            let known = answers.iter().find(|(asked, _)| line.starts_with(asked));
+            match (known, line.trim_end()) {
+                (Some((_, "")), _) => Peer::new(),
+                (Some((_, answer)), _) => Peer::new().sends(*answer),
+                (_, "STARTTLS") => Peer::new()
+                    .sends("220 go\r\n")
+                    .accepts_tls(certificate.clone()),
+                (_, "QUIT") => Peer::new().sends("221 bye\r\n").closes(),
+                (_, line) if line.starts_with("EHLO") => Peer::new()
+                    .sends("250-mail\r\n250-STARTTLS\r\n250-SIZE 1000\r\n250 AUTH PLAIN LOGIN\r\n"),
+                _ => Peer::new().sends("250 2.0.0 Ok\r\n"),
+            }
+        })
 }
 
 fn status_and_message(outcome: &Outcome) -> (Status, &str) {
@@ -117,7 +119,7 @@ fn each_step_can_fail_with_its_message() {
     for (answers, more, status, message) in cases {
         let outcome = outcome(&world, server(&world, 80, answers), &more);
         assert_eq!(status_and_message(&outcome), (status, message));
-        let heard = world.heard("mail:25").pop().unwrap();
+        let heard = world.received("mail:25").pop().unwrap();
         assert!(heard.ends_with(b"QUIT\r\n"), "{message}");
         assert!(!String::from_utf8_lossy(&heard).contains("DATA"));
     }
@@ -205,11 +207,11 @@ fn the_certificate_is_judged_in_addition_to_replies() {
         "mail rejects the recipient a@b.test: 550 no; certificate of mail expires in 12 d (degraded below 21 d)"
     );
     let peer = Peer::new()
-        .says("220 a\r\n")
-        .hears("EHLO localhost\r\n")
-        .says("250-a\r\n250 STARTTLS\r\n");
-    let peer = peer.hears("STARTTLS\r\n").says("220 go\r\n");
-    let peer = peer.shakes_hands_untrusted(world.certificate("mail", 80), "it is for another name");
+        .sends("220 a\r\n")
+        .expects("EHLO localhost\r\n")
+        .sends("250-a\r\n250 STARTTLS\r\n");
+    let peer = peer.expects("STARTTLS\r\n").sends("220 go\r\n");
+    let peer = peer.accepts_tls_untrusted(world.certificate("mail", 80), "it is for another name");
     assert_eq!(
         outcome(&world, peer, &json!({})).message(),
         "cannot start TLS with mail:25: the certificate of mail is not trusted: it is for another name"
@@ -229,15 +231,15 @@ fn silence_and_other_protocols_are_errors() {
             "no greeting received: cannot read from mail:25: timed out after 2s",
         ),
         (
-            Peer::new().says("220 a\r\n"),
+            Peer::new().sends("220 a\r\n"),
             "no response to EHLO received: cannot read from mail:25: timed out after 2s",
         ),
         (
-            Peer::new().says("2200 a\r\n"),
+            Peer::new().sends("2200 a\r\n"),
             "mail:25 does not speak SMTP: it sent `2200 a`",
         ),
         (
-            Peer::new().says("äöü\r\n"),
+            Peer::new().sends("äöü\r\n"),
             "mail:25 does not speak SMTP: it sent `äöü`",
         ),
         (

@@ -14,13 +14,13 @@ fn outcome(world: &World, settings: &Value) -> Outcome {
 /// The same, with this peer.
 fn outcome_with(peer: Peer, settings: &Value) -> Outcome {
     let world = World::new();
-    world.tcp("db:5432").answers(peer);
+    world.tcp("db:5432").responds(peer);
     outcome(&world, settings)
 }
 
 /// A peer that greets, receives a line and answers it.
 fn cache(answer: &str) -> Peer {
-    Peer::new().says("hello\r\n").hears("PING").says(answer)
+    Peer::new().sends("hello\r\n").expects("PING").sends(answer)
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_failed_connection_is_unhealthy_with_the_reason() {
         (Peer::unreachable(), "no route to host"),
         (Peer::denied(), "denied: tcp db:5432 (it is not granted)"),
         (
-            Peer::unknown("there is no such name"),
+            Peer::unresolvable("there is no such name"),
             "cannot look up the host: there is no such name",
         ),
         (Peer::new().after(Duration::MAX), "timed out after 2s"),
@@ -70,11 +70,11 @@ fn a_missing_response_names_the_expected_text() {
         (cache("-ERR private").resets(), "connection reset by peer"),
         (cache("-ERR private"), "timed out after 50ms"),
         (
-            cache("+PO").waits(Duration::from_secs(1)).says("NG"),
+            cache("+PO").waits(Duration::from_secs(1)).sends("NG"),
             "timed out after 50ms",
         ),
         (
-            Peer::new().hears("PING").floods([0xff, 0x00, b'P']),
+            Peer::new().expects("PING").floods([0xff, 0x00, b'P']),
             "the response is longer than 65536 bytes",
         ),
     ] {
@@ -90,7 +90,7 @@ fn a_missing_response_names_the_expected_text() {
 fn the_default_timeout_is_that_of_the_check() {
     let world = World::new();
     world.set_timeout(Duration::from_secs(1));
-    world.tcp("db:5432").answers(Peer::new());
+    world.tcp("db:5432").responds(Peer::new());
     let outcome = outcome(&world, &json!({ "expect": "PONG" }));
     assert!(
         outcome.message().ends_with("timed out after 900ms"),
@@ -118,7 +118,7 @@ fn a_slow_response_is_degraded_and_a_slower_one_unhealthy() {
         let peer = Peer::new()
             .after(Duration::from_millis(40))
             .waits(Duration::from_millis(milliseconds))
-            .says("hi");
+            .sends("hi");
         let outcome = outcome_with(peer, &wanted);
         assert_eq!((outcome.status(), outcome.message()), (status, message));
         let [all, connecting] = outcome.measurements() else {

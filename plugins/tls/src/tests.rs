@@ -13,7 +13,7 @@ fn settings(more: &Value) -> Settings {
 
 /// Returns what the host would show with this peer.
 fn outcome(world: &World, peer: Peer, more: &Value) -> Outcome {
-    world.tls("shop:443").answers(peer);
+    world.tls("shop:443").responds(peer);
     world.outcome(|| check(settings(more)))
 }
 
@@ -22,7 +22,7 @@ fn status_and_message(outcome: &Outcome) -> (Status, &str) {
 }
 
 fn trusted(chain: Vec<Certificate>) -> Peer {
-    Peer::new().shakes_hands_as(Handshake {
+    Peer::new().accepts_tls_with(Handshake {
         chain,
         protocol: "TLSv1.2".to_owned(),
         cipher: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256".to_owned(),
@@ -77,7 +77,7 @@ fn a_certificate_is_judged_by_its_remaining_validity() {
             "certificate of shop expired 3 d ago",
         ),
     ] {
-        let peer = Peer::new().shakes_hands(world.certificate("shop", days));
+        let peer = Peer::new().accepts_tls(world.certificate("shop", days));
         let outcome = outcome(&world, peer, &more);
         assert_eq!(status_and_message(&outcome), (status, message));
         let left = &outcome.measurements()[0];
@@ -127,13 +127,13 @@ fn an_untrusted_certificate_has_reason_and_expiry() {
         ),
     ] {
         let certificate = world.certificate(name, days);
-        let peer = Peer::new().shakes_hands_untrusted(certificate.clone(), why);
+        let peer = Peer::new().accepts_tls_untrusted(certificate.clone(), why);
         let strict = outcome(&world, peer, &json!({}));
         assert_eq!(status_and_message(&strict), (Status::Unhealthy, message));
         assert_eq!(strict.detail_of("trusted"), Some(&json!(false)));
         assert_eq!(strict.detail_of("not_trusted_because"), Some(&json!(why)));
 
-        let peer = Peer::new().shakes_hands_untrusted(certificate, why);
+        let peer = Peer::new().accepts_tls_untrusted(certificate, why);
         let lenient = outcome(&world, peer, &json!({ "verify": false }));
         assert_eq!(
             lenient.status() == Status::Healthy,
@@ -155,7 +155,7 @@ fn long_and_empty_name_lists_are_summarized() {
             names: names.into_iter().map(str::to_owned).collect(),
             ..world.certificate("shop", 80)
         };
-        let peer = Peer::new().shakes_hands_untrusted(certificate, "it is for another name");
+        let peer = Peer::new().accepts_tls_untrusted(certificate, "it is for another name");
         let outcome = outcome(&world, peer, &json!({ "name": "db.test" }));
         let message =
             format!("certificate is for {status_and_message}, not db.test (expires in 80 d)");
@@ -188,7 +188,7 @@ fn the_rest_of_the_chain_is_judged_where_it_matters() {
     let chain = vec![of("shop", 80), of("Cross", -3)];
     let unused = outcome(&world, trusted(chain.clone()), &json!({}));
     assert_eq!(unused.status(), Status::Healthy, "{unused:?}");
-    let needed = Peer::new().shakes_hands_as(Handshake {
+    let needed = Peer::new().accepts_tls_with(Handshake {
         chain,
         protocol: "TLSv1.3".to_owned(),
         cipher: String::new(),
@@ -221,42 +221,42 @@ fn a_version_below_the_minimum_is_unhealthy() {
 #[test]
 fn tls_is_started_in_other_protocols() {
     let world = World::new();
-    let hands = |peer: Peer| peer.shakes_hands(world.certificate("shop", 80));
+    let hands = |peer: Peer| peer.accepts_tls(world.certificate("shop", 80));
     for (protocol, peer) in [
         (
             "smtp",
             Peer::new()
-                .says("220-shop\r\n220 ready\r\n")
-                .hears("EHLO localhost\r\n")
-                .says("250-shop\r\n250 STARTTLS\r\n")
-                .hears("STARTTLS\r\n")
-                .says("220 go ahead\r\n"),
+                .sends("220-shop\r\n220 ready\r\n")
+                .expects("EHLO localhost\r\n")
+                .sends("250-shop\r\n250 STARTTLS\r\n")
+                .expects("STARTTLS\r\n")
+                .sends("220 go ahead\r\n"),
         ),
         (
             "imap",
             Peer::new()
-                .says("* OK ready\r\n")
-                .hears("a STARTTLS\r\n")
-                .says("* CAPABILITY IMAP4rev2\r\n")
-                .says("a OK begin\r\n"),
+                .sends("* OK ready\r\n")
+                .expects("a STARTTLS\r\n")
+                .sends("* CAPABILITY IMAP4rev2\r\n")
+                .sends("a OK begin\r\n"),
         ),
         (
             "pop3",
             Peer::new()
-                .says("+OK ready\r\n")
-                .hears("STLS\r\n")
-                .says("+OK begin\r\n"),
+                .sends("+OK ready\r\n")
+                .expects("STLS\r\n")
+                .sends("+OK begin\r\n"),
         ),
         (
             "ftp",
             Peer::new()
-                .says("220-hello\r\n220 there\r\n")
-                .hears("AUTH TLS\r\n")
-                .says("234 go on\r\n"),
+                .sends("220-hello\r\n220 there\r\n")
+                .expects("AUTH TLS\r\n")
+                .sends("234 go on\r\n"),
         ),
         (
             "postgres",
-            Peer::new().hears([0, 0, 0, 8, 4, 210, 22, 47]).says("S"),
+            Peer::new().expects([0, 0, 0, 8, 4, 210, 22, 47]).sends("S"),
         ),
     ] {
         let outcome = outcome(&world, hands(peer), &json!({ "starttls": protocol }));
@@ -276,16 +276,16 @@ fn failed_starttls_and_other_protocols_are_named() {
         (
             "smtp",
             Peer::new()
-                .says("220 a\r\n")
-                .hears("EHLO localhost\r\n")
-                .says("250 a\r\n")
-                .hears("STARTTLS\r\n")
-                .says("502 5.5.1 no\r\n"),
+                .sends("220 a\r\n")
+                .expects("EHLO localhost\r\n")
+                .sends("250 a\r\n")
+                .expects("STARTTLS\r\n")
+                .sends("502 5.5.1 no\r\n"),
             "shop:443 does not start TLS in SMTP: 502 5.5.1 no",
         ),
         (
             "smtp",
-            Peer::new().says("HTTP/1.1 400 Bad Request\r\n"),
+            Peer::new().sends("HTTP/1.1 400 Bad Request\r\n"),
             "shop:443 does not speak SMTP: it sent `HTTP/1.1 400 Bad Request`",
         ),
         (
@@ -295,7 +295,7 @@ fn failed_starttls_and_other_protocols_are_named() {
         ),
         (
             "smtp",
-            Peer::new().says("220 a\r\n").hears("EHLO localhost\r\n"),
+            Peer::new().sends("220 a\r\n").expects("EHLO localhost\r\n"),
             "no response to EHLO localhost received: cannot read from shop:443: timed out after 2s",
         ),
         (
@@ -306,32 +306,32 @@ fn failed_starttls_and_other_protocols_are_named() {
         (
             "imap",
             Peer::new()
-                .says("* OK\r\n")
-                .hears("a STARTTLS\r\n")
+                .sends("* OK\r\n")
+                .expects("a STARTTLS\r\n")
                 .floods("* 1 EXISTS\r\n"),
             "shop:443 does not start TLS in IMAP: the response does not end",
         ),
         (
             "imap",
             Peer::new()
-                .says("* OK\r\n")
-                .hears("a STARTTLS\r\n")
-                .says("a BAD what\r\n"),
+                .sends("* OK\r\n")
+                .expects("a STARTTLS\r\n")
+                .sends("a BAD what\r\n"),
             "shop:443 does not start TLS in IMAP: a BAD what",
         ),
         (
             "postgres",
-            Peer::new().hears(ssl).says("N"),
+            Peer::new().expects(ssl).sends("N"),
             "shop:443 does not start TLS in the PostgreSQL protocol: the server does not support it",
         ),
         (
             "postgres",
-            Peer::new().hears(ssl).says("E"),
+            Peer::new().expects(ssl).sends("E"),
             "shop:443 does not speak the PostgreSQL protocol: it sent `E`",
         ),
         (
             "pop3",
-            Peer::new().says("+OK\r\n").hears("STLS\r\n").closes(),
+            Peer::new().sends("+OK\r\n").expects("STLS\r\n").closes(),
             "no response to STLS received: cannot read from shop:443: the peer closed the connection",
         ),
     ] {
@@ -375,7 +375,7 @@ fn a_slow_handshake_is_degraded() {
     let world = World::new();
     let peer = Peer::new()
         .waits(Duration::from_secs(1))
-        .shakes_hands(world.certificate("shop", 80));
+        .accepts_tls(world.certificate("shop", 80));
     let slow = outcome(&world, peer, &json!({ "degraded_above": "500ms" }));
     assert_eq!(
         status_and_message(&slow),

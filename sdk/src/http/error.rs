@@ -140,7 +140,7 @@ pub enum Stage {
     /// Sending the request.
     Send,
     /// Waiting for the response to begin.
-    Answer,
+    Response,
     /// Reading the response body.
     Body,
 }
@@ -151,7 +151,7 @@ impl fmt::Display for Stage {
             Self::Lookup => "looking up the host",
             Self::Connect => "connecting",
             Self::Send => "sending the request",
-            Self::Answer => "waiting for the response",
+            Self::Response => "waiting for the response",
             Self::Body => "reading the response",
         })
     }
@@ -165,7 +165,7 @@ mod tests {
     fn a_timeout_names_limit_and_stage() {
         let url = "https://me:pw@a:8443/x".parse().unwrap();
         let problem = Problem::Timeout {
-            stage: Stage::Answer,
+            stage: Stage::Response,
             limit: Duration::ZERO,
         };
         let problem = problem.within(Duration::from_secs(2));

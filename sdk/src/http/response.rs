@@ -13,10 +13,10 @@ use crate::Url;
 ///
 /// ```
 /// use vitals_sdk::prelude::*;
-/// # use vitals_sdk::testing::{Answer, World};
+/// # use vitals_sdk::testing::{Response, World};
 ///
 /// # let world = World::new();
-/// # world.http("GET", "http://web/").answers(Answer::new(503).header("Retry-After", "120"));
+/// # world.http("GET", "http://web/").responds(Response::new(503).header("Retry-After", "120"));
 /// # world.run(|| {
 /// let response = http::get(&"http://web/".parse()?).send()?;
 /// assert_eq!(response.status().as_u16(), 503);

@@ -1,6 +1,6 @@
 //! HTTP in a world: responses by request, and the requests that were made.
 
-mod answer;
+mod response;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -11,13 +11,13 @@ use super::{World, lock};
 use crate::http::{Problem, RawRequest, RawResponse, Stage};
 use crate::{Deadline, Url, Value};
 
-pub use answer::Answer;
+pub use response::Response;
 
 /// The defined responses, and the requests made.
 #[derive(Default)]
 pub(super) struct Http {
     given: Vec<Given>,
-    sent: Vec<Sent>,
+    sent: Vec<SentRequest>,
 }
 
 #[derive(Clone)]
@@ -32,8 +32,8 @@ struct Given {
 
 enum Answers {
     /// One after the other; the last one is repeated.
-    InTurn(VecDeque<Answer>),
-    With(Box<dyn FnMut(&Sent) -> Answer + Send>),
+    InTurn(VecDeque<Response>),
+    With(Box<dyn FnMut(&SentRequest) -> Response + Send>),
 }
 
 impl World {
@@ -45,11 +45,11 @@ impl World {
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
-    /// use vitals_sdk::testing::{Answer, World};
+    /// use vitals_sdk::testing::{Response, World};
     ///
     /// let world = World::new();
-    /// world.http("GET", "http://web/health").answers("ok");
-    /// world.http("*", "http://web/admin/*").answers(401);
+    /// world.http("GET", "http://web/health").responds("ok");
+    /// world.http("*", "http://web/admin/*").responds(401);
     ///
     /// let get = |url: &str| world.run(|| http::get(&url.parse().unwrap()).send());
     /// assert_eq!(get("http://web/health")?.text(), "ok");
@@ -60,7 +60,7 @@ impl World {
     /// # Panics
     ///
     /// Panics if the URL is not valid.
-    #[must_use = "define the response with `answers`"]
+    #[must_use = "define the response with `responds`"]
     pub fn http(&self, method: &str, url: &str) -> Route<'_> {
         let (prefix, all_below) = match url.strip_suffix('*') {
             Some(prefix) => (prefix, true),
@@ -89,7 +89,7 @@ impl World {
     /// use vitals_sdk::testing::World;
     ///
     /// let world = World::new();
-    /// world.http("POST", "http://web/login").answers(204);
+    /// world.http("POST", "http://web/login").responds(204);
     ///
     /// let url = "http://ops:pw@web/login".parse()?;
     /// world.run(|| http::post(&url).json(&json!({ "deep": true })).send())?;
@@ -98,7 +98,7 @@ impl World {
     /// assert_eq!(sent.json(), json!({ "deep": true }));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn requests(&self) -> Vec<Sent> {
+    pub fn requests(&self) -> Vec<SentRequest> {
         lock(&self.0.http).sent.clone()
     }
 
@@ -110,7 +110,7 @@ impl World {
         for (name, _) in &wire.headers {
             header(name)?;
         }
-        let sent = Sent {
+        let sent = SentRequest {
             method: wire.method.as_str().to_owned(),
             url: wire.url.clone(),
             headers: wire.headers.clone(),
@@ -143,7 +143,7 @@ impl World {
 }
 
 impl Http {
-    fn not_given(&self, sent: &Sent) -> String {
+    fn not_given(&self, sent: &SentRequest) -> String {
         let request = format!("{} {}", sent.method, bare(&sent.url));
         let there: Vec<String> = self.given.iter().map(Given::shown).collect();
         let there = if there.is_empty() {
@@ -156,7 +156,7 @@ impl Http {
 }
 
 impl Given {
-    fn fits(&self, sent: &Sent) -> bool {
+    fn fits(&self, sent: &SentRequest) -> bool {
         let url = bare(&sent.url);
         let is_there = if self.all_below {
             url.starts_with(&self.url)
@@ -173,11 +173,11 @@ impl Given {
 }
 
 impl Answers {
-    fn next(&mut self, sent: &Sent) -> Answer {
+    fn next(&mut self, sent: &SentRequest) -> Response {
         match self {
             Self::With(answer) => answer(sent),
             Self::InTurn(answers) if answers.len() > 1 => {
-                answers.pop_front().unwrap_or_else(|| Answer::new(500))
+                answers.pop_front().unwrap_or_else(|| Response::new(500))
             }
             Self::InTurn(answers) => answers
                 .front()
@@ -197,19 +197,19 @@ pub struct Route<'a> {
 }
 
 impl Route<'_> {
-    /// Responds to every request with this: an [`Answer`], a status, a body with status 200, or a
+    /// Responds to every request with this: an [`Response`], a status, a body with status 200, or a
     /// [`Problem`](crate::http::Problem).
     ///
     /// ```
     /// use vitals_sdk::{http, testing::World};
     ///
     /// let world = World::new();
-    /// world.http("GET", "http://web/").answers(http::Problem::Refused);
+    /// world.http("GET", "http://web/").responds(http::Problem::Refused);
     /// let error = world.run(|| http::get(&"http://web/".parse().unwrap()).send()).unwrap_err();
     /// assert_eq!(error.to_string(), "cannot get http://web/: connection refused");
     /// ```
-    pub fn answers(self, answer: impl Into<Answer>) {
-        self.answers_in_turn([answer]);
+    pub fn responds(self, answer: impl Into<Response>) {
+        self.responds_in_turn([answer]);
     }
 
     /// Responds with one after the other, then repeats the last one.
@@ -218,7 +218,7 @@ impl Route<'_> {
     /// use vitals_sdk::{http, testing::World};
     ///
     /// let world = World::new();
-    /// world.http("GET", "http://web/").answers_in_turn([503, 200]);
+    /// world.http("GET", "http://web/").responds_in_turn([503, 200]);
     /// let url = "http://web/".parse()?;
     /// for status in [503, 200, 200] {
     ///     let response = world.run(|| http::get(&url).send())?;
@@ -230,8 +230,8 @@ impl Route<'_> {
     /// # Panics
     ///
     /// Panics if there is no response.
-    pub fn answers_in_turn(self, answers: impl IntoIterator<Item = impl Into<Answer>>) {
-        let answers: VecDeque<Answer> = answers.into_iter().map(Into::into).collect();
+    pub fn responds_in_turn(self, answers: impl IntoIterator<Item = impl Into<Response>>) {
+        let answers: VecDeque<Response> = answers.into_iter().map(Into::into).collect();
         assert!(
             !answers.is_empty(),
             "cannot respond to {} {}: the list of responses is empty",
@@ -245,17 +245,17 @@ impl Route<'_> {
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
-    /// use vitals_sdk::testing::{Answer, World};
+    /// use vitals_sdk::testing::{Response, World};
     ///
     /// let world = World::new();
-    /// world.http("GET", "http://web/*").answers_with(|request| {
-    ///     Answer::ok(request.url().path().to_owned())
+    /// world.http("GET", "http://web/*").responds_with(|request| {
+    ///     Response::ok(request.url().path().to_owned())
     /// });
     /// let response = world.run(|| http::get(&"http://web/a".parse().unwrap()).send())?;
     /// assert_eq!(response.text(), "/a");
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn answers_with(self, answer: impl FnMut(&Sent) -> Answer + Send + 'static) {
+    pub fn responds_with(self, answer: impl FnMut(&SentRequest) -> Response + Send + 'static) {
         self.give(Answers::With(Box::new(answer)));
     }
 
@@ -275,7 +275,7 @@ impl Route<'_> {
 /// use vitals_sdk::{http, testing::World};
 ///
 /// let world = World::new();
-/// world.http("PUT", "http://web/a").answers(204);
+/// world.http("PUT", "http://web/a").responds(204);
 /// let put = http::put(&"http://web/a".parse()?).header("x-key", "k").body("deep");
 /// world.run(|| put.send())?;
 ///
@@ -287,14 +287,14 @@ impl Route<'_> {
 /// # Ok::<(), vitals_sdk::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Sent {
+pub struct SentRequest {
     method: String,
     url: Url,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
-impl Sent {
+impl SentRequest {
     /// Returns the method.
     pub fn method(&self) -> &str {
         &self.method

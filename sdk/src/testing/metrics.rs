@@ -12,7 +12,7 @@ use crate::metrics::{MetricsError, Series};
 pub(super) struct MetricStore(BTreeMap<String, Entry>);
 
 struct Entry {
-    kind: Kind,
+    kind: MetricKind,
     help: String,
     labels: Vec<String>,
     buckets: Vec<f64>,
@@ -22,7 +22,7 @@ struct Entry {
 
 /// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// A number that only grows.
     Counter,
     /// A number that goes up and down.
@@ -31,7 +31,7 @@ pub enum Kind {
     Histogram,
 }
 
-impl Kind {
+impl MetricKind {
     fn as_str(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -47,7 +47,7 @@ pub struct Metric {
     /// The name without the host's prefix.
     pub name: String,
     /// The type.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// The help text of the first call.
     pub help: String,
     /// The labels, sorted, without the host's own.
@@ -115,11 +115,11 @@ impl World {
     }
 
     pub(crate) fn counter_add(&self, series: &Series, amount: f64) -> Result<(), MetricsError> {
-        self.record(Kind::Counter, series, &[], amount)
+        self.record(MetricKind::Counter, series, &[], amount)
     }
 
     pub(crate) fn gauge_set(&self, series: &Series, value: f64) -> Result<(), MetricsError> {
-        self.record(Kind::Gauge, series, &[], value)
+        self.record(MetricKind::Gauge, series, &[], value)
     }
 
     pub(crate) fn histogram_observe(
@@ -128,12 +128,12 @@ impl World {
         buckets: &[f64],
         value: f64,
     ) -> Result<(), MetricsError> {
-        self.record(Kind::Histogram, series, buckets, value)
+        self.record(MetricKind::Histogram, series, buckets, value)
     }
 
     fn record(
         &self,
-        kind: Kind,
+        kind: MetricKind,
         series: &Series,
         buckets: &[f64],
         value: f64,
@@ -169,8 +169,8 @@ impl World {
         });
         let numbers = entry.series.entry(values).or_default();
         match (kind, &mut numbers[..]) {
-            (Kind::Counter, [sum]) => *sum += value,
-            (Kind::Gauge, [last]) => *last = value,
+            (MetricKind::Counter, [sum]) => *sum += value,
+            (MetricKind::Gauge, [last]) => *last = value,
             _ => numbers.push(value),
         }
         Ok(())
@@ -179,7 +179,12 @@ impl World {
 
 impl MetricStore {
     /// Checks that a call does not conflict with an earlier use of the name.
-    fn check_conflict(&self, wanted: Kind, name: &str, labels: &[String]) -> Result<(), String> {
+    fn check_conflict(
+        &self,
+        wanted: MetricKind,
+        name: &str,
+        labels: &[String],
+    ) -> Result<(), String> {
         let Some(entry) = self.0.get(name) else {
             return self.check_suffixes(wanted, name);
         };
@@ -203,7 +208,7 @@ impl MetricStore {
     }
 
     /// Checks that the name does not collide with the series of a histogram.
-    fn check_suffixes(&self, wanted: Kind, name: &str) -> Result<(), String> {
+    fn check_suffixes(&self, wanted: MetricKind, name: &str) -> Result<(), String> {
         let part = |name: &str, histogram: &str| {
             Err(format!(
                 "`{name}` would be mistaken for a part of the histogram `{histogram}`, which has a \
@@ -213,12 +218,12 @@ impl MetricStore {
         for suffix in ["_bucket", "_count", "_sum"] {
             if let Some(whole) = name.strip_suffix(suffix)
                 && let Some(entry) = self.0.get(whole)
-                && entry.kind == Kind::Histogram
+                && entry.kind == MetricKind::Histogram
             {
                 return part(name, whole);
             }
             let of_it = format!("{name}{suffix}");
-            if wanted == Kind::Histogram && self.0.contains_key(&of_it) {
+            if wanted == MetricKind::Histogram && self.0.contains_key(&of_it) {
                 return part(&of_it, name);
             }
         }
@@ -228,7 +233,7 @@ impl MetricStore {
 
 impl Entry {
     fn metric(&self, name: &str, values: &[String], numbers: &[f64]) -> Metric {
-        let is_histogram = self.kind == Kind::Histogram;
+        let is_histogram = self.kind == MetricKind::Histogram;
         let count = numbers.iter().map(|_| 1.0).sum();
         Metric {
             name: name.to_owned(),

@@ -16,7 +16,7 @@ use crate::tls::{Certificate, Problem};
 use crate::{Address, Deadline, tcp};
 
 pub(crate) use connection::Connection;
-pub use names::Name;
+pub use names::DnsName;
 use peer::Arrival;
 pub use peer::Peer;
 
@@ -56,7 +56,7 @@ impl World {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.tcp("cache:6379").answers(Peer::new().hears("PING\r\n").says("+PONG\r\n"));
+    /// world.tcp("cache:6379").responds(Peer::new().expects("PING\r\n").sends("+PONG\r\n"));
     ///
     /// let answer = world.run(|| {
     ///     let mut stream = tcp::connect(&"cache:6379".parse()?, Duration::from_secs(1))?;
@@ -70,12 +70,12 @@ impl World {
     /// # Panics
     ///
     /// Panics if the address is not valid.
-    #[must_use = "define the peer with `answers`"]
+    #[must_use = "define the peer with `responds`"]
     pub fn tcp(&self, address: &str) -> Listener<'_> {
         self.listener(Channel::Tcp, address)
     }
 
-    /// Defines the peer for [`udp::connect`](crate::udp::connect). Each [`Peer::says`] is a
+    /// Defines the peer for [`udp::connect`](crate::udp::connect). Each [`Peer::sends`] is a
     /// datagram, and [`Peer::resets`] reports a closed port.
     ///
     /// ```
@@ -83,7 +83,7 @@ impl World {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.udp("time:123").answers(Peer::new().hears("ping").says("pong"));
+    /// world.udp("time:123").responds(Peer::new().expects("ping").sends("pong"));
     /// let answer = world.run(|| {
     ///     let mut socket = udp::connect(&"time:123".parse()?, Duration::from_secs(1))?;
     ///     socket.send(b"ping")?;
@@ -96,13 +96,13 @@ impl World {
     /// # Panics
     ///
     /// Panics if the address is not valid.
-    #[must_use = "define the peer with `answers`"]
+    #[must_use = "define the peer with `responds`"]
     pub fn udp(&self, address: &str) -> Listener<'_> {
         self.listener(Channel::Udp, address)
     }
 
     /// Defines the peer for [`tls::connect`](crate::tls::connect). The connection is plain until
-    /// [`Peer::shakes_hands`].
+    /// [`Peer::accepts_tls`].
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -110,7 +110,7 @@ impl World {
     ///
     /// let world = World::new();
     /// let certificate = world.certificate("mail.internal", 10);
-    /// world.tls("mail.internal:465").answers(Peer::new().shakes_hands(certificate).says("220 hi\r\n"));
+    /// world.tls("mail.internal:465").responds(Peer::new().accepts_tls(certificate).sends("220 hi\r\n"));
     ///
     /// let days = world.run(|| {
     ///     let mut mail = tls::connect(&"mail.internal:465".parse()?)?;
@@ -125,7 +125,7 @@ impl World {
     /// # Panics
     ///
     /// Panics if the address is not valid.
-    #[must_use = "define the peer with `answers`"]
+    #[must_use = "define the peer with `responds`"]
     pub fn tls(&self, address: &str) -> Listener<'_> {
         self.listener(Channel::Tls, address)
     }
@@ -137,16 +137,16 @@ impl World {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.tcp("stats:8125").answers(Peer::new());
+    /// world.tcp("stats:8125").responds(Peer::new());
     /// world.run(|| {
     ///     let mut stream = tcp::connect(&"stats:8125".parse()?, Duration::MAX)?;
     ///     stream.write_all(b"up:1|g\n")?;
     ///     Ok::<_, Error>(())
     /// })?;
-    /// assert_eq!(world.heard("stats:8125"), [b"up:1|g\n"]);
+    /// assert_eq!(world.received("stats:8125"), [b"up:1|g\n"]);
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn heard(&self, address: &str) -> Vec<Vec<u8>> {
+    pub fn received(&self, address: &str) -> Vec<Vec<u8>> {
         let network = lock(&self.0.network);
         network.heard.get(address).cloned().unwrap_or_default()
     }
@@ -328,12 +328,12 @@ impl Listener<'_> {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.tcp("db:5432").answers(Peer::refuses());
+    /// world.tcp("db:5432").responds(Peer::refuses());
     /// let error = world.run(|| tcp::connect(&"db:5432".parse().unwrap(), Duration::MAX)).unwrap_err();
     /// assert_eq!(error.to_string(), "cannot connect to db:5432: connection refused");
     /// ```
-    pub fn answers(self, peer: Peer) {
-        self.answers_in_turn([peer]);
+    pub fn responds(self, peer: Peer) {
+        self.responds_in_turn([peer]);
     }
 
     /// Plays one peer after the other for each connection, then repeats the last one.
@@ -343,7 +343,7 @@ impl Listener<'_> {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.tcp("db:5432").answers_in_turn([Peer::refuses(), Peer::new()]);
+    /// world.tcp("db:5432").responds_in_turn([Peer::refuses(), Peer::new()]);
     /// let connect = || tcp::connect(&"db:5432".parse().unwrap(), Duration::MAX).is_ok();
     /// assert_eq!([(); 3].map(|()| world.run(connect)), [false, true, true]);
     /// ```
@@ -351,7 +351,7 @@ impl Listener<'_> {
     /// # Panics
     ///
     /// Panics if there is no peer.
-    pub fn answers_in_turn(self, peers: impl IntoIterator<Item = Peer>) {
+    pub fn responds_in_turn(self, peers: impl IntoIterator<Item = Peer>) {
         let peers: VecDeque<Peer> = peers.into_iter().collect();
         let Self {
             world,

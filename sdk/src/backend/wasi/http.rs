@@ -36,12 +36,12 @@ pub(crate) fn exchange(
     if let (Some(body), Some(bytes)) = (body, request.body) {
         send(body, bytes, &ready, deadline)?;
     }
-    wait(&[&ready], deadline, Stage::Answer)?;
+    wait(&[&ready], deadline, Stage::Response)?;
     let incoming = future
         .get()
         .and_then(Result::ok)
         .ok_or_else(|| unexpected("the host returned no response"))?
-        .map_err(|code| problem(code, Stage::Answer))?;
+        .map_err(|code| problem(code, Stage::Response))?;
     let headers = incoming
         .headers()
         .entries()

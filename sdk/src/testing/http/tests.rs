@@ -10,8 +10,8 @@ fn url(text: &str) -> Url {
 #[test]
 fn a_request_without_response_is_named_with_the_defined_ones() {
     let world = World::new();
-    world.http("GET", "http://web/health").answers("ok");
-    world.http("*", "https://api/v1/*").answers(404);
+    world.http("GET", "http://web/health").responds("ok");
+    world.http("*", "https://api/v1/*").responds(404);
     let asked = std::panic::AssertUnwindSafe(|| {
         world.run(|| http::put(&url("http://ops:pw@web/health?deep=1")).send())
     });
@@ -30,14 +30,14 @@ fn a_request_without_response_is_named_with_the_defined_ones() {
 #[test]
 fn the_last_matching_route_wins_and_functions_keep_state() {
     let world = World::new();
-    world.http("GET", "http://web/*").answers("all");
-    world.http("GET", "http://web:80/one").answers("one");
+    world.http("GET", "http://web/*").responds("all");
+    world.http("GET", "http://web:80/one").responds("one");
     let mut count = 0;
     world
         .http("GET", "http://web/count")
-        .answers_with(move |_| {
+        .responds_with(move |_| {
             count += 1;
-            Answer::ok(count.to_string())
+            Response::ok(count.to_string())
         });
     let text = |path: &str| {
         let url = url(&format!("http://web/{path}"));
@@ -52,13 +52,13 @@ fn the_last_matching_route_wins_and_functions_keep_state() {
 fn responses_advance_the_clock_up_to_the_deadline() {
     let world = World::new();
     let second = Duration::from_secs(1);
-    let answer = Answer::ok("x").after(second).body_after(second);
-    world.http("GET", "http://web/").answers(answer);
+    let answer = Response::ok("x").after(second).body_after(second);
+    world.http("GET", "http://web/").responds(answer);
     let get = |timeout| http::get(&url("http://web/")).timeout(timeout);
     let response = world.run(|| get(2 * second).send()).unwrap();
     assert_eq!(response.elapsed(), 2 * second);
     for (timeout, stage) in [
-        (Duration::from_millis(999), Stage::Answer),
+        (Duration::from_millis(999), Stage::Response),
         (second, Stage::Body),
         (Duration::from_millis(1_999), Stage::Body),
     ] {
@@ -73,7 +73,7 @@ fn responses_advance_the_clock_up_to_the_deadline() {
 #[test]
 fn bodies_end_at_the_limits_of_host_and_client() {
     let world = World::new();
-    world.http("*", "http://web/").answers("12345");
+    world.http("*", "http://web/").responds("12345");
     let at = url("http://web/");
     let send = |request: http::RequestBuilder| world.run(|| request.send());
     let long = send(http::get(&at).body_limit(4)).unwrap_err();
@@ -83,7 +83,7 @@ fn bodies_end_at_the_limits_of_host_and_client() {
     assert_eq!(send(http::head(&at)).unwrap().body(), b"");
     world
         .http("GET", "http://web/")
-        .answers(Answer::ok("12345").breaks_off());
+        .responds(Response::ok("12345").closes_early());
     assert!(send(http::get(&at)).is_err());
     assert!(send(http::get(&at).body_prefix(4)).is_ok());
 }
@@ -91,7 +91,7 @@ fn bodies_end_at_the_limits_of_host_and_client() {
 #[test]
 fn headers_that_the_host_rejects_are_rejected() {
     let world = World::new();
-    world.http("GET", "http://web/").answers(200);
+    world.http("GET", "http://web/").responds(200);
     let with = |name: &str| {
         let get = http::get(&url("http://web/")).header(name, "x");
         world.run(|| get.send()).map_err(|error| error.to_string())

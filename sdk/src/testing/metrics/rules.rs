@@ -2,7 +2,7 @@
 //!
 //! The texts are those of the host: `host/sandbox/src/metrics.rs`.
 
-use super::Kind;
+use super::MetricKind;
 
 pub(super) fn name(what: &str, name: &str) -> Result<(), String> {
     let is_letter = |byte: u8| byte.is_ascii_lowercase();
@@ -49,8 +49,8 @@ pub(super) fn labels(labels: &[(String, String)]) -> Result<(), String> {
 }
 
 /// Checks a value and the bounds of its buckets against the contract.
-pub(super) fn number(kind: Kind, value: f64, buckets: &[f64]) -> Result<(), String> {
-    if kind == Kind::Counter && value < 0.0 {
+pub(super) fn number(kind: MetricKind, value: f64, buckets: &[f64]) -> Result<(), String> {
+    if kind == MetricKind::Counter && value < 0.0 {
         return Err(format!(
             "a counter only grows, and {value} is negative: use a gauge"
         ));

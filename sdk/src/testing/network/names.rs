@@ -9,7 +9,7 @@ use crate::testing::{World, lock};
 
 /// A name of a [`World`], to define its addresses. It replaces earlier definitions of the name.
 #[derive(Debug)]
-pub struct Name<'a> {
+pub struct DnsName<'a> {
     world: &'a World,
     name: String,
 }
@@ -29,14 +29,14 @@ impl World {
     /// use vitals_sdk::testing::World;
     ///
     /// let world = World::new();
-    /// world.name("db.internal").leads_to(&["10.0.0.5"]);
+    /// world.dns("db.internal").resolves_to(&["10.0.0.5"]);
     /// let found = world.run(|| dns::look_up("db.internal", Duration::MAX))?;
     /// assert_eq!(found[0].to_string(), "10.0.0.5");
     /// # Ok::<(), Error>(())
     /// ```
-    #[must_use = "define the addresses with `leads_to`"]
-    pub fn name(&self, name: &str) -> Name<'_> {
-        Name {
+    #[must_use = "define the addresses with `resolves_to`"]
+    pub fn dns(&self, name: &str) -> DnsName<'_> {
+        DnsName {
             world: self,
             name: name.to_owned(),
         }
@@ -45,7 +45,7 @@ impl World {
     pub(crate) fn resolve(&self, name: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Problem> {
         let known = lock(&self.0.network).names.get(name).cloned();
         let Some(known) = known else {
-            let text = format!("the test does not define the name {name}: use `World::name`");
+            let text = format!("the test does not define the name {name}: use `World::dns`");
             return Err(Problem::Failed(self.unexpected(text)));
         };
         if !self.pass(known.after, deadline) {
@@ -55,13 +55,13 @@ impl World {
     }
 }
 
-impl Name<'_> {
+impl DnsName<'_> {
     /// Resolves to these addresses.
     ///
     /// # Panics
     ///
     /// Panics if an address is not valid.
-    pub fn leads_to(self, addresses: &[&str]) {
+    pub fn resolves_to(self, addresses: &[&str]) {
         let parsed = addresses.iter().map(|text| {
             text.parse()
                 .unwrap_or_else(|error| panic!("`{text}` is not an IP address: {error}"))
@@ -76,7 +76,7 @@ impl Name<'_> {
     /// use vitals_sdk::testing::World;
     ///
     /// let world = World::new();
-    /// world.name("db.internal").fails(dns::Problem::NotFound);
+    /// world.dns("db.internal").fails(dns::Problem::NotFound);
     /// let error = world.run(|| dns::look_up("db.internal", Duration::MAX)).unwrap_err();
     /// assert!(error.is_not_found());
     /// ```
@@ -91,11 +91,11 @@ impl Name<'_> {
     /// use vitals_sdk::testing::World;
     ///
     /// let world = World::new();
-    /// world.name("db.internal").is_never_answered();
+    /// world.dns("db.internal").never_resolves();
     /// let error = world.run(|| dns::look_up("db.internal", Duration::from_secs(1))).unwrap_err();
     /// assert_eq!(error.to_string(), "cannot look up db.internal: timed out after 1s");
     /// ```
-    pub fn is_never_answered(self) {
+    pub fn never_resolves(self) {
         self.put(Ok(Vec::new()), Duration::MAX);
     }
 

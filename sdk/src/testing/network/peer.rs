@@ -24,10 +24,10 @@ use crate::tls::{Certificate, Handshake};
 ///
 /// let address: Address = "mail:25".parse()?;
 /// let world = World::new();
-/// world.tcp("mail:25").answers(Peer::new().says("220 ready\r\n").hears("QUIT\r\n").closes());
+/// world.tcp("mail:25").responds(Peer::new().sends("220 ready\r\n").expects("QUIT\r\n").closes());
 /// assert_eq!(world.run(|| check(&address))?.message(), "220 ready");
 ///
-/// world.tcp("mail:25").answers(Peer::new().waits(Duration::from_secs(30)).says("220 late\r\n"));
+/// world.tcp("mail:25").responds(Peer::new().waits(Duration::from_secs(30)).sends("220 late\r\n"));
 /// let error = world.run(|| check(&address)).unwrap_err();
 /// assert_eq!(error.to_string(), "cannot read from mail:25: timed out after 2s");
 /// # Ok::<(), Error>(())
@@ -70,7 +70,7 @@ impl Peer {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.tcp("db:5432").answers(Peer::unreachable());
+    /// world.tcp("db:5432").responds(Peer::unreachable());
     /// let error = world.run(|| tcp::connect(&"db:5432".parse().unwrap(), Duration::MAX)).unwrap_err();
     /// assert_eq!(error.to_string(), "cannot connect to db:5432: no route to host");
     /// ```
@@ -85,7 +85,7 @@ impl Peer {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.tls("db:5432").answers(Peer::denied());
+    /// world.tls("db:5432").responds(Peer::denied());
     /// assert!(world.run(|| tls::connect(&"db:5432".parse().unwrap())).unwrap_err().is_denied());
     /// ```
     pub fn denied() -> Self {
@@ -99,12 +99,12 @@ impl Peer {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.tcp("db:5432").answers(Peer::unknown("there is no such name"));
+    /// world.tcp("db:5432").responds(Peer::unresolvable("there is no such name"));
     /// let error = world.run(|| tcp::connect(&"db:5432".parse().unwrap(), Duration::MAX)).unwrap_err();
     /// let text = "cannot connect to db:5432: cannot look up the host: there is no such name";
     /// assert_eq!(error.to_string(), text);
     /// ```
-    pub fn unknown(why: impl Into<String>) -> Self {
+    pub fn unresolvable(why: impl Into<String>) -> Self {
         Self::arriving(Arrival::Unknown(why.into()))
     }
 
@@ -115,7 +115,7 @@ impl Peer {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.tcp("db:5432").answers(Peer::new().after(Duration::MAX));
+    /// world.tcp("db:5432").responds(Peer::new().after(Duration::MAX));
     /// let connect = || tcp::connect(&"db:5432".parse().unwrap(), Duration::from_secs(1));
     /// assert!(world.run(connect).unwrap_err().is_timeout());
     /// assert_eq!(world.elapsed(), Duration::from_secs(1));
@@ -127,7 +127,7 @@ impl Peer {
 
     /// Sends these bytes. Each call is a piece of its own: one read returns the piece or its
     /// beginning.
-    pub fn says(self, bytes: impl Into<Vec<u8>>) -> Self {
+    pub fn sends(self, bytes: impl Into<Vec<u8>>) -> Self {
         self.step(Step::Says(bytes.into()))
     }
 
@@ -138,7 +138,7 @@ impl Peer {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.tcp("db:5432").answers(Peer::new().floods("x"));
+    /// world.tcp("db:5432").responds(Peer::new().floods("x"));
     /// let read = || tcp::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.read_line(512);
     /// let error = world.run(read).unwrap_err();
     /// assert_eq!(error.to_string(), "cannot read from db:5432: the response is longer than 512 bytes");
@@ -158,7 +158,7 @@ impl Peer {
     /// # use vitals_sdk::prelude::*;
     /// # use vitals_sdk::testing::{Peer, World};
     /// let world = World::new();
-    /// world.tcp("cache:6379").answers(Peer::new().hears("PING\r\n"));
+    /// world.tcp("cache:6379").responds(Peer::new().expects("PING\r\n"));
     /// // The check went beyond what its test gives: tcp cache:6379 heard `QUIT\r\n`, and was to …
     /// world.run(|| {
     ///     let mut stream = tcp::connect(&"cache:6379".parse()?, Duration::MAX)?;
@@ -166,7 +166,7 @@ impl Peer {
     ///     Ok::<_, Error>(())
     /// });
     /// ```
-    pub fn hears(self, bytes: impl Into<Vec<u8>>) -> Self {
+    pub fn expects(self, bytes: impl Into<Vec<u8>>) -> Self {
         self.step(Step::Hears(bytes.into()))
     }
 
@@ -178,7 +178,7 @@ impl Peer {
     ///
     /// let world = World::new();
     /// let line = |bytes: &[u8]| bytes.starts_with(b"EHLO ") && bytes.ends_with(b"\r\n");
-    /// world.tcp("mail:25").answers(Peer::new().hears_where(line).says("250 hello\r\n"));
+    /// world.tcp("mail:25").responds(Peer::new().expects_where(line).sends("250 hello\r\n"));
     /// let answer = world.run(|| {
     ///     let mut smtp = tcp::connect(&"mail:25".parse()?, Duration::MAX)?;
     ///     smtp.write_all(b"EHLO vitals\r\n")?;
@@ -187,7 +187,7 @@ impl Peer {
     /// assert_eq!(answer, "250 hello");
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn hears_where(self, matches: impl FnMut(&[u8]) -> bool + Send + 'static) -> Self {
+    pub fn expects_where(self, matches: impl FnMut(&[u8]) -> bool + Send + 'static) -> Self {
         self.step(Step::HearsWhere(Arc::new(Mutex::new(matches))))
     }
 
@@ -198,7 +198,7 @@ impl Peer {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.tcp("whois:43").answers(Peer::new().hears("a\r\n").hears_end().says("found").closes());
+    /// world.tcp("whois:43").responds(Peer::new().expects("a\r\n").expects_end().sends("found").closes());
     /// let answer = world.run(|| {
     ///     let mut whois = tcp::connect(&"whois:43".parse()?, Duration::MAX)?;
     ///     whois.write_all(b"a\r\n")?;
@@ -208,7 +208,7 @@ impl Peer {
     /// assert_eq!(answer, b"found");
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn hears_end(self) -> Self {
+    pub fn expects_end(self) -> Self {
         self.step(Step::HearsEnd)
     }
 
@@ -220,9 +220,9 @@ impl Peer {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.tcp("cache:6379").answers(Peer::new().replies(|heard| match heard {
-    ///     b"PING\r\n" => Peer::new().waits(Duration::from_millis(20)).says("+PONG\r\n"),
-    ///     b"QUIT\r\n" => Peer::new().says("+OK\r\n").closes(),
+    /// world.tcp("cache:6379").responds(Peer::new().replies(|heard| match heard {
+    ///     b"PING\r\n" => Peer::new().waits(Duration::from_millis(20)).sends("+PONG\r\n"),
+    ///     b"QUIT\r\n" => Peer::new().sends("+OK\r\n").closes(),
     ///     _ => Peer::new(),
     /// }));
     /// world.run(|| {
@@ -250,10 +250,10 @@ impl Peer {
     ///
     /// let world = World::new();
     /// let after_starttls = Peer::new()
-    ///     .hears("STARTTLS\r\n")
-    ///     .says("220 go ahead\r\n")
-    ///     .shakes_hands(world.certificate("mail", 30));
-    /// world.tls("mail:25").answers(after_starttls);
+    ///     .expects("STARTTLS\r\n")
+    ///     .sends("220 go ahead\r\n")
+    ///     .accepts_tls(world.certificate("mail", 30));
+    /// world.tls("mail:25").responds(after_starttls);
     /// let handshake = world.run(|| {
     ///     let mut smtp = tls::connect(&"mail:25".parse()?)?;
     ///     smtp.write_all(b"STARTTLS\r\n")?;
@@ -263,8 +263,8 @@ impl Peer {
     /// assert!(handshake.is_trusted());
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn shakes_hands(self, certificate: Certificate) -> Self {
-        self.shakes_hands_as(handshake(certificate, None))
+    pub fn accepts_tls(self, certificate: Certificate) -> Self {
+        self.accepts_tls_with(handshake(certificate, None))
     }
 
     /// Does the TLS handshake with a certificate that is not trusted, for this reason.
@@ -274,14 +274,14 @@ impl Peer {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// let expired = Peer::new().shakes_hands_untrusted(world.certificate("db", -3), "it has expired");
-    /// world.tls("db:5432").answers(expired);
+    /// let expired = Peer::new().accepts_tls_untrusted(world.certificate("db", -3), "it has expired");
+    /// world.tls("db:5432").responds(expired);
     /// let error = world.run(|| tls::connect(&"db:5432".parse().unwrap())?.start_tls("db")).unwrap_err();
     /// let text = "cannot start TLS with db:5432: the certificate of db is not trusted: it has expired";
     /// assert_eq!(error.to_string(), text);
     /// ```
-    pub fn shakes_hands_untrusted(self, certificate: Certificate, why: impl Into<String>) -> Self {
-        self.shakes_hands_as(handshake(certificate, Some(why.into())))
+    pub fn accepts_tls_untrusted(self, certificate: Certificate, why: impl Into<String>) -> Self {
+        self.accepts_tls_with(handshake(certificate, Some(why.into())))
     }
 
     /// Does the TLS handshake with all its properties given.
@@ -291,7 +291,7 @@ impl Peer {
     /// use vitals_sdk::tls::{self, Handshake};
     ///
     /// let world = World::new();
-    /// world.tls("db:5432").answers(Peer::new().shakes_hands_as(Handshake {
+    /// world.tls("db:5432").responds(Peer::new().accepts_tls_with(Handshake {
     ///     chain: vec![world.certificate("db", 30), world.certificate("Test CA", 900)],
     ///     protocol: "TLSv1.2".to_owned(),
     ///     cipher: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256".to_owned(),
@@ -301,7 +301,7 @@ impl Peer {
     /// assert_eq!(handshake.protocol, "TLSv1.2");
     /// # Ok::<(), tls::Error>(())
     /// ```
-    pub fn shakes_hands_as(self, handshake: Handshake) -> Self {
+    pub fn accepts_tls_with(self, handshake: Handshake) -> Self {
         self.step(Step::ShakesHands(handshake))
     }
 
@@ -312,7 +312,7 @@ impl Peer {
     /// use vitals_sdk::tls;
     ///
     /// let world = World::new();
-    /// world.tls("db:5432").answers(Peer::new().refuses_tls("no common protocol"));
+    /// world.tls("db:5432").responds(Peer::new().refuses_tls("no common protocol"));
     /// let error = world.run(|| tls::connect(&"db:5432".parse().unwrap())?.start_tls("db")).unwrap_err();
     /// assert_eq!(error.to_string(), "cannot start TLS with db:5432: no common protocol");
     /// ```
@@ -332,7 +332,7 @@ impl Peer {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.tcp("db:5432").answers(Peer::new().resets());
+    /// world.tcp("db:5432").responds(Peer::new().resets());
     /// let read = || tcp::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.read_some(1);
     /// let error = world.run(read).unwrap_err();
     /// assert!(error.to_string().ends_with("connection reset by peer"));

@@ -27,12 +27,12 @@ fn reads_wait_for_pieces_until_they_are_sent() {
     let world = World::new();
     let tenth = Duration::from_millis(100);
     let peer = Peer::new()
-        .says("ab")
+        .sends("ab")
         .waits(tenth)
-        .says("c\n")
-        .says("d")
+        .sends("c\n")
+        .sends("d")
         .closes();
-    world.tcp("db:5432").answers(peer);
+    world.tcp("db:5432").responds(peer);
     world.run(|| {
         let mut stream = connect(Duration::from_secs(1)).unwrap();
         assert_eq!(stream.read_some(1).unwrap(), b"a");
@@ -50,8 +50,8 @@ fn reads_wait_for_pieces_until_they_are_sent() {
 #[test]
 fn a_read_that_timed_out_can_be_tried_again() {
     let world = World::new();
-    let peer = Peer::new().waits(Duration::from_millis(1_500)).says("x");
-    world.tcp("db:5432").answers(peer);
+    let peer = Peer::new().waits(Duration::from_millis(1_500)).sends("x");
+    world.tcp("db:5432").responds(peer);
     world.run(|| {
         let mut stream = connect(Duration::from_secs(1)).unwrap();
         let error = stream.read_exact(1).unwrap_err();
@@ -64,7 +64,7 @@ fn a_read_that_timed_out_can_be_tried_again() {
         // After its last step the peer is silent until the deadline of the run.
         stream.set_timeout(Duration::MAX);
         assert!(stream.read_exact(1).unwrap_err().is_timeout());
-        assert!(Deadline::of_run().is_over());
+        assert!(Deadline::of_run().has_passed());
         assert!(stream.write_all(b"x").unwrap_err().is_timeout());
         assert!(connect(Duration::MAX).unwrap_err().is_timeout());
     });
@@ -74,8 +74,8 @@ fn a_read_that_timed_out_can_be_tried_again() {
 fn a_response_is_as_late_as_its_request() {
     let world = World::new();
     let second = Duration::from_secs(1);
-    let peer = Peer::new().hears("PING").waits(second).says("PONG");
-    world.tcp("db:5432").answers(peer.after(second));
+    let peer = Peer::new().expects("PING").waits(second).sends("PONG");
+    world.tcp("db:5432").responds(peer.after(second));
     world.run(|| {
         let mut stream = connect(Duration::MAX).unwrap();
         crate::clock::sleep(second);
@@ -84,7 +84,7 @@ fn a_response_is_as_late_as_its_request() {
         assert_eq!(stream.read_exact(4).unwrap(), b"PONG");
     });
     assert_eq!(world.elapsed(), 3 * second);
-    assert_eq!(world.heard("db:5432"), [b"PING"]);
+    assert_eq!(world.received("db:5432"), [b"PING"]);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn unexpected_input_breaks_the_connection_and_fails_the_test() {
     let world = World::new();
     world
         .tcp("db:5432")
-        .answers(Peer::new().hears("PING\r\n").says("PONG"));
+        .responds(Peer::new().expects("PING\r\n").sends("PONG"));
     let text = failure_of(&world, || {
         let mut stream = connect(Duration::MAX).unwrap();
         stream.write_all(b"PONG\r\n").unwrap();
@@ -117,7 +117,7 @@ fn unexpected_input_breaks_the_connection_and_fails_the_test() {
 #[test]
 fn an_undefined_address_fails_the_test() {
     let world = World::new();
-    world.tls("db:5432").answers(Peer::new());
+    world.tls("db:5432").responds(Peer::new());
     let mut error = String::new();
     let text = failure_of(&world, || {
         error = connect(Duration::MAX).unwrap_err().to_string();
@@ -130,7 +130,7 @@ fn an_undefined_address_fails_the_test() {
 #[test]
 fn an_endless_stream_meets_a_limit_or_the_deadline() {
     let world = World::new();
-    world.tcp("db:5432").answers(Peer::new().floods("ab"));
+    world.tcp("db:5432").responds(Peer::new().floods("ab"));
     world.run(|| {
         let mut stream = connect(Duration::MAX).unwrap();
         assert_eq!(stream.read_exact(3).unwrap(), b"aba");
@@ -144,35 +144,35 @@ fn tls_starts_where_the_script_expects_it() {
     let world = World::new();
     let certificate = || world.certificate("db", 30);
     let shake = |peer: Peer| {
-        world.tls("db:5432").answers(peer);
+        world.tls("db:5432").responds(peer);
         let mut connection = tls::connect(&address("db:5432")).unwrap();
         connection
             .start_tls("db")
             .map_err(|error| error.to_string())
     };
     world.run(|| {
-        assert!(shake(Peer::new().shakes_hands(certificate())).is_ok());
+        assert!(shake(Peer::new().accepts_tls(certificate())).is_ok());
         let late = Peer::new().waits(Duration::from_mins(1));
         for (peer, why) in [
             (Peer::new().closes(), "the peer closed the connection"),
             (
-                Peer::new().says("SSH-2.0\r\n"),
+                Peer::new().sends("SSH-2.0\r\n"),
                 "the server's response is not TLS",
             ),
-            (late.shakes_hands(certificate()), "timed out after 4s 900ms"),
+            (late.accepts_tls(certificate()), "timed out after 4s 900ms"),
         ] {
             let error = shake(peer).unwrap_err();
             assert_eq!(error, format!("cannot start TLS with db:5432: {why}"));
         }
     });
-    let text = failure_of(&world, || shake(Peer::new().hears("STARTTLS")).is_err());
+    let text = failure_of(&world, || shake(Peer::new().expects("STARTTLS")).is_err());
     assert!(
         text.ends_with("the peer at tls db:5432 received a TLS handshake, but expected `STARTTLS`"),
         "{text}"
     );
     world
         .tls("db:5432")
-        .answers(Peer::new().shakes_hands(certificate()));
+        .responds(Peer::new().accepts_tls(certificate()));
     let text = failure_of(&world, || {
         tls::connect(&address("db:5432"))
             .unwrap()
@@ -189,8 +189,8 @@ fn tls_starts_where_the_script_expects_it() {
 fn an_unverified_handshake_has_the_verification_error() {
     let world = World::new();
     let certificate = world.certificate("other", 30);
-    let peer = Peer::new().shakes_hands_untrusted(certificate, "it is for other");
-    world.tls("db:5432").answers(peer.says("hi"));
+    let peer = Peer::new().accepts_tls_untrusted(certificate, "it is for other");
+    world.tls("db:5432").responds(peer.sends("hi"));
     world.run(|| {
         let mut connection = tls::connect(&address("db:5432")).unwrap();
         let handshake = connection.start_tls_unverified("db").unwrap();
@@ -224,13 +224,13 @@ fn every_connect_failure_has_the_hosts_text() {
             "denied: tls db:5432 (add it to `allow.tls` of the check)",
         ),
         (
-            Peer::unknown("no such name"),
+            Peer::unresolvable("no such name"),
             "cannot look up the host: no such name",
             "cannot look up the host: no such name",
         ),
     ] {
-        world.tcp("db:5432").answers(peer.clone());
-        world.tls("db:5432").answers(peer);
+        world.tcp("db:5432").responds(peer.clone());
+        world.tls("db:5432").responds(peer);
         let over_tcp = world.run(|| connect(Duration::MAX).unwrap_err().to_string());
         assert_eq!(over_tcp, format!("cannot connect to db:5432: {tcp}"));
         let over_tls = world.run(|| tls::connect(&address("db:5432")).unwrap_err());
@@ -239,5 +239,5 @@ fn every_connect_failure_has_the_hosts_text() {
             format!("cannot connect to db:5432: {tls}")
         );
     }
-    assert!(world.heard("db:5432").is_empty());
+    assert!(world.received("db:5432").is_empty());
 }

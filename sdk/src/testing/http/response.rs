@@ -13,11 +13,11 @@ use crate::http::{Method, Problem, RawRequest, RawResponse, Stage};
 /// ```
 /// use std::time::Duration;
 /// use vitals_sdk::prelude::*;
-/// use vitals_sdk::testing::{Answer, World};
+/// use vitals_sdk::testing::{Response, World};
 ///
 /// let world = World::new();
-/// let slow = Answer::new(200).header("x-region", "eu").body("ok").after(Duration::from_millis(700));
-/// world.http("GET", "http://web/").answers(slow);
+/// let slow = Response::new(200).header("x-region", "eu").body("ok").after(Duration::from_millis(700));
+/// world.http("GET", "http://web/").responds(slow);
 ///
 /// let response = world.run(|| http::get(&"http://web/".parse().unwrap()).send())?;
 /// assert_eq!(response.elapsed(), Duration::from_millis(700));
@@ -25,7 +25,7 @@ use crate::http::{Method, Problem, RawRequest, RawResponse, Stage};
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "the response has no effect until it is added to a world"]
-pub struct Answer {
+pub struct Response {
     after: Duration,
     content: Content,
 }
@@ -49,7 +49,7 @@ enum End {
     AtTheHostsLimit,
 }
 
-impl Answer {
+impl Response {
     /// Makes a response with this status and no body.
     pub fn new(status: u16) -> Self {
         Self::of(Content::Reply {
@@ -70,11 +70,11 @@ impl Answer {
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
-    /// use vitals_sdk::testing::{Answer, World};
+    /// use vitals_sdk::testing::{Response, World};
     ///
     /// let world = World::new();
-    /// world.http("GET", "http://web/").answers(Answer::redirect(302, "/home"));
-    /// world.http("GET", "http://web/home").answers("welcome");
+    /// world.http("GET", "http://web/").responds(Response::redirect(302, "/home"));
+    /// world.http("GET", "http://web/home").responds("welcome");
     ///
     /// let url = "http://web/".parse()?;
     /// let response = world.run(|| http::get(&url).follow_redirects(1).send())?;
@@ -90,7 +90,7 @@ impl Answer {
     ///
     /// ```
     /// use vitals_sdk::http::{self, Problem};
-    /// use vitals_sdk::testing::{Answer, World};
+    /// use vitals_sdk::testing::{Response, World};
     ///
     /// let world = World::new();
     /// for problem in [
@@ -100,7 +100,7 @@ impl Answer {
     ///     Problem::Protocol("it is not HTTP".to_owned()),
     ///     Problem::Closed,
     /// ] {
-    ///     world.http("GET", "https://web/").answers(Answer::problem(problem.clone()));
+    ///     world.http("GET", "https://web/").responds(Response::problem(problem.clone()));
     ///     let answer = world.run(|| http::get(&"https://web/".parse().unwrap()).send());
     ///     assert_eq!(answer.unwrap_err().problem(), &problem);
     /// }
@@ -114,10 +114,10 @@ impl Answer {
     /// ```
     /// use std::time::Duration;
     /// use vitals_sdk::http;
-    /// use vitals_sdk::testing::{Answer, World};
+    /// use vitals_sdk::testing::{Response, World};
     ///
     /// let world = World::new();
-    /// world.http("GET", "http://web/").answers(Answer::never());
+    /// world.http("GET", "http://web/").responds(Response::never());
     /// let get = http::get(&"http://web/".parse()?).timeout(Duration::from_secs(2));
     /// let error = world.run(|| get.send()).unwrap_err();
     /// assert_eq!(
@@ -129,7 +129,7 @@ impl Answer {
     /// ```
     pub fn never() -> Self {
         Self::problem(Problem::Timeout {
-            stage: Stage::Answer,
+            stage: Stage::Response,
             limit: Duration::ZERO,
         })
     }
@@ -137,10 +137,10 @@ impl Answer {
     /// Denies the request, as if the operator had not granted it.
     ///
     /// ```
-    /// use vitals_sdk::{http, testing::{Answer, World}};
+    /// use vitals_sdk::{http, testing::{Response, World}};
     ///
     /// let world = World::new();
-    /// world.http("GET", "http://web/").answers(Answer::denied());
+    /// world.http("GET", "http://web/").responds(Response::denied());
     /// let error = world.run(|| http::get(&"http://web/".parse().unwrap()).send()).unwrap_err();
     /// assert!(error.is_denied());
     /// ```
@@ -168,10 +168,10 @@ impl Answer {
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
-    /// use vitals_sdk::testing::{Answer, World};
+    /// use vitals_sdk::testing::{Response, World};
     ///
     /// let world = World::new();
-    /// world.http("GET", "http://web/").answers(Answer::new(200).json(&json!({ "up": true })));
+    /// world.http("GET", "http://web/").responds(Response::new(200).json(&json!({ "up": true })));
     /// let response = world.run(|| http::get(&"http://web/".parse().unwrap()).send())?;
     /// assert_eq!(response.json::<Value>()?["up"], true);
     /// # Ok::<(), Error>(())
@@ -197,11 +197,11 @@ impl Answer {
     /// ```
     /// use std::time::Duration;
     /// use vitals_sdk::http;
-    /// use vitals_sdk::testing::{Answer, World};
+    /// use vitals_sdk::testing::{Response, World};
     ///
     /// let world = World::new();
-    /// let drip = Answer::ok("slow").body_after(Duration::from_secs(60));
-    /// world.http("GET", "http://web/").answers(drip);
+    /// let drip = Response::ok("slow").body_after(Duration::from_secs(60));
+    /// world.http("GET", "http://web/").responds(drip);
     /// let error = world.run(|| http::get(&"http://web/".parse().unwrap()).send()).unwrap_err();
     /// assert!(error.to_string().ends_with("timed out after 4s 900ms while reading the response"));
     /// ```
@@ -215,24 +215,24 @@ impl Answer {
     /// Breaks the connection after the given body.
     ///
     /// ```
-    /// use vitals_sdk::{http, testing::{Answer, World}};
+    /// use vitals_sdk::{http, testing::{Response, World}};
     ///
     /// let world = World::new();
-    /// world.http("GET", "http://web/").answers(Answer::ok("half of").breaks_off());
+    /// world.http("GET", "http://web/").responds(Response::ok("half of").closes_early());
     /// let error = world.run(|| http::get(&"http://web/".parse().unwrap()).send()).unwrap_err();
     /// assert_eq!(error.problem(), &http::Problem::Closed);
     /// ```
-    pub fn breaks_off(self) -> Self {
+    pub fn closes_early(self) -> Self {
         self.ends(End::Broken)
     }
 
     /// Cuts the body off where the given body ends, as the host's limit `http_body` does.
     ///
     /// ```
-    /// use vitals_sdk::{http, testing::{Answer, World}};
+    /// use vitals_sdk::{http, testing::{Response, World}};
     ///
     /// let world = World::new();
-    /// world.http("GET", "http://web/").answers(Answer::ok("the beginning").truncated());
+    /// world.http("GET", "http://web/").responds(Response::ok("the beginning").truncated());
     /// let get = http::get(&"http://web/".parse()?).body_prefix(1 << 20);
     /// assert!(world.run(|| get.send())?.is_truncated());
     /// # Ok::<(), vitals_sdk::Error>(())
@@ -266,7 +266,7 @@ impl Answer {
             Content::Problem(Problem::Timeout { stage, .. }) => *stage,
             Content::Problem(Problem::Refused | Problem::Unreachable(_)) => Stage::Connect,
             Content::Problem(Problem::Lookup(_)) => Stage::Lookup,
-            _ => Stage::Answer,
+            _ => Stage::Response,
         };
         world.wait(self.after, deadline, stage)?;
         match self.content {
@@ -308,19 +308,19 @@ impl Answer {
     }
 }
 
-impl From<u16> for Answer {
+impl From<u16> for Response {
     fn from(status: u16) -> Self {
         Self::new(status)
     }
 }
 
-impl From<&str> for Answer {
+impl From<&str> for Response {
     fn from(body: &str) -> Self {
         Self::ok(body)
     }
 }
 
-impl From<Problem> for Answer {
+impl From<Problem> for Response {
     fn from(problem: Problem) -> Self {
         Self::problem(problem)
     }
