@@ -4,7 +4,6 @@
 //! test's [`World`](crate::testing::World). To query a specific server, use [`udp`](crate::udp) or
 //! [`tcp`](crate::tcp).
 
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use vitals_values::duration_text;
 
 use crate::backend;
 use crate::deadline::Limit;
+use crate::operation_error::operation_error;
 
 /// Returns the addresses of a name within `timeout`. `Duration::MAX` means until the run's
 /// deadline, which always applies. Outside the host the machine's resolver does not observe the
@@ -27,29 +27,21 @@ use crate::deadline::Limit;
 /// ```
 pub fn look_up(name: &str, timeout: Duration) -> Result<Vec<IpAddr>, Error> {
     let limit = Limit::new(timeout);
-    backend::look_up(name, limit.deadline).map_err(|problem| Error {
-        name: name.to_owned(),
-        problem: match problem {
+    backend::look_up(name, limit.deadline).map_err(|problem| {
+        let problem = match problem {
             Problem::Timeout(_) => Problem::Timeout(limit.shown),
             other => other,
-        },
+        };
+        Error::new(format!("look up {name}"), problem)
     })
 }
 
-/// A look-up that failed:
-/// `cannot look up db.internal: the host's resolver has no address for it`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
-    name: String,
-    problem: Problem,
+operation_error! {
+    /// A look-up that failed:
+    /// `cannot look up db.internal: the host's resolver has no address for it`.
 }
 
 impl Error {
-    /// Returns what went wrong.
-    pub fn problem(&self) -> &Problem {
-        &self.problem
-    }
-
     /// Returns whether the resolver has no address for the name, or could not determine one.
     ///
     /// ```
@@ -71,19 +63,11 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot look up {}: {}", self.name, self.problem)
-    }
-}
-
-impl std::error::Error for Error {}
-
 /// What went wrong with a look-up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The name is not granted; the text says so.
+    /// The name is not granted; the text says what to grant.
     #[error("{0}")]
     Denied(String),
     /// The name has no address. The host does not distinguish a name that does not exist from a

@@ -88,20 +88,20 @@ impl Metadata {
 /// ```
 pub fn stat(path: impl AsRef<Path>) -> Result<Metadata, Error> {
     let path = path.as_ref();
-    backend::stat(&text(path)).map_err(|problem| Error::new("stat", path, problem))
+    backend::stat(&text(path)).map_err(failed("stat", path))
 }
 
 /// Reads at most `most` bytes from `offset`, never more than 1 MiB. Returns fewer bytes only at the
 /// end of the file, and none beyond it.
 pub fn read_at(path: impl AsRef<Path>, offset: u64, most: usize) -> Result<Vec<u8>, Error> {
     let path = path.as_ref();
-    chunk(path, offset, most).map_err(|problem| Error::new("read", path, problem))
+    chunk(path, offset, most).map_err(failed("read", path))
 }
 
 /// Reads a whole file. A file longer than `limit` bytes is an error.
 pub fn read(path: impl AsRef<Path>, limit: usize) -> Result<Vec<u8>, Error> {
     let path = path.as_ref();
-    whole(path, limit).map_err(|problem| Error::new("read", path, problem))
+    whole(path, limit).map_err(failed("read", path))
 }
 
 /// Reads a whole file as UTF-8. A file longer than `limit` bytes, or one that is not UTF-8, is an
@@ -119,7 +119,7 @@ pub fn read_to_string(path: impl AsRef<Path>, limit: usize) -> Result<String, Er
     let path = path.as_ref();
     whole(path, limit)
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| Problem::NotText))
-        .map_err(|problem| Error::new("read", path, problem))
+        .map_err(failed("read", path))
 }
 
 /// Reads at most the last `most` bytes of a file, such as the end of a log. The first line may be
@@ -141,7 +141,7 @@ pub fn read_to_string(path: impl AsRef<Path>, limit: usize) -> Result<String, Er
 /// ```
 pub fn read_tail(path: impl AsRef<Path>, most: usize) -> Result<Vec<u8>, Error> {
     let path = path.as_ref();
-    tail(path, most).map_err(|problem| Error::new("read", path, problem))
+    tail(path, most).map_err(failed("read", path))
 }
 
 /// Returns the sorted names in a directory, at most 10,000. A name that is not UTF-8 contains a
@@ -163,7 +163,7 @@ pub fn read_tail(path: impl AsRef<Path>, most: usize) -> Result<Vec<u8>, Error> 
 /// ```
 pub fn entries(path: impl AsRef<Path>) -> Result<Vec<String>, Error> {
     let path = path.as_ref();
-    backend::entries(&text(path)).map_err(|problem| Error::new("list", path, problem))
+    backend::entries(&text(path)).map_err(failed("list", path))
 }
 
 fn whole(path: &Path, limit: usize) -> Result<Vec<u8>, Problem> {
@@ -199,6 +199,11 @@ fn chunk(path: &Path, offset: u64, most: usize) -> Result<Vec<u8>, Problem> {
     backend::read(&text(path), offset, u32::try_from(most).unwrap_or(u32::MAX))
 }
 
+/// Makes the error of an operation on a path.
+fn failed(operation: &str, path: &Path) -> impl FnOnce(Problem) -> Error {
+    move |problem| Error::new(format!("{operation} {}", path.display()), problem)
+}
+
 /// Returns the path as the contract passes it.
 fn text(path: &Path) -> std::borrow::Cow<'_, str> {
     path.to_string_lossy()
@@ -207,6 +212,7 @@ fn text(path: &Path) -> std::borrow::Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation_error::NO_HOST;
 
     #[test]
     fn an_age_is_never_negative_and_never_too_large() {
@@ -230,7 +236,7 @@ mod tests {
         assert_eq!(error.problem(), &Problem::NoHost);
         assert_eq!(
             error.to_string(),
-            "cannot stat /etc/hostname: files are readable only in the vitals host"
+            format!("cannot stat /etc/hostname: {NO_HOST}")
         );
         assert!(read("/etc/hostname", 10).is_err());
         assert!(read_tail("/etc/hostname", 10).is_err());

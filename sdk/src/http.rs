@@ -74,8 +74,8 @@ pub fn head(url: &Url) -> RequestBuilder {
 /// # world.http("POST", "https://shop.example/query").responds(r#"{ "rows": 3 }"#);
 /// # world.run(|| {
 /// let url: Url = "https://shop.example/query".parse()?;
-/// let answer: Value = http::post(&url).json(&json!({ "limit": 10 })).send()?.json()?;
-/// assert_eq!(answer["rows"], 3);
+/// let page: Value = http::post(&url).json(&json!({ "limit": 10 })).send()?.json()?;
+/// assert_eq!(page["rows"], 3);
 /// # Ok::<(), Error>(())
 /// # })?;
 /// # Ok::<(), Error>(())
@@ -214,17 +214,17 @@ impl RequestBuilder {
         let mut hops = 0;
         let started = Instant::now();
         loop {
-            let reply = request
+            let response = request
                 .exchange(limit.deadline)
                 .map_err(|problem| request.error(problem.within(limit.shown)))?;
-            let Some(next) = redirect::next(&request, &reply, hops) else {
-                if reply.truncated && !request.takes_prefix {
-                    return Err(request.error(Problem::TooLarge(reply.body.len())));
+            let Some(next) = redirect::next(&request, &response, hops) else {
+                if response.truncated && !request.takes_prefix {
+                    return Err(request.error(Problem::TooLarge(response.body.len())));
                 }
                 return Ok(Response::new(
                     request.method,
                     request.url,
-                    reply,
+                    response,
                     started.elapsed(),
                 ));
             };
@@ -277,7 +277,7 @@ impl RequestBuilder {
     }
 
     fn error(&self, problem: Problem) -> Error {
-        Error::new(&self.method, &self.url, problem)
+        Error::of(&self.method, &self.url, problem)
     }
 }
 

@@ -137,6 +137,7 @@ mod deadline;
 mod elapsed;
 mod error;
 mod measurement;
+mod operation_error;
 mod outcome;
 mod plugin;
 mod read_buffer;

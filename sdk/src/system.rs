@@ -12,7 +12,7 @@
 //! /// Checks that the disk has room.
 //! #[derive(Config)]
 //! struct Settings {
-//! /// A path on the disk.
+//!     /// A path on the disk.
 //!     #[config(grant = "disk")]
 //!     path: PathBuf,
 //!     #[config(default = 0.9)]
@@ -34,11 +34,10 @@
 //! Outside the host every call returns an error. In a [`World`](crate::testing::World) a test
 //! defines the machine.
 
-use std::fmt;
 use std::path::Path;
 
-use crate::Quantity;
-use crate::backend;
+use crate::operation_error::{NO_HOST, operation_error};
+use crate::{Quantity, backend};
 
 /// The usage of a file system.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -144,10 +143,8 @@ impl Load {
 /// ```
 pub fn disk(path: impl AsRef<Path>) -> Result<Disk, Error> {
     let path = path.as_ref().to_string_lossy();
-    backend::disk_usage(&path).map_err(|problem| Error {
-        fact: format!("the disk usage of {path}"),
-        problem,
-    })
+    backend::disk_usage(&path)
+        .map_err(|problem| Error::new(format!("read the disk usage of {path}"), problem))
 }
 
 /// Returns the total and available memory of the machine.
@@ -168,10 +165,7 @@ pub fn disk(path: impl AsRef<Path>) -> Result<Disk, Error> {
 /// # Ok::<(), Error>(())
 /// ```
 pub fn memory() -> Result<Memory, Error> {
-    backend::memory_usage().map_err(|problem| Error {
-        fact: "the memory usage".to_owned(),
-        problem,
-    })
+    backend::memory_usage().map_err(|problem| Error::new("read the memory usage".into(), problem))
 }
 
 /// Returns the load averages of the machine.
@@ -186,52 +180,33 @@ pub fn memory() -> Result<Memory, Error> {
 /// # }
 /// ```
 pub fn load() -> Result<Load, Error> {
-    backend::load_average().map_err(|problem| Error {
-        fact: "the load".to_owned(),
-        problem,
-    })
+    backend::load_average().map_err(|problem| Error::new("read the load".into(), problem))
 }
 
-/// A fact that could not be read:
-/// `cannot read the load: denied: system load (add it to …)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
-    fact: String,
-    problem: Problem,
+operation_error! {
+    /// A fact that could not be read:
+    /// `cannot read the load: denied: system load (add it to …)`.
 }
 
 impl Error {
-    /// Returns what went wrong.
-    pub fn problem(&self) -> &Problem {
-        &self.problem
-    }
-
     /// Returns whether the operator has not granted the fact.
     pub fn is_denied(&self) -> bool {
         matches!(self.problem, Problem::Denied(_))
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot read {}: {}", self.fact, self.problem)
-    }
-}
-
-impl std::error::Error for Error {}
-
 /// Why a fact could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The fact is not granted; the text says what the operator would have to write.
+    /// The fact is not granted; the text says what to grant.
     #[error("{0}")]
     Denied(String),
     /// The machine does not provide it.
     #[error("{0}")]
     Unavailable(String),
     /// The check does not run in a host.
-    #[error("facts are known only in the vitals host")]
+    #[error("{}", NO_HOST)]
     NoHost,
 }
 
@@ -284,7 +259,7 @@ mod tests {
     fn every_call_outside_the_host_is_an_error() {
         assert_eq!(
             disk("/srv").unwrap_err().to_string(),
-            "cannot read the disk usage of /srv: facts are known only in the vitals host"
+            format!("cannot read the disk usage of /srv: {NO_HOST}")
         );
         assert_eq!(memory().unwrap_err().problem(), &Problem::NoHost);
         assert!(!load().unwrap_err().is_denied());

@@ -69,7 +69,7 @@ pub fn connect_within(address: &Address, timeout: Duration) -> Result<Connection
             timeout,
             read_ahead: ReadBuffer::default(),
         }),
-        Err(problem) => Err(Error::new("connect to", address, problem, limit)),
+        Err(problem) => Err(Error::on("connect to", address, problem, limit)),
     }
 }
 
@@ -197,7 +197,7 @@ impl Connection {
     }
 
     fn error(&self, action: &'static str, problem: Problem, limit: Limit) -> Error {
-        Error::new(action, &self.address, problem, limit)
+        Error::on(action, &self.address, problem, limit)
     }
 }
 
@@ -241,7 +241,7 @@ mod tests {
         let error = connect(&address).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot connect to db.internal:5432: TLS works only in the vitals host"
+            "cannot connect to db.internal:5432: this works only in the vitals host; in a test, call it in `World::run`"
         );
         assert!(!error.is_denied() && !error.is_timeout());
     }

@@ -1,31 +1,15 @@
 //! Errors of file access, worded for people.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind};
 
-/// A file that could not be read:
-/// `cannot read /var/backups/last: no such file or directory`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
-    action: &'static str,
-    path: PathBuf,
-    problem: Problem,
+use crate::operation_error::{NO_HOST, operation_error};
+
+operation_error! {
+    /// A file that could not be read:
+    /// `cannot read /var/backups/last: no such file or directory`.
 }
 
 impl Error {
-    pub(super) fn new(action: &'static str, path: &Path, problem: Problem) -> Self {
-        Self {
-            action,
-            path: path.to_owned(),
-            problem,
-        }
-    }
-
-    /// Returns what went wrong.
-    pub fn problem(&self) -> &Problem {
-        &self.problem
-    }
-
     /// Returns whether nothing exists at the path, which is granted.
     pub fn is_not_found(&self) -> bool {
         self.problem == Problem::NotFound
@@ -37,28 +21,15 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            action,
-            path,
-            problem,
-        } = self;
-        write!(f, "cannot {action} {}: {problem}", path.display())
-    }
-}
-
-impl std::error::Error for Error {}
-
 /// Converts to the error kinds of [`std::io`], for readers such as [`File`](super::File).
-impl From<Error> for std::io::Error {
+impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error.problem {
-            Problem::Denied(_) => std::io::ErrorKind::PermissionDenied,
-            Problem::NotFound => std::io::ErrorKind::NotFound,
-            Problem::NotText => std::io::ErrorKind::InvalidData,
-            Problem::NoHost => std::io::ErrorKind::Unsupported,
-            Problem::Failed(_) | Problem::TooLong { .. } => std::io::ErrorKind::Other,
+            Problem::Denied(_) => ErrorKind::PermissionDenied,
+            Problem::NotFound => ErrorKind::NotFound,
+            Problem::NotText => ErrorKind::InvalidData,
+            Problem::NoHost => ErrorKind::Unsupported,
+            Problem::Failed(_) | Problem::TooLong { .. } => ErrorKind::Other,
         };
         Self::new(kind, error)
     }
@@ -68,7 +39,7 @@ impl From<Error> for std::io::Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The path is not granted; the text says what the operator would have to write.
+    /// The path is not granted; the text says what to grant.
     #[error("{0}")]
     Denied(String),
     /// The path is granted, but nothing exists there.
@@ -88,6 +59,6 @@ pub enum Problem {
     #[error("it is not valid UTF-8")]
     NotText,
     /// The check does not run in a host.
-    #[error("files are readable only in the vitals host")]
+    #[error("{}", NO_HOST)]
     NoHost,
 }

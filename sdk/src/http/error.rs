@@ -7,42 +7,26 @@ use vitals_values::duration_text;
 
 use super::Method;
 use crate::Url;
+use crate::operation_error::{NO_HOST, operation_error};
 
-/// A request without a response: `cannot get https://example.com/: connection refused`. The URL
-/// is shown without user, password and query.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
-    method: String,
-    url: String,
-    problem: Problem,
+operation_error! {
+    /// A request without a response: `cannot get https://example.com/: connection refused`. The URL
+    /// is shown without user, password and query.
 }
 
 impl Error {
-    pub(super) fn new(method: &Method, url: &Url, problem: Problem) -> Self {
+    pub(super) fn of(method: &Method, url: &Url, problem: Problem) -> Self {
         // The host usually names what it denies; this is the fallback.
         let problem = match problem {
-            Problem::Denied(text) if text.is_empty() => {
-                let port = url
-                    .port_or_default()
-                    .map_or(String::new(), |port| format!(":{port}"));
-                Problem::Denied(format!(
-                    "{} {}{port} (it is not granted)",
-                    url.scheme(),
-                    url.host()
-                ))
-            }
+            Problem::Denied(text) if text.is_empty() => Problem::Denied(format!(
+                "http {}://{} (add it to `allow.http` of the check)",
+                url.scheme(),
+                url.authority()
+            )),
             other => other,
         };
-        Self {
-            method: method.as_str().to_ascii_lowercase(),
-            url: url.to_string(),
-            problem,
-        }
-    }
-
-    /// Returns what went wrong.
-    pub fn problem(&self) -> &Problem {
-        &self.problem
+        let method = method.as_str().to_ascii_lowercase();
+        Self::new(format!("{method} {url}"), problem)
     }
 
     /// Returns whether the request timed out.
@@ -56,19 +40,11 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {} {}: {}", self.method, self.url, self.problem)
-    }
-}
-
-impl std::error::Error for Error {}
-
 /// What went wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The request is not granted; the text says what the operator would have to write.
+    /// The request is not granted; the text says what to grant.
     #[error("denied: {0}")]
     Denied(String),
     /// The port is closed.
@@ -116,7 +92,7 @@ pub enum Problem {
     #[error("{0}")]
     Other(String),
     /// The check does not run in a host.
-    #[error("HTTP works only in the vitals host")]
+    #[error("{}", NO_HOST)]
     NoHost,
 }
 
@@ -169,7 +145,7 @@ mod tests {
             limit: Duration::ZERO,
         };
         let problem = problem.within(Duration::from_secs(2));
-        let error = Error::new(&Method::Get, &url, problem);
+        let error = Error::of(&Method::Get, &url, problem);
         assert!(error.is_timeout());
         assert_eq!(
             error.to_string(),
@@ -180,11 +156,11 @@ mod tests {
     #[test]
     fn a_denial_without_text_names_the_target() {
         let url = "https://a/x".parse().unwrap();
-        let error = Error::new(&Method::Head, &url, Problem::Denied(String::new()));
+        let error = Error::of(&Method::Head, &url, Problem::Denied(String::new()));
         assert!(error.is_denied());
         assert_eq!(
             error.to_string(),
-            "cannot head https://a/x: denied: https a:443 (it is not granted)"
+            "cannot head https://a/x: denied: http https://a (add it to `allow.http` of the check)"
         );
     }
 }

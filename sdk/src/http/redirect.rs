@@ -5,18 +5,18 @@ use super::{Method, Problem, RawResponse, RequestBuilder};
 /// Returns the request that a redirect leads to, or `None` if the response is final.
 pub(super) fn next(
     request: &RequestBuilder,
-    reply: &RawResponse,
+    response: &RawResponse,
     hops: u32,
 ) -> Option<Result<RequestBuilder, Problem>> {
-    if request.redirects == 0 || !matches!(reply.status, 301 | 302 | 303 | 307 | 308) {
+    if request.redirects == 0 || !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
         return None;
     }
     // A 3xx response without a location is an ordinary response.
-    let location = reply.header("location")?;
+    let location = response.header("location")?;
     if hops == request.redirects {
         return Some(Err(Problem::Redirect(format!("more than {hops} in a row"))));
     }
-    Some(follow(request, reply.status, location))
+    Some(follow(request, response.status, location))
 }
 
 fn follow(
@@ -63,7 +63,7 @@ mod tests {
     use crate::Url;
     use crate::http::request;
 
-    fn reply(status: u16, location: Option<&str>) -> RawResponse {
+    fn response(status: u16, location: Option<&str>) -> RawResponse {
         let headers = location.map(|location| ("Location".to_owned(), location.to_owned()));
         RawResponse {
             status,
@@ -92,15 +92,15 @@ mod tests {
 
     #[test]
     fn a_redirect_is_the_response_unless_redirects_are_followed() {
-        assert!(next(&posting(0), &reply(302, Some("/x")), 0).is_none());
-        assert!(next(&posting(1), &reply(302, None), 0).is_none());
-        assert!(next(&posting(1), &reply(304, Some("/x")), 0).is_none());
-        assert!(next(&posting(1), &reply(200, Some("/x")), 0).is_none());
+        assert!(next(&posting(0), &response(302, Some("/x")), 0).is_none());
+        assert!(next(&posting(1), &response(302, None), 0).is_none());
+        assert!(next(&posting(1), &response(304, Some("/x")), 0).is_none());
+        assert!(next(&posting(1), &response(200, Some("/x")), 0).is_none());
     }
 
     #[test]
     fn all_headers_are_kept_on_the_same_origin() {
-        let next = next(&posting(1), &reply(307, Some("/x")), 0)
+        let next = next(&posting(1), &response(307, Some("/x")), 0)
             .unwrap()
             .unwrap();
         assert_eq!(next.method, Method::Post);
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn nothing_that_may_be_secret_is_sent_to_another_origin() {
         for location in ["https://b/x", "http://a/x", "https://a:8443/x"] {
-            let next = next(&posting(1), &reply(308, Some(location)), 0)
+            let next = next(&posting(1), &response(308, Some(location)), 0)
                 .unwrap()
                 .unwrap();
             assert_eq!(names(&next), ["accept", "content-type"], "{location}");
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn a_see_other_becomes_a_get_without_a_body() {
         for status in [301, 302, 303] {
-            let next = next(&posting(1), &reply(status, Some("x")), 0)
+            let next = next(&posting(1), &response(status, Some("x")), 0)
                 .unwrap()
                 .unwrap();
             assert_eq!(next.method, Method::Get);
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn too_many_and_invalid_redirects_are_errors() {
-        let error = next(&posting(2), &reply(302, Some("/x")), 2)
+        let error = next(&posting(2), &response(302, Some("/x")), 2)
             .unwrap()
             .unwrap_err();
         assert_eq!(
@@ -142,7 +142,7 @@ mod tests {
             "cannot follow the redirect: more than 2 in a row"
         );
         assert!(
-            next(&posting(2), &reply(302, Some("http://")), 0)
+            next(&posting(2), &response(302, Some("http://")), 0)
                 .unwrap()
                 .is_err()
         );

@@ -29,33 +29,33 @@ use crate::Url;
 pub struct Response {
     method: Method,
     url: Url,
-    reply: RawResponse,
+    raw: RawResponse,
     elapsed: Duration,
 }
 
 impl Response {
-    pub(super) fn new(method: Method, url: Url, reply: RawResponse, elapsed: Duration) -> Self {
+    pub(super) fn new(method: Method, url: Url, raw: RawResponse, elapsed: Duration) -> Self {
         Self {
             method,
             url,
-            reply,
+            raw,
             elapsed,
         }
     }
 
     /// Returns the status.
     pub fn status(&self) -> StatusCode {
-        StatusCode::new(self.reply.status)
+        StatusCode::new(self.raw.status)
     }
 
     /// Returns the first header with this name, ignoring case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.reply.header(name)
+        self.raw.header(name)
     }
 
     /// Returns all headers in the order received. Bytes that are not UTF-8 are replaced.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.reply
+        self.raw
             .headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -73,32 +73,32 @@ impl Response {
 
     /// Returns the body, up to its limit.
     pub fn body(&self) -> &[u8] {
-        &self.reply.body
+        &self.raw.body
     }
 
     /// Returns whether the body was longer than its limit.
     pub fn is_truncated(&self) -> bool {
-        self.reply.truncated
+        self.raw.truncated
     }
 
     /// Returns the body as text. Bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> Cow<'_, str> {
         // Checking for invalid UTF-8 costs a fraction of replacing it.
-        std::str::from_utf8(&self.reply.body)
-            .map_or_else(|_| String::from_utf8_lossy(&self.reply.body), Cow::Borrowed)
+        std::str::from_utf8(&self.raw.body)
+            .map_or_else(|_| String::from_utf8_lossy(&self.raw.body), Cow::Borrowed)
     }
 
     /// Parses the body as JSON, for example into a [`Value`](crate::Value). An error never shows
     /// the body.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let wrong = |text: String| Error::new(&self.method, &self.url, Problem::Body(text));
-        if self.reply.truncated {
-            let kept = self.reply.body.len();
+        let wrong = |text: String| Error::of(&self.method, &self.url, Problem::Body(text));
+        if self.raw.truncated {
+            let kept = self.raw.body.len();
             return Err(wrong(format!(
                 "it is longer than {kept} bytes and was cut off"
             )));
         }
-        serde_json::from_slice(&self.reply.body).map_err(|error| {
+        serde_json::from_slice(&self.raw.body).map_err(|error| {
             wrong(format!(
                 "not the expected JSON (line {}, column {})",
                 error.line(),
@@ -128,7 +128,7 @@ mod tests {
 
     fn response(body: &str, truncated: bool) -> Response {
         let headers = vec![("X-Mode".to_owned(), "a".to_owned())];
-        let reply = RawResponse {
+        let raw = RawResponse {
             status: 200,
             headers,
             body: body.into(),
@@ -137,7 +137,7 @@ mod tests {
         Response::new(
             Method::Get,
             "http://a/".parse().unwrap(),
-            reply,
+            raw,
             Duration::ZERO,
         )
     }

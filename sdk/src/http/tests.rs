@@ -1,6 +1,7 @@
 //! Unit tests of requests: default headers, and errors before sending.
 
 use super::*;
+use crate::operation_error::NO_HOST;
 
 fn url(text: &str) -> Url {
     text.parse().expect(text)
@@ -61,6 +62,6 @@ fn http_outside_the_host_is_an_error() {
     assert_eq!(error.problem(), &Problem::NoHost);
     assert_eq!(
         error.to_string(),
-        "cannot put http://a/b?…: HTTP works only in the vitals host"
+        format!("cannot put http://a/b?…: {NO_HOST}")
     );
 }

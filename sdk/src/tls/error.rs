@@ -1,6 +1,5 @@
 //! Errors of TLS connections, worded for people.
 
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
@@ -8,37 +7,20 @@ use vitals_values::duration_text;
 
 use crate::Address;
 use crate::deadline::Limit;
+use crate::operation_error::{NO_HOST, operation_error};
 
-/// A failed operation on a connection:
-/// `cannot start TLS with db:5432: the certificate of db is not trusted: it has expired`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
-    action: &'static str,
-    address: Address,
-    problem: Problem,
+operation_error! {
+    /// A failed operation on a connection:
+    /// `cannot start TLS with db:5432: the certificate of db is not trusted: it has expired`.
 }
 
 impl Error {
-    pub(super) fn new(
-        action: &'static str,
-        address: &Address,
-        problem: Problem,
-        limit: Limit,
-    ) -> Self {
+    pub(super) fn on(action: &str, address: &Address, problem: Problem, limit: Limit) -> Self {
         let problem = match problem {
             Problem::Timeout(_) => Problem::Timeout(limit.shown),
             other => other,
         };
-        Self {
-            action,
-            address: address.clone(),
-            problem,
-        }
-    }
-
-    /// Returns what went wrong.
-    pub fn problem(&self) -> &Problem {
-        &self.problem
+        Self::new(format!("{action} {address}"), problem)
     }
 
     /// Returns whether the operation timed out.
@@ -51,19 +33,6 @@ impl Error {
         matches!(self.problem, Problem::Denied(_))
     }
 }
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            action,
-            address,
-            problem,
-        } = self;
-        write!(f, "cannot {action} {address}: {problem}")
-    }
-}
-
-impl std::error::Error for Error {}
 
 /// For [`std::io::Read`] and [`std::io::Write`]. A connection that the peer closed is
 /// `ConnectionAborted`, because an orderly end of stream is not an error.
@@ -84,7 +53,7 @@ impl From<Error> for io::Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The address is not granted; the text says what the operator would have to write.
+    /// The address is not granted; the text says what to grant.
     #[error("{0}")]
     Denied(String),
     /// The operation exceeded this timeout.
@@ -97,7 +66,7 @@ pub enum Problem {
     #[error("{0}")]
     Failed(String),
     /// The check does not run in a host.
-    #[error("TLS works only in the vitals host")]
+    #[error("{}", NO_HOST)]
     NoHost,
 }
 
@@ -110,7 +79,7 @@ mod tests {
         let address = "[::1]:465".parse().unwrap();
         let limit = Limit::new(Duration::from_secs(2));
         let problem = Problem::Timeout(Duration::ZERO);
-        let error = Error::new("read from", &address, problem, limit);
+        let error = Error::on("read from", &address, problem, limit);
         assert_eq!(
             error.to_string(),
             "cannot read from [::1]:465: timed out after 2s"
