@@ -179,7 +179,7 @@ fn datagrams_that_do_not_match_the_query_are_ignored() {
     );
     assert_eq!(
         answered(Peer::denied(), &json!({})).1,
-        "cannot connect to ns:53: denied: udp ns:53 (it is not granted)"
+        "cannot connect to ns:53: denied: udp ns:53 (add it to `allow.udp` of the check)"
     );
 }
 

@@ -37,7 +37,10 @@ fn a_failed_connection_is_unhealthy_with_the_reason() {
     for (peer, problem) in [
         (Peer::refuses(), "connection refused"),
         (Peer::unreachable(), "no route to host"),
-        (Peer::denied(), "denied: tcp db:5432 (it is not granted)"),
+        (
+            Peer::denied(),
+            "denied: tcp db:5432 (add it to `allow.tcp` of the check)",
+        ),
         (
             Peer::unresolvable("there is no such name"),
             "cannot look up the host: there is no such name",

@@ -1,5 +1,6 @@
 //! Errors of connections, worded for people.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
@@ -10,12 +11,12 @@ use crate::deadline::Limit;
 
 /// A connection that could not be made, or broke:
 /// `cannot connect to db:5432: connection refused`.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     action: &'static str,
     address: Address,
     kind: ErrorKind,
-    problem: String,
+    problem: Cow<'static, str>,
 }
 
 impl Error {
@@ -25,55 +26,60 @@ impl Error {
         error: &io::Error,
         limit: Limit,
     ) -> Self {
-        let problem = match error.kind() {
-            ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        let problem: Cow<'static, str> = match error.kind() {
+            ErrorKind::ConnectionRefused => "connection refused".into(),
             ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-                format!("timed out after {}", duration_text(limit.shown))
+                format!("timed out after {}", duration_text(limit.shown)).into()
             }
-            ErrorKind::PermissionDenied => format!("denied: tcp {address} (it is not granted)"),
+            ErrorKind::PermissionDenied => denied("tcp", address).into(),
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
-                "connection reset by peer".to_owned()
+                "connection reset by peer".into()
             }
             ErrorKind::UnexpectedEof | ErrorKind::WriteZero => {
-                "the peer closed the connection".to_owned()
+                "the peer closed the connection".into()
             }
-            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-                "no route to host".to_owned()
-            }
-            _ => error.to_string(),
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "no route to host".into(),
+            _ => error.to_string().into(),
         };
-        Self {
-            action,
-            address: address.clone(),
-            kind: error.kind(),
-            problem,
-        }
+        Self::with(action, address, error.kind(), problem)
     }
 
     pub(crate) fn lookup(address: &Address, error: &io::Error) -> Self {
         let text = error.to_string();
         let problem = if error.kind() == ErrorKind::PermissionDenied {
-            format!("denied: tcp {address} (it is not granted)")
+            denied("tcp", address)
         } else {
             format!(
                 "cannot look up the host: {}",
                 text.strip_prefix(LOOKUP).unwrap_or(&text)
             )
         };
-        Self {
-            action: "connect to",
-            address: address.clone(),
-            kind: error.kind(),
-            problem,
-        }
+        Self::with("connect to", address, error.kind(), problem.into())
     }
 
     pub(crate) fn no_address(address: &Address) -> Self {
-        let problem = "the host name has no address".to_owned();
+        let problem = "the host name has no address".into();
+        Self::with("connect to", address, ErrorKind::NotFound, problem)
+    }
+
+    pub(super) fn too_long(address: &Address, limit: usize) -> Self {
+        let problem = format!("the response is longer than {limit} bytes");
+        Self::with("read from", address, ErrorKind::InvalidData, problem.into())
+    }
+
+    fn with(
+        action: &'static str,
+        address: &Address,
+        kind: ErrorKind,
+        problem: Cow<'static, str>,
+    ) -> Self {
         Self {
-            action: "connect to",
+            action,
             address: address.clone(),
-            kind: ErrorKind::NotFound,
+            kind: match kind {
+                ErrorKind::WouldBlock => ErrorKind::TimedOut,
+                other => other,
+            },
             problem,
         }
     }
@@ -81,33 +87,19 @@ impl Error {
     /// Rewords the error for UDP.
     pub(crate) fn over_udp(mut self) -> Self {
         if self.is_denied() {
-            self.problem = format!("denied: udp {} (it is not granted)", self.address);
+            self.problem = denied("udp", &self.address).into();
         }
         self
     }
 
-    pub(super) fn too_long(address: &Address, limit: usize) -> Self {
-        let problem = format!("the response is longer than {limit} bytes");
-        Self {
-            action: "read from",
-            address: address.clone(),
-            kind: ErrorKind::InvalidData,
-            problem,
-        }
-    }
-
     /// Returns the kind, as in `std`. A timeout is always `TimedOut`.
     pub fn kind(&self) -> ErrorKind {
-        if self.is_timeout() {
-            ErrorKind::TimedOut
-        } else {
-            self.kind
-        }
+        self.kind
     }
 
     /// Returns whether the operation timed out.
     pub fn is_timeout(&self) -> bool {
-        matches!(self.kind, ErrorKind::TimedOut | ErrorKind::WouldBlock)
+        self.kind == ErrorKind::TimedOut
     }
 
     /// Returns whether the operator has not granted the address.
@@ -127,6 +119,11 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// The host has no place for this text in the errors of its sockets.
+fn denied(kind: &str, address: &Address) -> String {
+    format!("denied: {kind} {address} (add it to `allow.{kind}` of the check)")
+}
 
 /// The prefix that `std` puts in front of the reason.
 const LOOKUP: &str = "failed to lookup address information: ";

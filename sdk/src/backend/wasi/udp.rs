@@ -109,9 +109,9 @@ fn open(peer: IpAddr, port: u16) -> Result<UdpConnection, ErrorCode> {
 
 pub(crate) fn look_up(name: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Problem> {
     let problem = |code| match code {
-        ErrorCode::AccessDenied => {
-            Problem::Denied(format!("denied: name {name} (it is not granted)"))
-        }
+        ErrorCode::AccessDenied => Problem::Denied(format!(
+            "denied: name {name} (add it to `allow.names` of the check)"
+        )),
         ErrorCode::NameUnresolvable
         | ErrorCode::TemporaryResolverFailure
         | ErrorCode::PermanentResolverFailure => Problem::NotFound,

@@ -220,7 +220,7 @@ fn every_connect_failure_has_the_hosts_text() {
         (Peer::unreachable(), "no route to host", "no route to host"),
         (
             Peer::denied(),
-            "denied: tcp db:5432 (it is not granted)",
+            "denied: tcp db:5432 (add it to `allow.tcp` of the check)",
             "denied: tls db:5432 (add it to `allow.tls` of the check)",
         ),
         (
