@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-use wasip2::clocks::monotonic_clock;
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{
     self as wasi, ErrorCode, Fields, HeaderError, IncomingBody, OutgoingBody, OutgoingRequest,
     RequestOptions, Scheme,
 };
-use wasip2::io::poll::{Pollable, poll};
+use wasip2::io::poll::Pollable;
 use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 
+use super::time::{is_ready_by, nanoseconds};
 use crate::Deadline;
 use crate::http::{Method, Problem, RawRequest, RawResponse, Stage};
 
@@ -63,18 +63,10 @@ pub(crate) fn exchange(
 
 /// Waits until one of the pollables is ready.
 fn wait(ready: &[&Pollable], deadline: Deadline, stage: Stage) -> Result<(), Problem> {
-    let remaining = deadline.remaining();
-    if remaining.is_zero() {
-        return Err(timed_out(stage));
-    }
-    let timer = monotonic_clock::subscribe_duration(nanoseconds(remaining));
-    let mut all = ready.to_vec();
-    all.push(&timer);
-    let at_deadline = u32::try_from(ready.len()).unwrap_or(u32::MAX);
-    if poll(&all) == [at_deadline] {
-        Err(timed_out(stage))
-    } else {
+    if is_ready_by(ready, deadline) {
         Ok(())
+    } else {
+        Err(timed_out(stage))
     }
 }
 
@@ -113,8 +105,8 @@ fn problem(code: ErrorCode, stage: Stage) -> Problem {
                 .alert_message
                 .unwrap_or_else(|| "the server sent a TLS alert".to_owned()),
         ),
-        ErrorCode::HttpRequestUriInvalid => unexpected("the host refused the URL"),
-        ErrorCode::HttpRequestMethodInvalid => unexpected("the host refused the method"),
+        ErrorCode::HttpRequestUriInvalid => unexpected("the host rejected the URL"),
+        ErrorCode::HttpRequestMethodInvalid => unexpected("the host rejected the method"),
         ErrorCode::HttpResponseHeaderSectionSize(_) | ErrorCode::HttpResponseHeaderSize(_) => {
             Problem::Protocol("the headers are too large".to_owned())
         }
@@ -157,14 +149,14 @@ fn outgoing(request: &RawRequest<'_>) -> Result<OutgoingRequest, Problem> {
     };
     outgoing
         .set_method(&method(request.method))
-        .map_err(|()| unexpected("the host refused the method"))?;
+        .map_err(|()| unexpected("the host rejected the method"))?;
     outgoing
         .set_scheme(Some(&scheme))
-        .map_err(|()| unexpected("the host refused the scheme"))?;
+        .map_err(|()| unexpected("the host rejected the scheme"))?;
     outgoing
         .set_authority(Some(&url.authority()))
         .and_then(|()| outgoing.set_path_with_query(Some(&url.path_and_query())))
-        .map_err(|()| unexpected("the host refused the URL"))?;
+        .map_err(|()| unexpected("the host rejected the URL"))?;
     Ok(outgoing)
 }
 
@@ -189,7 +181,7 @@ fn options(deadline: Deadline) -> Result<RequestOptions, Problem> {
         .set_connect_timeout(left)
         .and_then(|()| options.set_first_byte_timeout(left))
         .and_then(|()| options.set_between_bytes_timeout(left))
-        .map_err(|()| unexpected("the host refused the timeout"))?;
+        .map_err(|()| unexpected("the host rejected the timeout"))?;
     Ok(options)
 }
 
@@ -198,7 +190,7 @@ fn options(deadline: Deadline) -> Result<RequestOptions, Problem> {
 fn send(
     body: OutgoingBody,
     bytes: &[u8],
-    answered: &Pollable,
+    responded: &Pollable,
     deadline: Deadline,
 ) -> Result<(), Problem> {
     {
@@ -208,8 +200,8 @@ fn send(
         let writable = stream.subscribe();
         let mut rest = bytes;
         while !rest.is_empty() {
-            wait(&[&writable, answered], deadline, Stage::Send)?;
-            if answered.ready() {
+            wait(&[&writable, responded], deadline, Stage::Send)?;
+            if responded.ready() {
                 return Ok(());
             }
             // The response carries the reason of the failure.
@@ -280,10 +272,6 @@ fn body_problem(error: &wasip2::io::error::Error) -> Option<Problem> {
             }
         }
     }
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn unexpected(text: &str) -> Problem {

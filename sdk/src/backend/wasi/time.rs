@@ -23,13 +23,20 @@ pub(crate) fn sleep(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// Waits until the pollable is ready, to the deadline at most. Returns whether it became ready.
-pub(super) fn is_ready_by(what: &Pollable, deadline: Deadline) -> bool {
+/// Waits until one of the pollables is ready, to the deadline at most. Returns whether one is.
+pub(super) fn is_ready_by(pollables: &[&Pollable], deadline: Deadline) -> bool {
     let left = deadline.remaining();
     if left.is_zero() {
         return false;
     }
-    let nanoseconds = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
-    let timer = monotonic_clock::subscribe_duration(nanoseconds);
-    poll(&[what, &timer]).contains(&0)
+    let timer = monotonic_clock::subscribe_duration(nanoseconds(left));
+    let mut all = pollables.to_vec();
+    all.push(&timer);
+    poll(&all)
+        .iter()
+        .any(|ready| (*ready as usize) < pollables.len())
+}
+
+pub(super) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

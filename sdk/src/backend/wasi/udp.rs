@@ -61,7 +61,7 @@ impl UdpConnection {
     pub(crate) fn send(&mut self, datagram: &[u8], limit: Limit) -> io::Result<()> {
         let writable = self.outgoing.subscribe();
         while self.outgoing.check_send().map_err(error)? == 0 {
-            if !is_ready_by(&writable, limit.deadline) {
+            if !is_ready_by(&[&writable], limit.deadline) {
                 return Err(ErrorKind::TimedOut.into());
             }
         }
@@ -79,7 +79,7 @@ impl UdpConnection {
             if let Some(datagram) = came.into_iter().next() {
                 return Ok(datagram.data);
             }
-            if !is_ready_by(&readable, limit.deadline) {
+            if !is_ready_by(&[&readable], limit.deadline) {
                 return Err(ErrorKind::TimedOut.into());
             }
         }
@@ -118,16 +118,16 @@ pub(crate) fn look_up(name: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Pro
         ErrorCode::InvalidArgument => Problem::Failed("the name is not valid".to_owned()),
         other => Problem::Failed(error(other).to_string()),
     };
-    let answers = resolve_addresses(&instance_network(), name).map_err(problem)?;
-    let ready = answers.subscribe();
+    let addresses = resolve_addresses(&instance_network(), name).map_err(problem)?;
+    let ready = addresses.subscribe();
     let mut found = Vec::new();
     loop {
-        match answers.resolve_next_address() {
+        match addresses.resolve_next_address() {
             Ok(Some(IpAddress::Ipv4(address))) => found.push(<[u8; 4]>::from(address).into()),
             Ok(Some(IpAddress::Ipv6(address))) => found.push(<[u16; 8]>::from(address).into()),
             Ok(None) => return Ok(found),
             Err(ErrorCode::WouldBlock) => {
-                if !is_ready_by(&ready, deadline) {
+                if !is_ready_by(&[&ready], deadline) {
                     return Err(Problem::Timeout(std::time::Duration::ZERO));
                 }
             }
