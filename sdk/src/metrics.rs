@@ -6,7 +6,7 @@
 //! buckets of later calls are ignored.
 //!
 //! The host keeps the values between runs until it loads another version of the plugin. Outside the
-//! host every call returns [`MetricsError::NoHost`]. In a [`World`](crate::testing::World) a test
+//! host every call returns [`Problem::NoHost`]. In a [`World`](crate::testing::World) a test
 //! can inspect the values. A check that must not fail because of a metric ignores the error.
 //!
 //! ```
@@ -20,7 +20,10 @@
 //! }
 //! ```
 
+use vitals_values::MetricUpdate;
+
 use crate::backend;
+use crate::operation_error::{NO_HOST, operation_error};
 
 /// Makes a number that only grows, such as `rows_seen_total`. The name is snake case and ends in
 /// its unit; `help` is one line of text.
@@ -37,10 +40,10 @@ pub fn counter(name: impl Into<String>, help: impl Into<String>) -> Counter {
 /// # let world = World::new();
 /// # world.run(|| {
 /// metrics::gauge("queue_length", "Messages that wait.").label("queue", "mail").set(12.0)?;
-/// # Ok::<(), metrics::MetricsError>(())
+/// # Ok::<(), metrics::Error>(())
 /// # })?;
 /// # assert_eq!(world.metric("queue_length", &[("queue", "mail")]).unwrap().value, 12.0);
-/// # Ok::<(), metrics::MetricsError>(())
+/// # Ok::<(), metrics::Error>(())
 /// ```
 pub fn gauge(name: impl Into<String>, help: impl Into<String>) -> Gauge {
     Gauge(Series::new(name, help))
@@ -56,10 +59,10 @@ pub fn gauge(name: impl Into<String>, help: impl Into<String>) -> Gauge {
 /// # world.run(|| {
 /// let ages = metrics::histogram("message_age_seconds", "How long messages wait.");
 /// ages.buckets([1.0, 10.0, 60.0]).observe(7.5)?;
-/// # Ok::<(), metrics::MetricsError>(())
+/// # Ok::<(), metrics::Error>(())
 /// # })?;
 /// # assert_eq!(world.metric("message_age_seconds", &[]).unwrap().observed, [7.5]);
-/// # Ok::<(), metrics::MetricsError>(())
+/// # Ok::<(), metrics::Error>(())
 /// ```
 pub fn histogram(name: impl Into<String>, help: impl Into<String>) -> Histogram {
     Histogram {
@@ -81,12 +84,12 @@ impl Counter {
     }
 
     /// Adds `amount`, which must not be negative.
-    pub fn add(&self, amount: f64) -> Result<(), MetricsError> {
-        backend::counter_add(&self.0, amount)
+    pub fn add(&self, amount: f64) -> Result<(), Error> {
+        self.0.record(MetricUpdate::Add(amount))
     }
 
     /// Adds one.
-    pub fn increment(&self) -> Result<(), MetricsError> {
+    pub fn increment(&self) -> Result<(), Error> {
         self.add(1.0)
     }
 }
@@ -103,8 +106,8 @@ impl Gauge {
     }
 
     /// Sets the value.
-    pub fn set(&self, value: f64) -> Result<(), MetricsError> {
-        backend::gauge_set(&self.0, value)
+    pub fn set(&self, value: f64) -> Result<(), Error> {
+        self.0.record(MetricUpdate::Set(value))
     }
 }
 
@@ -132,45 +135,33 @@ impl Histogram {
     }
 
     /// Observes a value.
-    pub fn observe(&self, value: f64) -> Result<(), MetricsError> {
-        backend::histogram_observe(&self.series, &self.buckets, value)
+    pub fn observe(&self, value: f64) -> Result<(), Error> {
+        let buckets = &self.buckets;
+        self.series.record(MetricUpdate::Observe { value, buckets })
     }
 }
 
-/// A metric that was rejected.
+operation_error! {
+    /// A metric that was not recorded:
+    /// ``cannot record metric `lag_seconds`: NaN is not a finite number: leave the call out``.
+}
+
+/// Why a metric was not recorded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum MetricsError {
+pub enum Problem {
     /// The name, a label, a bucket or the value is not valid.
-    #[error("cannot record metric `{name}`: {problem}")]
-    Invalid {
-        /// The name of the metric.
-        name: String,
-        /// What is wrong with it.
-        problem: String,
-    },
+    #[error("{0}")]
+    Invalid(String),
     /// This version of the plugin already uses the name with another type or other labels.
-    #[error("cannot record metric `{name}`: it conflicts with an earlier use: {problem}")]
-    Conflict {
-        /// The name of the metric.
-        name: String,
-        /// How the two uses differ.
-        problem: String,
-    },
+    #[error("it conflicts with an earlier use: {0}")]
+    Conflict(String),
     /// The check has reached the host's limit on series.
-    #[error(
-        "cannot record metric `{name}`: the check has reached the host's limit on series; use fewer label values"
-    )]
-    TooManySeries {
-        /// The name of the metric.
-        name: String,
-    },
+    #[error("the check has reached the host's limit on series; use fewer label values")]
+    TooManySeries,
     /// The check does not run in a host.
-    #[error("cannot record metric `{name}`: metrics work only in the vitals host")]
-    NoHost {
-        /// The name of the metric.
-        name: String,
-    },
+    #[error("{}", NO_HOST)]
+    NoHost,
 }
 
 /// The name of a metric, and the labels that identify one series of it.
@@ -194,6 +185,11 @@ impl Series {
         self.labels.push((name.into(), value.into()));
         self
     }
+
+    fn record(&self, update: MetricUpdate<'_>) -> Result<(), Error> {
+        backend::record(self, update)
+            .map_err(|problem| Error::new(format!("record metric `{}`", self.name), problem))
+    }
 }
 
 #[cfg(test)]
@@ -202,7 +198,7 @@ mod tests {
 
     #[test]
     fn metrics_outside_the_host_are_an_error() {
-        let answers = [
+        let results = [
             counter("seen_total", "Seen.")
                 .label("queue", "a")
                 .increment(),
@@ -212,12 +208,8 @@ mod tests {
                 .buckets([1.0])
                 .observe(0.5),
         ];
-        for answer in answers {
-            let text = answer.unwrap_err().to_string();
-            assert!(
-                text.ends_with("metrics work only in the vitals host"),
-                "{text}"
-            );
+        for result in results {
+            assert_eq!(result.unwrap_err().problem(), &Problem::NoHost);
         }
     }
 }

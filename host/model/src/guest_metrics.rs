@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use vitals_values::MetricUpdate;
+
 use super::name::{CheckName, PluginName};
 use super::text::Text;
 
@@ -57,23 +59,6 @@ impl<'a> Sample<'a> {
             update,
         }
     }
-}
-
-/// An operation on a metric. All numbers are finite.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum MetricUpdate<'a> {
-    /// Adds a number, which is not negative, to a counter.
-    Add(f64),
-    /// Sets a gauge to a number.
-    Set(f64),
-    /// Observes a number in a histogram.
-    Observe {
-        /// The observed number.
-        value: f64,
-        /// The upper bounds of the buckets in ascending order, at most 32. Without any the histogram gets
-        /// the host's default buckets.
-        buckets: &'a [f64],
-    },
 }
 
 /// Why a sample was not recorded.

@@ -20,7 +20,7 @@ mod text;
 
 pub use breaker::{Breaker, BreakerChange, LimitUse, MAX_STRETCH, OPEN_THRESHOLD};
 pub use detail::{Detail, DetailValue, Sanitize};
-pub use guest_metrics::{GuestMetrics, MetricUpdate, Sample, SampleError, VersionMetrics};
+pub use guest_metrics::{GuestMetrics, Sample, SampleError, VersionMetrics};
 pub use guest_report::{ErrorTracker, GuestReport, PluginIdentity, Severity};
 pub use hysteresis::{Hysteresis, Thresholds};
 pub use limits::Limits;
@@ -32,4 +32,4 @@ pub use root::Root;
 pub use secrets::Secrets;
 pub use status::{Status, verdict};
 pub use text::{Text, shown_path};
-pub use vitals_values::{Bound, Quantity};
+pub use vitals_values::{Bound, MetricUpdate, Quantity};

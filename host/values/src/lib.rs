@@ -1,8 +1,9 @@
-//! Durations, sizes, hosts and addresses as people write them, and the numbers of measurements.
+//! Durations, sizes, hosts and addresses as people write them, the numbers of measurements, and the
+//! rules for metrics.
 //!
-//! The host and the SDK parse and format these values only with this crate. So a text means the same in
-//! the host's own keys and in the settings of a check. Every text that the crate formats parses to the same
-//! value.
+//! The host and the SDK parse and format these values only with this crate. So a text means the
+//! same in the host's own keys and in the settings of a check. Every text that the crate formats
+//! parses to the same value.
 //!
 //! | value | parsed | formatted |
 //! |---|---|---|
@@ -11,11 +12,11 @@
 //! | [host](Host) | `Example.com.`, `127.0.0.1`, `::1`, `[::1]` | `example.com`, `[::1]` |
 //! | [address](Address) | `example.com:443`, `[::1]:80` | `[::1]:80` |
 //!
-//! The crate has no dependencies and does not know any configuration. It sets no bounds on values. Parsing
-//! takes time in proportion to the length of the text, and no error is longer than a line.
+//! The crate has no dependencies and does not know any configuration. It sets no bounds on values.
+//! Parsing takes time in proportion to the length of the text, and no error is longer than a line.
 //!
-//! Every guest contains the parts of this crate that it uses. Therefore the parsers work on bytes instead of
-//! characters and rarely allocate.
+//! Every guest contains the parts of this crate that it uses. Therefore the parsers work on bytes
+//! instead of characters and rarely allocate.
 
 /// White space in a regular expression.
 macro_rules! space {
@@ -35,6 +36,7 @@ mod address;
 mod duration;
 mod error;
 mod host;
+mod metrics;
 mod number;
 mod quantity;
 mod size;
@@ -43,6 +45,9 @@ pub use address::{Address, split_port};
 pub use duration::{DURATION_PATTERN, duration_text, parse_duration};
 pub use error::ValueError;
 pub use host::{Host, HostError};
+pub use metrics::{
+    LABEL_VALUE_BYTES, METRIC_NAME_BYTES, MetricUpdate, check_labels, check_metric_name,
+};
 pub use quantity::{Bound, Quantity};
 pub use size::{SIZE_PATTERN, Size};
 

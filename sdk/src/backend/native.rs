@@ -7,11 +7,13 @@ pub(crate) mod time;
 mod tls;
 mod udp;
 
+use vitals_values::MetricUpdate;
+
 use crate::Deadline;
 use crate::http::{Problem, RawRequest, RawResponse};
-use crate::metrics::{MetricsError, Series};
+use crate::metrics::{self, Series};
 use crate::report::Level;
-use crate::testing::{World, current};
+use crate::testing::current;
 
 pub(crate) use tcp::TcpConnection;
 pub(crate) use tls::TlsConnection;
@@ -26,20 +28,10 @@ pub(crate) fn exchange(
         .exchange(request, deadline)
 }
 
-pub(crate) fn counter_add(series: &Series, amount: f64) -> Result<(), MetricsError> {
-    world_of(series)?.counter_add(series, amount)
-}
-
-pub(crate) fn gauge_set(series: &Series, value: f64) -> Result<(), MetricsError> {
-    world_of(series)?.gauge_set(series, value)
-}
-
-pub(crate) fn histogram_observe(
-    series: &Series,
-    buckets: &[f64],
-    value: f64,
-) -> Result<(), MetricsError> {
-    world_of(series)?.histogram_observe(series, buckets, value)
+pub(crate) fn record(series: &Series, update: MetricUpdate<'_>) -> Result<(), metrics::Problem> {
+    current()
+        .ok_or(metrics::Problem::NoHost)?
+        .record(series, update)
 }
 
 pub(crate) fn log(level: Level, message: &str) {
@@ -50,10 +42,4 @@ pub(crate) fn log(level: Level, message: &str) {
 
 pub(crate) fn capture(level: Level, message: &str) -> Option<String> {
     current()?.capture(level, message)
-}
-
-fn world_of(series: &Series) -> Result<World, MetricsError> {
-    current().ok_or_else(|| MetricsError::NoHost {
-        name: series.name.clone(),
-    })
 }

@@ -9,10 +9,11 @@ mod udp;
 use std::time::Duration;
 
 use serde_json::Value;
+use vitals_values::MetricUpdate;
 
 use super::bindings::exports::vitals::health::health_check as contract;
 use super::bindings::vitals::health::{metrics, reporting, types};
-use crate::metrics::{MetricsError, Series};
+use crate::metrics::{Problem, Series};
 use crate::plugin::Check;
 use crate::report::Level;
 use crate::{Bound, Config, Deadline, Measurement, Outcome, Request, Status};
@@ -52,23 +53,25 @@ impl<C: Check> contract::Guest for C {
     }
 }
 
-pub(crate) fn counter_add(series: &Series, amount: f64) -> Result<(), MetricsError> {
-    metrics::counter_add(&series.name, &series.help, &labels(series), amount)
-        .map_err(|error| metrics_error(series, error))
-}
-
-pub(crate) fn gauge_set(series: &Series, value: f64) -> Result<(), MetricsError> {
-    metrics::gauge_set(&series.name, &series.help, &labels(series), value)
-        .map_err(|error| metrics_error(series, error))
-}
-
-pub(crate) fn histogram_observe(
-    series: &Series,
-    buckets: &[f64],
-    value: f64,
-) -> Result<(), MetricsError> {
-    metrics::histogram_observe(&series.name, &series.help, &labels(series), buckets, value)
-        .map_err(|error| metrics_error(series, error))
+pub(crate) fn record(series: &Series, update: MetricUpdate<'_>) -> Result<(), Problem> {
+    let Series { name, help, labels } = series;
+    let label = |(name, value): &(String, String)| metrics::Label {
+        name: name.clone(),
+        value: value.clone(),
+    };
+    let labels: Vec<_> = labels.iter().map(label).collect();
+    let recorded = match update {
+        MetricUpdate::Add(amount) => metrics::counter_add(name, help, &labels, amount),
+        MetricUpdate::Set(value) => metrics::gauge_set(name, help, &labels, value),
+        MetricUpdate::Observe { value, buckets } => {
+            metrics::histogram_observe(name, help, &labels, buckets, value)
+        }
+    };
+    recorded.map_err(|error| match error {
+        metrics::MetricsError::Invalid(problem) => Problem::Invalid(problem),
+        metrics::MetricsError::Conflict(problem) => Problem::Conflict(problem),
+        metrics::MetricsError::TooManySeries => Problem::TooManySeries,
+    })
 }
 
 pub(crate) fn log(level: Level, message: &str) {
@@ -77,23 +80,6 @@ pub(crate) fn log(level: Level, message: &str) {
 
 pub(crate) fn capture(level: Level, message: &str) -> Option<String> {
     reporting::capture(level_to(level), message)
-}
-
-fn labels(series: &Series) -> Vec<metrics::Label> {
-    let label = |(name, value): &(String, String)| metrics::Label {
-        name: name.clone(),
-        value: value.clone(),
-    };
-    series.labels.iter().map(label).collect()
-}
-
-fn metrics_error(series: &Series, error: metrics::MetricsError) -> MetricsError {
-    let name = series.name.clone();
-    match error {
-        metrics::MetricsError::Invalid(problem) => MetricsError::Invalid { name, problem },
-        metrics::MetricsError::Conflict(problem) => MetricsError::Conflict { name, problem },
-        metrics::MetricsError::TooManySeries => MetricsError::TooManySeries { name },
-    }
 }
 
 fn level_to(level: Level) -> reporting::Level {

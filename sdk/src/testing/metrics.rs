@@ -1,11 +1,11 @@
 //! The metrics of a world, with the host's rules applied.
 
-mod rules;
-
 use std::collections::BTreeMap;
 
+use vitals_values::{MetricUpdate, check_labels, check_metric_name};
+
 use super::{World, lock};
-use crate::metrics::{MetricsError, Series};
+use crate::metrics::{Problem, Series};
 
 /// Metrics by name, as the host keeps them.
 #[derive(Default)]
@@ -82,7 +82,7 @@ impl World {
     ///
     /// let error = world.run(|| metrics::gauge("rows_seen_total", "").set(1.0)).unwrap_err();
     /// assert!(error.to_string().ends_with("is already a counter, not a gauge: use another name"));
-    /// # Ok::<(), metrics::MetricsError>(())
+    /// # Ok::<(), metrics::Error>(())
     /// ```
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<Metric> {
         let mut labels = labels.to_vec();
@@ -103,64 +103,43 @@ impl World {
     /// world.run(|| metrics::histogram("lag_seconds", "Lag.").buckets([1.0]).observe(0.5))?;
     /// let [lag] = &world.metrics()[..] else { panic!("one series") };
     /// assert_eq!(lag.observed, [0.5]);
-    /// # Ok::<(), metrics::MetricsError>(())
+    /// # Ok::<(), metrics::Error>(())
     /// ```
     pub fn metrics(&self) -> Vec<Metric> {
-        let book = lock(&self.0.metrics);
-        let all = book.0.iter().flat_map(|(name, entry)| {
+        let store = lock(&self.0.metrics);
+        let all = store.0.iter().flat_map(|(name, entry)| {
             let series = entry.series.iter();
             series.map(|(values, numbers)| entry.metric(name, values, numbers))
         });
         all.collect()
     }
 
-    pub(crate) fn counter_add(&self, series: &Series, amount: f64) -> Result<(), MetricsError> {
-        self.record(MetricKind::Counter, series, &[], amount)
-    }
-
-    pub(crate) fn gauge_set(&self, series: &Series, value: f64) -> Result<(), MetricsError> {
-        self.record(MetricKind::Gauge, series, &[], value)
-    }
-
-    pub(crate) fn histogram_observe(
-        &self,
-        series: &Series,
-        buckets: &[f64],
-        value: f64,
-    ) -> Result<(), MetricsError> {
-        self.record(MetricKind::Histogram, series, buckets, value)
-    }
-
-    fn record(
-        &self,
-        kind: MetricKind,
-        series: &Series,
-        buckets: &[f64],
-        value: f64,
-    ) -> Result<(), MetricsError> {
-        let name = || series.name.clone();
+    pub(crate) fn record(&self, series: &Series, update: MetricUpdate<'_>) -> Result<(), Problem> {
         let mut labels = series.labels.clone();
         labels.sort();
-        rules::name("metric", &series.name)
-            .and_then(|()| rules::labels(&labels))
-            .and_then(|()| rules::number(kind, value, buckets))
-            .map_err(|problem| MetricsError::Invalid {
-                name: name(),
-                problem,
-            })?;
+        let pairs = labels
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        check_metric_name(&series.name, str::to_owned)
+            .and_then(|()| check_labels(pairs, str::to_owned))
+            .and_then(|()| update.check())
+            .map_err(Problem::Invalid)?;
+        let (kind, value, buckets) = match update {
+            MetricUpdate::Add(amount) => (MetricKind::Counter, amount, &[][..]),
+            MetricUpdate::Set(value) => (MetricKind::Gauge, value, &[][..]),
+            MetricUpdate::Observe { value, buckets } => (MetricKind::Histogram, value, buckets),
+        };
         let (names, values): (Vec<_>, Vec<_>) = labels.into_iter().unzip();
-        let mut book = lock(&self.0.metrics);
-        book.check_conflict(kind, &series.name, &names)
-            .map_err(|problem| MetricsError::Conflict {
-                name: name(),
-                problem,
-            })?;
-        let count: usize = book.0.values().map(|entry| entry.series.len()).sum();
-        let entry = book.0.get(&series.name);
+        let mut store = lock(&self.0.metrics);
+        store
+            .check_conflict(kind, &series.name, &names)
+            .map_err(Problem::Conflict)?;
+        let count: usize = store.0.values().map(|entry| entry.series.len()).sum();
+        let entry = store.0.get(&series.name);
         if count >= SERIES && entry.is_none_or(|entry| !entry.series.contains_key(&values)) {
-            return Err(MetricsError::TooManySeries { name: name() });
+            return Err(Problem::TooManySeries);
         }
-        let entry = book.0.entry(name()).or_insert_with(|| Entry {
+        let entry = store.0.entry(series.name.clone()).or_insert_with(|| Entry {
             kind,
             help: series.help.clone(),
             labels: names,
@@ -195,10 +174,7 @@ impl MetricStore {
             ));
         }
         if entry.labels != labels {
-            let (has, wanted) = (
-                rules::labels_text(&entry.labels),
-                rules::labels_text(labels),
-            );
+            let (has, wanted) = (labels_text(&entry.labels), labels_text(labels));
             return Err(format!(
                 "`{name}` already has {has}, not {wanted}: use the same label names each time, \
                  or use another name"
@@ -251,6 +227,15 @@ impl Entry {
     }
 }
 
+/// Formats the names of labels for a sentence.
+fn labels_text(names: &[String]) -> String {
+    match names {
+        [] => "no labels".to_owned(),
+        [one] => format!("the label `{one}`"),
+        many => format!("the labels `{}`", many.join("`, `")),
+    }
+}
+
 /// The host's limit on series per check.
 const SERIES: usize = 100;
 
@@ -262,48 +247,36 @@ mod tests {
     #[test]
     fn what_the_host_rejects_is_rejected_with_its_text() {
         let world = World::new();
-        let problem = |taken: Result<(), MetricsError>| taken.unwrap_err().to_string();
         world.run(|| {
             histogram("lag", "").observe(1.0).unwrap();
             gauge("depth", "").label("queue", "a").set(2.0).unwrap();
-            for (taken, text) in [
+            for (recorded, problem) in [
                 (
-                    counter("Lag", "").increment(),
-                    "cannot record metric `Lag`: `Lag` is no name of a metric: it has 1 to 64 of a-z, \
-                     0-9 and `_`, the first a letter",
+                    counter("seen", "").label("check", "a").increment(),
+                    "the label `check` is reserved: use another name",
                 ),
                 (
                     counter("seen", "").add(-1.0),
-                    "cannot record metric `seen`: a counter only grows, and -1 is negative: use a gauge",
-                ),
-                (
-                    gauge("depth", "").set(f64::NAN),
-                    "cannot record metric `depth`: NaN is not a finite number: leave the call out",
+                    "a counter only grows, and -1 is negative: use a gauge",
                 ),
                 (
                     gauge("depth", "").set(1.0),
-                    "cannot record metric `depth`: it conflicts with an earlier use: `depth` already has the \
-                     label `queue`, not no labels: use the same label names each time, or use another \
-                     name",
+                    "it conflicts with an earlier use: `depth` already has the label `queue`, not \
+                     no labels: use the same label names each time, or use another name",
                 ),
                 (
                     counter("lag_sum", "").increment(),
-                    "cannot record metric `lag_sum`: it conflicts with an earlier use: `lag_sum` would be \
-                     mistaken for a part of the histogram `lag`, which has a series of that name: use \
-                     another name",
-                ),
-                (
-                    counter("seen", "").label("check", "a").increment(),
-                    "cannot record metric `seen`: the label `check` is reserved: use another name",
-                ),
-                (
-                    histogram("other", "").buckets([2.0, 1.0]).observe(1.0),
-                    "cannot record metric `other`: the bucket 2 stands before 1: sort the bounds, each \
-                     once",
+                    "it conflicts with an earlier use: `lag_sum` would be mistaken for a part of \
+                     the histogram `lag`, which has a series of that name: use another name",
                 ),
             ] {
-                assert_eq!(problem(taken), text);
+                assert_eq!(recorded.unwrap_err().problem().to_string(), problem);
             }
+            let error = counter("Lag", "").increment().unwrap_err().to_string();
+            assert!(
+                error.starts_with("cannot record metric `Lag`: `Lag` is not a valid name"),
+                "{error}"
+            );
         });
         assert_eq!(world.metrics().len(), 2);
     }
@@ -318,7 +291,7 @@ mod tests {
         for value in 0..100 {
             take(value).unwrap();
         }
-        assert!(matches!(take(100), Err(MetricsError::TooManySeries { .. })));
+        assert_eq!(take(100).unwrap_err().problem(), &Problem::TooManySeries);
         take(0).unwrap();
         let twice = world.metric("seen", &[("row", "0")]).unwrap();
         assert_eq!(twice.value.to_string(), "2");

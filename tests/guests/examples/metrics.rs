@@ -17,8 +17,8 @@ struct Settings {
 #[health_check(code = "metrics")]
 fn check(settings: Settings) -> Outcome {
     let mut refused = Vec::new();
-    let mut note = |answer: std::result::Result<(), metrics::MetricsError>| {
-        refused.extend(answer.err().map(|error| error.to_string()));
+    let mut note = |recorded: Result<(), metrics::Error>| {
+        refused.extend(recorded.err().map(|error| error.to_string()));
     };
     note(
         metrics::counter("runs_total", "Runs of this check.")
