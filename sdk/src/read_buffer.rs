@@ -66,6 +66,46 @@ impl ReadBuffer {
     }
 }
 
+/// Defines the methods that `TcpStream` and `tls::Connection` share, by their `read_to`.
+macro_rules! stream_methods {
+    () => {
+        /// Changes the timeout of each operation; [`Duration::MAX`] means until the run's deadline.
+        pub fn set_timeout(&mut self, timeout: Duration) {
+            self.timeout = timeout;
+        }
+
+        /// Returns the address of the peer.
+        pub fn address(&self) -> &Address {
+            &self.address
+        }
+
+        /// Reads exactly `count` bytes. An earlier end of the stream is an error.
+        pub fn read_exact(&mut self, count: usize) -> Result<Vec<u8>, Error> {
+            self.read_to(count, $crate::read_buffer::exactly(count))
+        }
+
+        /// Reads up to and including `end`, over at most `limit` bytes. It is an error if `end` is
+        /// not within them, or if the stream ends first.
+        pub fn read_until(&mut self, end: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
+            self.read_to(limit, $crate::read_buffer::up_to(end))
+        }
+
+        /// Reads a line of at most `limit` bytes and returns it without its line break. Bytes that
+        /// are not UTF-8 are replaced.
+        pub fn read_line(&mut self, limit: usize) -> Result<String, Error> {
+            let line = self.read_until(b"\n", limit)?;
+            Ok($crate::read_buffer::line_text(&line))
+        }
+
+        /// Returns the bytes that were read ahead and not yet consumed. It never waits.
+        pub fn buffered(&self) -> &[u8] {
+            self.read_ahead.bytes()
+        }
+    };
+}
+
+pub(crate) use stream_methods;
+
 /// For [`ReadBuffer::read_to`]: the message is exactly `count` bytes.
 pub(crate) fn exactly(count: usize) -> impl FnMut(&[u8]) -> Option<usize> {
     move |bytes| (bytes.len() >= count).then_some(count)

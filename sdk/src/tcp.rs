@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::Address;
 use crate::backend::TcpConnection;
 use crate::deadline::Limit;
-use crate::read_buffer::{ReadBuffer, ReadError, exactly, line_text, up_to};
+use crate::read_buffer::{ReadBuffer, ReadError, stream_methods};
 
 pub use error::Error;
 pub(crate) use net::NetConnection;
@@ -29,7 +29,7 @@ pub(crate) use net::NetConnection;
 /// # fn example(address: Address) -> Result<()> {
 /// let mut stream = tcp::connect(&address, Duration::from_secs(2))?;
 /// stream.write_all(b"PING\r\n")?;
-/// let answer = stream.read_line(1024)?;
+/// let reply = stream.read_line(1024)?;
 /// # Ok(())
 /// # }
 /// ```
@@ -57,32 +57,7 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    /// Changes the timeout of each operation.
-    pub fn set_timeout(&mut self, timeout: Duration) {
-        self.timeout = timeout;
-    }
-
-    /// Returns the address of the peer.
-    pub fn address(&self) -> &Address {
-        &self.address
-    }
-
-    /// Reads exactly `count` bytes. An earlier end of the stream is an error.
-    pub fn read_exact(&mut self, count: usize) -> Result<Vec<u8>, Error> {
-        self.read_to(count, exactly(count))
-    }
-
-    /// Reads up to and including `end`, over at most `limit` bytes. It is an error if `end` is not
-    /// within them, or if the stream ends first.
-    pub fn read_until(&mut self, end: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
-        self.read_to(limit, up_to(end))
-    }
-
-    /// Reads a line of at most `limit` bytes and returns it without its line break. Bytes that are
-    /// not UTF-8 are replaced.
-    pub fn read_line(&mut self, limit: usize) -> Result<String, Error> {
-        Ok(line_text(&self.read_until(b"\n", limit)?))
-    }
+    stream_methods!();
 
     /// Reads at most `most` bytes as soon as some are available. Returns none at the end of the
     /// stream.
@@ -95,17 +70,12 @@ impl TcpStream {
         Ok(self.read_ahead.take(most))
     }
 
-    /// Returns the bytes that were read ahead and not yet consumed. It never waits.
-    pub fn buffered(&self) -> &[u8] {
-        self.read_ahead.bytes()
-    }
-
     /// Writes all bytes.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let limit = Limit::new(self.timeout);
         let mut rest = bytes;
         while !rest.is_empty() {
-            match self.write_by(limit, rest) {
+            match self.wire.write(rest, limit) {
                 Ok(0) => return Err(self.error("write to", &ErrorKind::WriteZero.into(), limit)),
                 Ok(count) => rest = &rest[count..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -141,10 +111,6 @@ impl TcpStream {
         })
     }
 
-    fn write_by(&mut self, limit: Limit, bytes: &[u8]) -> io::Result<usize> {
-        self.wire.write(bytes, limit)
-    }
-
     fn error(&self, action: &'static str, error: &io::Error, limit: Limit) -> Error {
         Error::new(action, &self.address, error, limit)
     }
@@ -161,7 +127,7 @@ impl Read for TcpStream {
 
 impl Write for TcpStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_by(Limit::new(self.timeout), bytes)
+        self.wire.write(bytes, Limit::new(self.timeout))
     }
 
     fn flush(&mut self) -> io::Result<()> {

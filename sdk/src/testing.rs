@@ -53,6 +53,7 @@ mod reports;
 mod time;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -99,8 +100,6 @@ impl World {
     /// Runs a check, or a part of one, in this world and returns its result. Each call is a run of
     /// its own, with the timeout of [`World::set_timeout`]; the world keeps its state between runs.
     ///
-    /// Make a [`Request`](crate::Request) inside the closure: its deadline is the run's.
-    ///
     /// ```
     /// use vitals_sdk::prelude::*;
     /// use vitals_sdk::testing::World;
@@ -123,7 +122,7 @@ impl World {
     /// ```
     pub fn run<T>(&self, check: impl FnOnce() -> T) -> T {
         let guard = WorldGuard::new(self);
-        let answer = check();
+        let result = check();
         drop(guard);
         let unexpected = std::mem::take(&mut *lock(&self.0.unexpected));
         assert!(
@@ -131,7 +130,7 @@ impl World {
             "the check used what its test does not define:\n  {}",
             unexpected.join("\n  ")
         );
-        answer
+        result
     }
 
     /// Runs a check like [`World::run`] and returns the outcome that the host would show: an error
@@ -205,6 +204,15 @@ impl Drop for WorldGuard {
     fn drop(&mut self) {
         Deadline::restore_run(self.deadline);
         CURRENT.set(self.outer.take());
+    }
+}
+
+/// Takes the next of several definitions; the last one is repeated.
+fn next_in_turn<T: Clone>(defined: &mut VecDeque<T>) -> Option<T> {
+    if defined.len() > 1 {
+        defined.pop_front()
+    } else {
+        defined.front().cloned()
     }
 }
 

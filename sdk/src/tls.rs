@@ -9,7 +9,7 @@
 //! use vitals_sdk::prelude::*;
 //!
 //! # fn example(address: Address) -> Result<Outcome> {
-//! let mut connection = tls::connect(&address)?;
+//! let mut connection = tls::connect(&address, Duration::from_secs(5))?;
 //! let handshake = connection.start_tls(address.host())?;
 //! let days = handshake.leaf().map_or(0, tls::Certificate::days_left);
 //! Ok(if days < 14 {
@@ -25,7 +25,7 @@
 //! ```no_run
 //! # use vitals_sdk::prelude::*;
 //! # fn example(address: Address) -> Result<()> {
-//! let mut smtp = tls::connect(&address)?;
+//! let mut smtp = tls::connect(&address, Duration::from_secs(5))?;
 //! smtp.read_line(512)?;
 //! smtp.write_all(b"EHLO vitals\r\n")?;
 //! while smtp.read_line(512)?.starts_with("250-") {}
@@ -46,21 +46,16 @@ use std::time::Duration;
 use crate::Address;
 use crate::backend::TlsConnection;
 use crate::deadline::Limit;
-use crate::read_buffer::{ReadBuffer, ReadError, exactly, line_text, up_to};
+use crate::read_buffer::{ReadBuffer, ReadError, stream_methods};
 
 pub use certificate::{Certificate, Handshake};
 pub use error::{Error, Problem};
 
-/// Connects to an address that is granted for TLS, limited by the run's deadline.
+/// Connects to an address that is granted for TLS, within `timeout`.
 ///
-/// Each operation of the connection is limited by the run's deadline, unless
-/// [`Connection::set_timeout`] sets a timeout.
-pub fn connect(address: &Address) -> Result<Connection, Error> {
-    connect_within(address, Duration::MAX)
-}
-
-/// Like [`connect`], within `timeout`, which then limits each operation of the connection.
-pub fn connect_within(address: &Address, timeout: Duration) -> Result<Connection, Error> {
+/// The same `timeout` then limits each operation of the connection. `Duration::MAX` means until the
+/// run's deadline, which always applies.
+pub fn connect(address: &Address, timeout: Duration) -> Result<Connection, Error> {
     let limit = Limit::new(timeout);
     match TlsConnection::connect(address, limit.deadline) {
         Ok(wire) => Ok(Connection {
@@ -86,15 +81,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Changes the timeout of each operation; [`Duration::MAX`] means until the run's deadline.
-    pub fn set_timeout(&mut self, timeout: Duration) {
-        self.timeout = timeout;
-    }
-
-    /// Returns the address of the peer.
-    pub fn address(&self) -> &Address {
-        &self.address
-    }
+    stream_methods!();
 
     /// Does a TLS handshake for `name`, which is sent to the server unless it is an IP address. A
     /// certificate that is not trusted for the name is an error with the reason.
@@ -125,23 +112,6 @@ impl Connection {
             .map_err(|problem| self.error(ACTION, problem, limit))
     }
 
-    /// Reads exactly `count` bytes. An earlier end of the stream is an error.
-    pub fn read_exact(&mut self, count: usize) -> Result<Vec<u8>, Error> {
-        self.read_to(count, exactly(count))
-    }
-
-    /// Reads up to and including `end`, over at most `limit` bytes. It is an error if `end` is not
-    /// within them, or if the stream ends first.
-    pub fn read_until(&mut self, end: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
-        self.read_to(limit, up_to(end))
-    }
-
-    /// Reads a line of at most `limit` bytes and returns it without its line break. Bytes that are
-    /// not UTF-8 are replaced.
-    pub fn read_line(&mut self, limit: usize) -> Result<String, Error> {
-        Ok(line_text(&self.read_until(b"\n", limit)?))
-    }
-
     /// Reads at most `most` bytes as soon as some are available. Returns none at the end of the
     /// stream.
     pub fn read_some(&mut self, most: usize) -> Result<Vec<u8>, Error> {
@@ -152,11 +122,6 @@ impl Connection {
         self.wire
             .read(most, limit.deadline)
             .map_err(|problem| self.error(READ, problem, limit))
-    }
-
-    /// Returns the bytes that were read ahead and not yet consumed. It never waits.
-    pub fn buffered(&self) -> &[u8] {
-        self.read_ahead.bytes()
     }
 
     /// Writes all bytes.
@@ -234,14 +199,15 @@ const WRITE_BYTES: usize = 64 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation_error::NO_HOST;
 
     #[test]
     fn tls_outside_the_host_is_an_error() {
         let address: Address = "db.internal:5432".parse().unwrap();
-        let error = connect(&address).unwrap_err();
+        let error = connect(&address, Duration::MAX).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot connect to db.internal:5432: this works only in the vitals host; in a test, call it in `World::run`"
+            format!("cannot connect to db.internal:5432: {NO_HOST}")
         );
         assert!(!error.is_denied() && !error.is_timeout());
     }

@@ -22,7 +22,7 @@ pub use crate::tcp::Error;
 /// # fn example(address: Address) -> Result<()> {
 /// let mut socket = udp::connect(&address, Duration::from_secs(2))?;
 /// socket.send(b"ping")?;
-/// let answer = socket.receive()?;
+/// let reply = socket.receive()?;
 /// # Ok(())
 /// # }
 /// ```
@@ -78,11 +78,11 @@ impl UdpSocket {
     ///
     /// let world = World::new();
     /// world.udp("time:123").responds(Peer::new().sends("old 1").sends("new 2"));
-    /// let answer = world.run(|| {
+    /// let reply = world.run(|| {
     ///     let mut socket = udp::connect(&"time:123".parse()?, Duration::from_secs(1))?;
     ///     Ok::<_, Error>(socket.receive_where(|bytes| bytes.strip_prefix(b"new ").map(<[u8]>::to_vec))?)
     /// })?;
-    /// assert_eq!(answer, b"2");
+    /// assert_eq!(reply, b"2");
     /// # Ok::<(), Error>(())
     /// ```
     pub fn receive_where<T>(

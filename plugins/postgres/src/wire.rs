@@ -19,7 +19,7 @@ impl Wire {
     /// Connects, and starts TLS if requested.
     pub(crate) fn open(address: &Address, tls: Tls) -> Result<Self> {
         let mut wire = Self {
-            connection: tls::connect(address)?,
+            connection: tls::connect(address, Duration::MAX)?,
             is_trusted: tls == Tls::VerifyFull,
         };
         if tls != Tls::Disable {

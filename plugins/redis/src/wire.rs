@@ -18,7 +18,7 @@ pub(crate) struct Wire {
 impl Wire {
     /// Connects, with TLS if requested.
     pub(crate) fn open(address: &Address, tls: Tls) -> Result<Self> {
-        let mut connection = tls::connect(address)?;
+        let mut connection = tls::connect(address, Duration::MAX)?;
         match tls {
             Tls::Disable => {}
             Tls::Require => {

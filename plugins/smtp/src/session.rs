@@ -23,7 +23,7 @@ pub(crate) struct Reply {
 impl Session {
     pub(crate) fn connect(address: &Address, timeout: Duration) -> Result<Self> {
         Ok(Self {
-            connection: tls::connect_within(address, timeout)?,
+            connection: tls::connect(address, timeout)?,
             handshake: None,
             capabilities: Vec::new(),
         })

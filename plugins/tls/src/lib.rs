@@ -55,7 +55,7 @@ impl Settings {
 fn check(settings: Settings) -> Result<Outcome> {
     let timeout = settings.timeout.unwrap_or(Duration::MAX);
     let started = clock::Instant::now();
-    let mut connection = tls::connect_within(&settings.address, timeout)?;
+    let mut connection = tls::connect(&settings.address, timeout)?;
     if let Some(protocol) = settings.starttls {
         starttls::negotiate(protocol, &mut connection)?;
     }

@@ -113,7 +113,7 @@ impl World {
     /// world.tls("mail.internal:465").responds(Peer::new().accepts_tls(certificate).sends("220 hi\r\n"));
     ///
     /// let days = world.run(|| {
-    ///     let mut mail = tls::connect(&"mail.internal:465".parse()?)?;
+    ///     let mut mail = tls::connect(&"mail.internal:465".parse()?, Duration::MAX)?;
     ///     let handshake = mail.start_tls("mail.internal")?;
     ///     assert_eq!(mail.read_line(64)?, "220 hi");
     ///     Ok::<_, Error>(handshake.leaf().map(tls::Certificate::days_left))

@@ -25,10 +25,8 @@ struct Settings {
 /// Does the handshake. The server's certificates are in the details.
 #[health_check(code = "tls-connect")]
 fn check(settings: Settings) -> Result<Outcome> {
-    let mut connection = match settings.timeout {
-        Some(timeout) => tls::connect_within(&settings.address, timeout)?,
-        None => tls::connect(&settings.address)?,
-    };
+    let timeout = settings.timeout.unwrap_or(Duration::MAX);
+    let mut connection = tls::connect(&settings.address, timeout)?;
     let mut greeting = String::new();
     if settings.upgrade {
         greeting = connection.read_line(64)?;

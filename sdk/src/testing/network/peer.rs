@@ -86,7 +86,7 @@ impl Peer {
     ///
     /// let world = World::new();
     /// world.tls("db:5432").responds(Peer::denied());
-    /// assert!(world.run(|| tls::connect(&"db:5432".parse().unwrap())).unwrap_err().is_denied());
+    /// assert!(world.run(|| tls::connect(&"db:5432".parse().unwrap(), Duration::MAX)).unwrap_err().is_denied());
     /// ```
     pub fn denied() -> Self {
         Self::arriving(Arrival::Denied)
@@ -255,7 +255,7 @@ impl Peer {
     ///     .accepts_tls(world.certificate("mail", 30));
     /// world.tls("mail:25").responds(after_starttls);
     /// let handshake = world.run(|| {
-    ///     let mut smtp = tls::connect(&"mail:25".parse()?)?;
+    ///     let mut smtp = tls::connect(&"mail:25".parse()?, Duration::MAX)?;
     ///     smtp.write_all(b"STARTTLS\r\n")?;
     ///     smtp.read_line(512)?;
     ///     Ok::<_, Error>(smtp.start_tls("mail")?)
@@ -276,7 +276,7 @@ impl Peer {
     /// let world = World::new();
     /// let expired = Peer::new().accepts_tls_untrusted(world.certificate("db", -3), "it has expired");
     /// world.tls("db:5432").responds(expired);
-    /// let error = world.run(|| tls::connect(&"db:5432".parse().unwrap())?.start_tls("db")).unwrap_err();
+    /// let error = world.run(|| tls::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.start_tls("db")).unwrap_err();
     /// let text = "cannot start TLS with db:5432: the certificate of db is not trusted: it has expired";
     /// assert_eq!(error.to_string(), text);
     /// ```
@@ -288,7 +288,7 @@ impl Peer {
     ///
     /// ```
     /// use vitals_sdk::testing::{Peer, World};
-    /// use vitals_sdk::tls::{self, Handshake};
+    /// use vitals_sdk::{prelude::*, tls::Handshake};
     ///
     /// let world = World::new();
     /// world.tls("db:5432").responds(Peer::new().accepts_tls_with(Handshake {
@@ -297,7 +297,7 @@ impl Peer {
     ///     cipher: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256".to_owned(),
     ///     verification_error: None,
     /// }));
-    /// let handshake = world.run(|| tls::connect(&"db:5432".parse().unwrap())?.start_tls("db"))?;
+    /// let handshake = world.run(|| tls::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.start_tls("db"))?;
     /// assert_eq!(handshake.protocol, "TLSv1.2");
     /// # Ok::<(), tls::Error>(())
     /// ```
@@ -309,11 +309,11 @@ impl Peer {
     ///
     /// ```
     /// use vitals_sdk::testing::{Peer, World};
-    /// use vitals_sdk::tls;
+    /// use vitals_sdk::prelude::*;
     ///
     /// let world = World::new();
     /// world.tls("db:5432").responds(Peer::new().refuses_tls("no common protocol"));
-    /// let error = world.run(|| tls::connect(&"db:5432".parse().unwrap())?.start_tls("db")).unwrap_err();
+    /// let error = world.run(|| tls::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.start_tls("db")).unwrap_err();
     /// assert_eq!(error.to_string(), "cannot start TLS with db:5432: no common protocol");
     /// ```
     pub fn refuses_tls(self, why: impl Into<String>) -> Self {

@@ -145,7 +145,7 @@ fn tls_starts_where_the_script_expects_it() {
     let certificate = || world.certificate("db", 30);
     let shake = |peer: Peer| {
         world.tls("db:5432").responds(peer);
-        let mut connection = tls::connect(&address("db:5432")).unwrap();
+        let mut connection = tls::connect(&address("db:5432"), Duration::MAX).unwrap();
         connection
             .start_tls("db")
             .map_err(|error| error.to_string())
@@ -174,7 +174,7 @@ fn tls_starts_where_the_script_expects_it() {
         .tls("db:5432")
         .responds(Peer::new().accepts_tls(certificate()));
     let text = failure_of(&world, || {
-        tls::connect(&address("db:5432"))
+        tls::connect(&address("db:5432"), Duration::MAX)
             .unwrap()
             .write_all(b"plain")
             .unwrap();
@@ -192,7 +192,7 @@ fn an_unverified_handshake_has_the_verification_error() {
     let peer = Peer::new().accepts_tls_untrusted(certificate, "it is for other");
     world.tls("db:5432").responds(peer.sends("hi"));
     world.run(|| {
-        let mut connection = tls::connect(&address("db:5432")).unwrap();
+        let mut connection = tls::connect(&address("db:5432"), Duration::MAX).unwrap();
         let handshake = connection.start_tls_unverified("db").unwrap();
         assert_eq!(
             handshake.verification_error.as_deref(),
@@ -205,7 +205,7 @@ fn an_unverified_handshake_has_the_verification_error() {
             "{error}"
         );
 
-        let mut connection = tls::connect(&address("db:5432")).unwrap();
+        let mut connection = tls::connect(&address("db:5432"), Duration::MAX).unwrap();
         assert!(connection.start_tls("db").is_err());
         let error = connection.read_some(1).unwrap_err();
         assert_eq!(error.problem(), &Problem::Closed);
@@ -233,7 +233,7 @@ fn every_connect_failure_has_the_hosts_text() {
         world.tls("db:5432").responds(peer);
         let over_tcp = world.run(|| connect(Duration::MAX).unwrap_err().to_string());
         assert_eq!(over_tcp, format!("cannot connect to db:5432: {tcp}"));
-        let over_tls = world.run(|| tls::connect(&address("db:5432")).unwrap_err());
+        let over_tls = world.run(|| tls::connect(&address("db:5432"), Duration::MAX).unwrap_err());
         assert_eq!(
             over_tls.to_string(),
             format!("cannot connect to db:5432: {tls}")
