@@ -84,47 +84,7 @@ impl Measurement {
         }
     }
 
-    /// Sets the bound above which the value is degraded.
-    #[must_use]
-    pub fn degraded_above(mut self, bound: impl Quantity) -> Self {
-        self.degraded_at = Some(Bound::Above(bound.quantity()));
-        self
-    }
-
-    /// Sets the bound below which the value is degraded.
-    #[must_use]
-    pub fn degraded_below(mut self, bound: impl Quantity) -> Self {
-        self.degraded_at = Some(Bound::Below(bound.quantity()));
-        self
-    }
-
-    /// Sets the bound above which the value is unhealthy.
-    #[must_use]
-    pub fn unhealthy_above(mut self, bound: impl Quantity) -> Self {
-        self.unhealthy_at = Some(Bound::Above(bound.quantity()));
-        self
-    }
-
-    /// Sets the bound below which the value is unhealthy.
-    #[must_use]
-    pub fn unhealthy_below(mut self, bound: impl Quantity) -> Self {
-        self.unhealthy_at = Some(Bound::Below(bound.quantity()));
-        self
-    }
-
-    /// Sets the bound for degraded, if any.
-    #[must_use]
-    pub fn degraded(mut self, bound: Option<Bound>) -> Self {
-        self.degraded_at = bound;
-        self
-    }
-
-    /// Sets the bound for unhealthy, if any.
-    #[must_use]
-    pub fn unhealthy(mut self, bound: Option<Bound>) -> Self {
-        self.unhealthy_at = bound;
-        self
-    }
+    vitals_values::bound_setters!();
 
     /// Returns the name: snake case `[a-z0-9_]`, at most 64 characters, as metrics require.
     pub fn name(&self) -> &str {
@@ -149,24 +109,5 @@ impl Measurement {
     /// Returns the bound for unhealthy.
     pub fn unhealthy_at(&self) -> Option<Bound> {
         self.unhealthy_at
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_bound_has_its_side() {
-        let free = ratio("free", 0.5).degraded_below(0.2).unhealthy_below(0.1);
-        assert_eq!(free.degraded_at(), Some(Bound::Below(0.2)));
-        assert_eq!(free.unhealthy_at(), Some(Bound::Below(0.1)));
-        let size = bytes("size", 7_usize)
-            .degraded_above(8_u64)
-            .unhealthy_above(9);
-        assert_eq!((size.value(), size.unit()), (7.0, "bytes"));
-        assert_eq!(size.degraded_at(), Some(Bound::Above(8.0)));
-        assert_eq!(size.unhealthy_at(), Some(Bound::Above(9.0)));
-        assert_eq!(count("rows", 3_u8).unit(), "");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use vitals_values::duration_text;
 
 use crate::elapsed::{elapsed_milliseconds, elapsed_text};
-use crate::{Measurement, Outcome, Status};
+use crate::{Bound, Outcome, Status, seconds};
 
 /// Times above which an outcome is degraded or unhealthy. A threshold that is `None` never applies;
 /// a time that equals a threshold is within it.
@@ -19,9 +19,9 @@ use crate::{Measurement, Outcome, Status};
 ///
 /// #[derive(Config)]
 /// struct Settings {
-/// /// A longer response time is degraded.
+///     /// A longer response time is degraded.
 ///     degraded_above: Option<Duration>,
-/// /// A longer response time is unhealthy.
+///     /// A longer response time is unhealthy.
 ///     unhealthy_above: Option<Duration>,
 /// }
 ///
@@ -60,18 +60,6 @@ impl Thresholds {
         .into_iter()
         .find_map(|(status, bound)| Some((status, bound.filter(|bound| elapsed > *bound)?)))
     }
-
-    /// Makes the measurement of a time, with these thresholds.
-    fn measured(self, elapsed: Duration) -> Measurement {
-        let mut time = crate::seconds("response_time", elapsed);
-        if let Some(bound) = self.degraded_above {
-            time = time.degraded_above(bound);
-        }
-        if let Some(bound) = self.unhealthy_above {
-            time = time.unhealthy_above(bound);
-        }
-        time
-    }
 }
 
 impl Outcome {
@@ -94,15 +82,18 @@ impl Outcome {
                 ),
             );
         }
+        let time = seconds("response_time", elapsed)
+            .degraded(Bound::above(thresholds.degraded_above))
+            .unhealthy(Bound::above(thresholds.unhealthy_above));
         self.detail("latency_ms", elapsed_milliseconds(elapsed))
-            .measure(thresholds.measured(elapsed))
+            .measure(time)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Bound, json};
+    use crate::json;
 
     const BOTH: Thresholds = Thresholds {
         degraded_above: Some(Duration::from_millis(100)),

@@ -64,43 +64,7 @@ impl Measurement {
         }
     }
 
-    /// Sets the threshold above which the check is degraded.
-    #[must_use]
-    pub fn degraded_above(self, bound: impl Quantity) -> Self {
-        self.degraded(Some(Bound::Above(bound.quantity())))
-    }
-
-    /// Sets the threshold below which the check is degraded.
-    #[must_use]
-    pub fn degraded_below(self, bound: impl Quantity) -> Self {
-        self.degraded(Some(Bound::Below(bound.quantity())))
-    }
-
-    /// Sets the threshold above which the check is unhealthy.
-    #[must_use]
-    pub fn unhealthy_above(self, bound: impl Quantity) -> Self {
-        self.unhealthy(Some(Bound::Above(bound.quantity())))
-    }
-
-    /// Sets the threshold below which the check is unhealthy.
-    #[must_use]
-    pub fn unhealthy_below(self, bound: impl Quantity) -> Self {
-        self.unhealthy(Some(Bound::Below(bound.quantity())))
-    }
-
-    /// Sets or clears the threshold beyond which the check is degraded.
-    #[must_use]
-    pub fn degraded(mut self, bound: Option<Bound>) -> Self {
-        self.degraded_at = bound;
-        self
-    }
-
-    /// Sets or clears the threshold beyond which the check is unhealthy.
-    #[must_use]
-    pub fn unhealthy(mut self, bound: Option<Bound>) -> Self {
-        self.unhealthy_at = bound;
-        self
-    }
+    vitals_values::bound_setters!();
 
     /// Whether the measurement can be exposed as a metric.
     pub(super) fn is_valid(&self) -> bool {

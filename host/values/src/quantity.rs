@@ -42,6 +42,52 @@ impl Bound {
     }
 }
 
+/// Defines the setters of the bounds of a measurement, which has fields `degraded_at` and
+/// `unhealthy_at`. For the measurements of the host and of the SDK only.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! bound_setters {
+    () => {
+        /// Sets the bound above which the value is degraded.
+        #[must_use]
+        pub fn degraded_above(self, bound: impl $crate::Quantity) -> Self {
+            self.degraded(Some($crate::Bound::Above(bound.quantity())))
+        }
+
+        /// Sets the bound below which the value is degraded.
+        #[must_use]
+        pub fn degraded_below(self, bound: impl $crate::Quantity) -> Self {
+            self.degraded(Some($crate::Bound::Below(bound.quantity())))
+        }
+
+        /// Sets the bound above which the value is unhealthy.
+        #[must_use]
+        pub fn unhealthy_above(self, bound: impl $crate::Quantity) -> Self {
+            self.unhealthy(Some($crate::Bound::Above(bound.quantity())))
+        }
+
+        /// Sets the bound below which the value is unhealthy.
+        #[must_use]
+        pub fn unhealthy_below(self, bound: impl $crate::Quantity) -> Self {
+            self.unhealthy(Some($crate::Bound::Below(bound.quantity())))
+        }
+
+        /// Sets the bound beyond which the value is degraded, or removes it.
+        #[must_use]
+        pub fn degraded(mut self, bound: Option<$crate::Bound>) -> Self {
+            self.degraded_at = bound;
+            self
+        }
+
+        /// Sets the bound beyond which the value is unhealthy, or removes it.
+        #[must_use]
+        pub fn unhealthy(mut self, bound: Option<$crate::Bound>) -> Self {
+            self.unhealthy_at = bound;
+            self
+        }
+    };
+}
+
 impl Quantity for Size {
     fn quantity(self) -> f64 {
         self.bytes().quantity()
