@@ -4,22 +4,15 @@
 //! This module knows nothing of the host, which interprets `x-vitals-grant`.
 
 mod error;
-mod object;
-mod schema;
-mod types;
+pub(crate) mod object;
+pub(crate) mod schema;
+pub(crate) mod types;
 
 use serde_json::Value;
 
 pub use error::ConfigError;
 pub use schema::{Definitions, Schema};
 pub use types::{Grantable, Number};
-
-#[doc(hidden)]
-pub use object::{Field, Object, object_of, read_variant, unknown_variant};
-#[doc(hidden)]
-pub use schema::{name, names, variant};
-#[doc(hidden)]
-pub use types::{grantable, numeric};
 
 /// Settings of a check, or a part of them. Implemented by `#[derive(Config)]`.
 ///
@@ -30,8 +23,7 @@ pub use types::{grantable, numeric};
 ///   reads it,
 /// - a [`Size`](crate::Size), written as `5GiB` or as a number of bytes,
 /// - a [`Url`](crate::Url), an [`Address`](crate::Address), a [`PathBuf`](std::path::PathBuf) that
-///   is absolute
-///   and has no `..`, or any JSON as a [`Value`],
+///   is absolute and has no `..`, or any JSON as a [`Value`],
 /// - another type with `derive(Config)`, or one that implements the trait by hand,
 /// - an `Option`, a `Vec` or a map from `String` of those.
 ///

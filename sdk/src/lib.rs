@@ -98,7 +98,8 @@
 //! world.http("GET", "http://shop/health").responds("up");
 //! assert_eq!(run(&world).status(), Status::Healthy);
 //!
-//! world.http("GET", "http://shop/health").responds(Response::ok("up").after(Duration::from_secs(3)));
+//! let slow = Response::ok("up").after(Duration::from_secs(3));
+//! world.http("GET", "http://shop/health").responds(slow);
 //! assert_eq!(run(&world).message(), "responded after 3s, above 2s");
 //!
 //! world.http("GET", "http://shop/health").responds(http::Problem::Refused);
@@ -114,7 +115,7 @@
 //! | [`system`] | [`World::disk`](testing::World::disk), [`World::memory`](testing::World::memory), [`World::load`](testing::World::load) | |
 //! | [`clock`], [`Deadline`] | [`World::set_time`](testing::World::set_time), [`World::set_timeout`](testing::World::set_timeout), [`World::advance`](testing::World::advance) | [`World::elapsed`](testing::World::elapsed) |
 //! | [`metrics`], [`report`] | | [`World::metric`](testing::World::metric), [`World::logs`](testing::World::logs), [`World::captures`](testing::World::captures) |
-//! | [`Request`] | [`Request::new`], within [`World::run`](testing::World::run) | |
+//! | [`Request`] | [`Request::new`] | |
 //!
 //! A check measures time with [`clock::Instant`] instead of `std`'s, so that a world can control
 //! it.
@@ -198,7 +199,9 @@ pub mod prelude {
 pub mod __private {
     #[cfg(target_family = "wasm")]
     pub use crate::backend::bindings;
-    pub use crate::config::{Field, Object, grantable, numeric};
+    pub use crate::config::object::{Field, Object, object_of, read_variant, unknown_variant};
+    pub use crate::config::schema::{name, names, variant};
+    pub use crate::config::types::{grantable, numeric};
     pub use crate::error::{ViaDisplay, ViaError};
     pub use crate::plugin::{Check, CheckReturn, Identity, NoSettings};
     pub use serde_json::json;

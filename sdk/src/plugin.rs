@@ -6,7 +6,8 @@
 
 use serde_json::Value;
 
-use crate::config::{ConfigError, Definitions, Object, Schema};
+use crate::config::object::Object;
+use crate::config::{ConfigError, Definitions, Schema};
 use crate::{Config, Outcome, Request};
 
 /// A check, as `#[health_check]` defines it.

@@ -13,8 +13,7 @@ use proc_macro::TokenStream;
 /// - `code = "…"` (required): short and stable, `[a-z][a-z0-9-]*`, at most 64 characters. It is for
 ///   people: the host names a check by its configuration, or by the file's name.
 /// - `summary = "…"`: one line for a person who is looking for a check. The default is the first
-///   line
-///   of the function's doc comment, or of the settings'.
+///   line of the function's doc comment, or of the settings'.
 ///
 /// A crate has one health check. The function has one of these signatures:
 ///

@@ -4,7 +4,8 @@ use std::any::type_name;
 
 use serde_json::{Map, Value, json};
 
-use super::{Config, Field, Object};
+use super::Config;
+use super::object::{Field, Object};
 
 /// The JSON Schema of a value: a set of keywords.
 #[derive(Clone, Debug, Default, PartialEq)]

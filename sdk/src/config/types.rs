@@ -195,36 +195,31 @@ impl Config for Size {
     }
 }
 
-impl Config for Url {
-    fn schema(_: &mut Definitions) -> Schema {
-        Schema::of_type("string")
-            .with("format", "uri")
-            .called("URL")
-    }
+/// Types that are written as one string: the name of the type, a keyword of the schema, and the
+/// function that writes the value.
+macro_rules! strings {
+    ($($text:ty: $name:literal, $keyword:literal = $value:expr, $write:path;)*) => {
+        $(
+            impl Config for $text {
+                fn schema(_: &mut Definitions) -> Schema {
+                    Schema::of_type("string").with($keyword, $value).called($name)
+                }
 
-    fn read(value: Value) -> Result<Self, ConfigError> {
-        parsed(value)
-    }
+                fn read(value: Value) -> Result<Self, ConfigError> {
+                    parsed(value)
+                }
 
-    fn to_value(&self) -> Value {
-        self.expose().into()
-    }
+                fn to_value(&self) -> Value {
+                    $write(self).into()
+                }
+            }
+        )*
+    };
 }
 
-impl Config for Address {
-    fn schema(_: &mut Definitions) -> Schema {
-        Schema::of_type("string")
-            .with("pattern", ADDRESS)
-            .called("`host:port`")
-    }
-
-    fn read(value: Value) -> Result<Self, ConfigError> {
-        parsed(value)
-    }
-
-    fn to_value(&self) -> Value {
-        self.to_string().into()
-    }
+strings! {
+    Url: "URL", "format" = "uri", Url::expose;
+    Address: "`host:port`", "pattern" = ADDRESS, ToString::to_string;
 }
 
 /// A path on the host's machine, in the form of a grant: absolute, without `..`.

@@ -117,7 +117,7 @@ impl Table {
     pub(super) fn show(&self, prefix: &TokenStream) -> TokenStream {
         let (names, keys) = (&self.names, &self.keys);
         quote! {
-            ::vitals_sdk::config::object_of([
+            ::vitals_sdk::__private::object_of([
                 #((#keys, ::vitals_sdk::Config::to_value(#prefix #names))),*
             ])
         }

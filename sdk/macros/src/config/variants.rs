@@ -39,14 +39,14 @@ pub(super) fn of_enum(name: &Ident, data: &DataEnum) -> Result<Body> {
     let schema = if arms.iter().all(|arm| arm.schema.is_none()) {
         quote! {
             let _ = definitions;
-            ::vitals_sdk::config::names(<Self as ::vitals_sdk::Config>::DOC, &[#((#names, #docs)),*])
+            ::vitals_sdk::__private::names(<Self as ::vitals_sdk::Config>::DOC, &[#((#names, #docs)),*])
         }
     } else {
         let schemas = arms.iter().map(|arm| {
             let (name, doc) = (&arm.name, &arm.doc);
             arm.schema
                 .clone()
-                .unwrap_or_else(|| quote!(::vitals_sdk::config::name(#name, #doc)))
+                .unwrap_or_else(|| quote!(::vitals_sdk::__private::name(#name, #doc)))
         });
         quote! {
             definitions.reference::<Self>(#label, |definitions| {
@@ -59,11 +59,11 @@ pub(super) fn of_enum(name: &Ident, data: &DataEnum) -> Result<Body> {
     Ok(Body {
         schema,
         read: quote! {
-            let (name, inner) = ::vitals_sdk::config::read_variant(value)?;
+            let (name, inner) = ::vitals_sdk::__private::read_variant(value)?;
             match (name.as_str(), inner) {
                 #(#read)*
                 (name, _) => ::core::result::Result::Err(
-                    ::vitals_sdk::config::unknown_variant(name, &[#(#names),*]),
+                    ::vitals_sdk::__private::unknown_variant(name, &[#(#names),*]),
                 ),
             }
         },
@@ -121,7 +121,7 @@ impl Arm {
                 }
                 Ok(Self {
                     schema: Some(quote! {
-                        ::vitals_sdk::config::variant(
+                        ::vitals_sdk::__private::variant(
                             #name, #doc, <#of as ::vitals_sdk::Config>::schema(definitions),
                         )
                     }),
@@ -134,7 +134,7 @@ impl Arm {
                     },
                     to_value: quote! {
                         Self::#ident(inner) => {
-                            ::vitals_sdk::config::object_of([(#name, ::vitals_sdk::Config::to_value(inner))])
+                            ::vitals_sdk::__private::object_of([(#name, ::vitals_sdk::Config::to_value(inner))])
                         }
                     },
                     checks: Vec::new(),
@@ -154,7 +154,7 @@ impl Arm {
                     schema: Some(quote! {{
                         const FIELDS: &[::vitals_sdk::__private::Field] = &[#(#rows),*];
                         let inner = #object;
-                        ::vitals_sdk::config::variant(#name, #doc, inner)
+                        ::vitals_sdk::__private::variant(#name, #doc, inner)
                     }}),
                     read: quote! {
                         (#name, ::core::option::Option::Some(inner)) => {
@@ -168,7 +168,7 @@ impl Arm {
                     },
                     to_value: quote! {
                         Self::#ident { #(#names),* } => {
-                            ::vitals_sdk::config::object_of([(#name, #show)])
+                            ::vitals_sdk::__private::object_of([(#name, #show)])
                         }
                     },
                     checks: table.checks,
