@@ -1,8 +1,6 @@
 //! What the host passes to a run.
 
-use std::time::Duration;
-
-use crate::{Deadline, Status};
+use crate::Status;
 
 /// What the host passes to a run: the optional second parameter of a check function.
 ///
@@ -20,26 +18,16 @@ use crate::{Deadline, Status};
 #[derive(Clone, Debug)]
 pub struct Request {
     check: String,
-    deadline: Deadline,
     previous: Option<Status>,
 }
 
 impl Request {
-    /// Makes a request for tests: the first run of the check with this name. It has the timeout of
-    /// the current [`World`](crate::testing::World), or one day without a world.
+    /// Makes a request for tests: the first run of the check with this name.
     pub fn new(check: impl Into<String>) -> Self {
         Self {
             check: check.into(),
-            deadline: Deadline::of_run(),
             previous: None,
         }
-    }
-
-    /// Sets the timeout of the run.
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.deadline = Deadline::within(timeout);
-        self
     }
 
     /// Sets the status of the previous run.
@@ -52,11 +40,6 @@ impl Request {
     /// Returns the name of the check, as `/health` shows it.
     pub fn check(&self) -> &str {
         &self.check
-    }
-
-    /// Returns the deadline of this run.
-    pub fn deadline(&self) -> Deadline {
-        self.deadline
     }
 
     /// Returns the status of the previous run of this check, or `None` for the first run.

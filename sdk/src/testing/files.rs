@@ -18,13 +18,12 @@ struct Entry {
     /// Set where the reported length exceeds the contents.
     size: u64,
     modified: i64,
-    trouble: Fault,
+    fault: Option<Fault>,
     after: Duration,
 }
 
 #[derive(Clone, Debug)]
 enum Fault {
-    None,
     Denied,
     /// The file exists but cannot be opened.
     Unreadable,
@@ -69,22 +68,6 @@ impl World {
         self.place(path.as_ref(), DIRECTORY_BYTES, None)
     }
 
-    /// Removes a file, or a directory and everything below it.
-    ///
-    /// ```
-    /// use vitals_sdk::{files, testing::World};
-    ///
-    /// let world = World::new();
-    /// world.file("/run/app/pid", "17");
-    /// world.remove_file("/run/app");
-    /// assert!(world.run(|| files::stat("/run/app/pid")).unwrap_err().is_not_found());
-    /// ```
-    pub fn remove_file(&self, path: impl AsRef<Path>) {
-        let path = path.as_ref();
-        let mut files = lock(&self.0.files);
-        files.0.retain(|other, _| !other.starts_with(path));
-    }
-
     fn place(&self, path: &Path, size: u64, contents: Option<Vec<u8>>) -> FakeFile<'_> {
         let path = plain(&path.to_string_lossy())
             .unwrap_or_else(|why| panic!("cannot put a file at {}: {why}", path.display()));
@@ -92,7 +75,7 @@ impl World {
             contents,
             size,
             modified: self.unix_seconds_before(Duration::ZERO),
-            trouble: Fault::None,
+            fault: None,
             after: Duration::ZERO,
         };
         lock(&self.0.files).0.insert(path.clone(), entry);
@@ -144,8 +127,10 @@ impl World {
     /// Returns what is at a path if it can be opened.
     fn opened(&self, path: &str) -> Result<Entry, Problem> {
         let entry = self.entry(path)?;
-        match entry.trouble {
-            Fault::Unreadable => Err(Problem::Failed("the host has no permission".to_owned())),
+        match entry.fault {
+            Some(Fault::Unreadable) => {
+                Err(Problem::Failed("the host has no permission".to_owned()))
+            }
             _ => Ok(entry),
         }
     }
@@ -155,8 +140,8 @@ impl World {
         let path = plain(path).map_err(Problem::Failed)?;
         let entry = lock(&self.0.files).find(&path)?;
         self.advance(entry.after);
-        match entry.trouble {
-            Fault::Failing(why) => Err(Problem::Failed(why)),
+        match entry.fault {
+            Some(Fault::Failing(why)) => Err(Problem::Failed(why)),
             _ => Ok(entry),
         }
     }
@@ -167,7 +152,7 @@ impl Files {
         let above = path.ancestors().filter_map(|path| self.0.get(path));
         if above
             .into_iter()
-            .any(|entry| matches!(entry.trouble, Fault::Denied))
+            .any(|entry| matches!(entry.fault, Some(Fault::Denied)))
         {
             let path = path.display();
             return Err(Problem::Denied(format!(
@@ -185,7 +170,7 @@ impl Files {
                 contents: None,
                 size: DIRECTORY_BYTES,
                 modified,
-                trouble: Fault::None,
+                fault: None,
                 after: Duration::ZERO,
             })
             .ok_or(Problem::NotFound)
@@ -232,7 +217,7 @@ impl FakeFile<'_> {
         self.change(|entry| entry.modified = unix_seconds)
     }
 
-    /// Sets its length. The given contents are the beginning; zeros follow, without using memory.
+    /// Sets its length. The contents are the beginning; zeros follow, without using memory.
     ///
     /// ```
     /// use vitals_sdk::{files, testing::World};
@@ -256,7 +241,7 @@ impl FakeFile<'_> {
     /// assert!(world.run(|| files::stat("/etc/shadow")).unwrap_err().is_denied());
     /// ```
     pub fn denied(&self) -> &Self {
-        self.change(|entry| entry.trouble = Fault::Denied)
+        self.change(|entry| entry.fault = Some(Fault::Denied))
     }
 
     /// Makes it unreadable: `stat` works, but the host has no permission to read it.
@@ -273,7 +258,7 @@ impl FakeFile<'_> {
     /// });
     /// ```
     pub fn unreadable(&self) -> &Self {
-        self.change(|entry| entry.trouble = Fault::Unreadable)
+        self.change(|entry| entry.fault = Some(Fault::Unreadable))
     }
 
     /// Makes every call fail with this reason.
@@ -288,7 +273,7 @@ impl FakeFile<'_> {
     /// ```
     pub fn fails(&self, why: impl Into<String>) -> &Self {
         let why = why.into();
-        self.change(|entry| entry.trouble = Fault::Failing(why))
+        self.change(|entry| entry.fault = Some(Fault::Failing(why)))
     }
 
     /// Delays every call.

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{World, lock};
+use super::{World, lock, next_in_turn};
 use crate::http::{Problem, RawRequest, RawResponse, Stage};
 use crate::{Deadline, Url, Value};
 
@@ -16,21 +16,20 @@ pub use response::Response;
 /// The defined responses, and the requests made.
 #[derive(Default)]
 pub(super) struct Http {
-    given: Vec<Given>,
+    routes: Vec<DefinedRoute>,
     sent: Vec<SentRequest>,
 }
 
-#[derive(Clone)]
-struct Given {
+struct DefinedRoute {
     method: String,
     /// As [`Url::expose`] returns it, without user and password.
     url: String,
     /// Whether the route matches every URL with this prefix.
     all_below: bool,
-    answers: Arc<Mutex<Answers>>,
+    responses: Arc<Mutex<Responses>>,
 }
 
-enum Answers {
+enum Responses {
     /// One after the other; the last one is repeated.
     InTurn(VecDeque<Response>),
     With(Box<dyn FnMut(&SentRequest) -> Response + Send>),
@@ -71,8 +70,8 @@ impl World {
         } else {
             let url: Url = prefix
                 .parse()
-                .unwrap_or_else(|error| panic!("cannot answer at `{url}`: {error}"));
-            bare(&url)
+                .unwrap_or_else(|error| panic!("cannot define a response at `{url}`: {error}"));
+            without_credentials(&url)
         };
         Route {
             world: self,
@@ -116,18 +115,17 @@ impl World {
             headers: wire.headers.clone(),
             body: wire.body.unwrap_or_default().to_vec(),
         };
-        let answers = {
+        let responses = {
             let mut http = lock(&self.0.http);
             http.sent.push(sent.clone());
-            let mut last_first = http.given.iter().rev();
-            let given = last_first.find(|given| given.fits(&sent));
-            let answers = given.map(|given| Arc::clone(&given.answers));
-            answers.ok_or_else(|| http.not_given(&sent))
+            let route = http.routes.iter().rev().find(|route| route.matches(&sent));
+            let responses = route.map(|route| Arc::clone(&route.responses));
+            responses.ok_or_else(|| http.undefined(&sent))
         };
         // Released before the call: the function may use the world.
-        let answers = answers.map_err(|text| Problem::Other(self.unexpected(text)))?;
-        let answer = lock(&answers).next(&sent);
-        answer.reply(self, wire, deadline)
+        let responses = responses.map_err(|text| Problem::Other(self.unexpected(text)))?;
+        let response = lock(&responses).next(&sent);
+        response.play(self, wire, deadline)
     }
 
     /// Advances the clock, to the deadline at most; beyond it the request times out.
@@ -143,27 +141,27 @@ impl World {
 }
 
 impl Http {
-    fn not_given(&self, sent: &SentRequest) -> String {
-        let request = format!("{} {}", sent.method, bare(&sent.url));
-        let there: Vec<String> = self.given.iter().map(Given::shown).collect();
-        let there = if there.is_empty() {
+    fn undefined(&self, sent: &SentRequest) -> String {
+        let request = format!("{} {}", sent.method, without_credentials(&sent.url));
+        let defined: Vec<String> = self.routes.iter().map(DefinedRoute::shown).collect();
+        let defined = if defined.is_empty() {
             "add one with `World::http`".to_owned()
         } else {
-            format!("it defines responses to {}", there.join(", "))
+            format!("it defines responses to {}", defined.join(", "))
         };
-        format!("the test defines no response to {request}; {there}")
+        format!("the test defines no response to {request}; {defined}")
     }
 }
 
-impl Given {
-    fn fits(&self, sent: &SentRequest) -> bool {
-        let url = bare(&sent.url);
-        let is_there = if self.all_below {
+impl DefinedRoute {
+    fn matches(&self, sent: &SentRequest) -> bool {
+        let url = without_credentials(&sent.url);
+        let is_match = if self.all_below {
             url.starts_with(&self.url)
         } else {
             url == self.url
         };
-        is_there && (self.method == ANY || self.method == sent.method)
+        is_match && (self.method == ANY || self.method == sent.method)
     }
 
     fn shown(&self) -> String {
@@ -172,16 +170,11 @@ impl Given {
     }
 }
 
-impl Answers {
+impl Responses {
     fn next(&mut self, sent: &SentRequest) -> Response {
         match self {
-            Self::With(answer) => answer(sent),
-            Self::InTurn(answers) if answers.len() > 1 => {
-                answers.pop_front().unwrap_or_else(|| Response::new(500))
-            }
-            Self::InTurn(answers) => answers
-                .front()
-                .cloned()
+            Self::With(respond) => respond(sent),
+            Self::InTurn(responses) => next_in_turn(responses)
                 .expect("the list is not empty, and its last response is never removed"),
         }
     }
@@ -197,7 +190,7 @@ pub struct Route<'a> {
 }
 
 impl Route<'_> {
-    /// Responds to every request with this: an [`Response`], a status, a body with status 200, or a
+    /// Responds to every request with this: a [`Response`], a status, a body with status 200, or a
     /// [`Problem`](crate::http::Problem).
     ///
     /// ```
@@ -208,8 +201,8 @@ impl Route<'_> {
     /// let error = world.run(|| http::get(&"http://web/".parse().unwrap()).send()).unwrap_err();
     /// assert_eq!(error.to_string(), "cannot get http://web/: connection refused");
     /// ```
-    pub fn responds(self, answer: impl Into<Response>) {
-        self.responds_in_turn([answer]);
+    pub fn responds(self, response: impl Into<Response>) {
+        self.responds_in_turn([response]);
     }
 
     /// Responds with one after the other, then repeats the last one.
@@ -230,15 +223,15 @@ impl Route<'_> {
     /// # Panics
     ///
     /// Panics if there is no response.
-    pub fn responds_in_turn(self, answers: impl IntoIterator<Item = impl Into<Response>>) {
-        let answers: VecDeque<Response> = answers.into_iter().map(Into::into).collect();
+    pub fn responds_in_turn(self, responses: impl IntoIterator<Item = impl Into<Response>>) {
+        let responses: VecDeque<Response> = responses.into_iter().map(Into::into).collect();
         assert!(
-            !answers.is_empty(),
+            !responses.is_empty(),
             "cannot respond to {} {}: the list of responses is empty",
             self.method,
             self.url
         );
-        self.give(Answers::InTurn(answers));
+        self.define(Responses::InTurn(responses));
     }
 
     /// Responds with the result of a function.
@@ -255,16 +248,16 @@ impl Route<'_> {
     /// assert_eq!(response.text(), "/a");
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn responds_with(self, answer: impl FnMut(&SentRequest) -> Response + Send + 'static) {
-        self.give(Answers::With(Box::new(answer)));
+    pub fn responds_with(self, respond: impl FnMut(&SentRequest) -> Response + Send + 'static) {
+        self.define(Responses::With(Box::new(respond)));
     }
 
-    fn give(self, answers: Answers) {
-        lock(&self.world.0.http).given.push(Given {
+    fn define(self, responses: Responses) {
+        lock(&self.world.0.http).routes.push(DefinedRoute {
             method: self.method,
             url: self.url,
             all_below: self.all_below,
-            answers: Arc::new(Mutex::new(answers)),
+            responses: Arc::new(Mutex::new(responses)),
         });
     }
 }
@@ -336,22 +329,22 @@ impl SentRequest {
 
 /// Applies the host's rules for headers.
 fn header(name: &str) -> Result<(), Problem> {
-    let wrong = |why: &str| Err(Problem::Header(name.to_owned(), why.to_owned()));
-    let may_be_in_a_name = |byte: u8| byte.is_ascii_alphanumeric() || TOKEN_SYMBOLS.contains(&byte);
-    if name.is_empty() || !name.bytes().all(may_be_in_a_name) {
-        return wrong("it is not valid");
+    let invalid = |why: &str| Err(Problem::Header(name.to_owned(), why.to_owned()));
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || TOKEN_SYMBOLS.contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_allowed) {
+        return invalid("it is not valid");
     }
     if FORBIDDEN_HEADERS
         .iter()
         .any(|own| own.eq_ignore_ascii_case(name))
     {
-        return wrong("only the host sets it");
+        return invalid("only the host sets it");
     }
     Ok(())
 }
 
 /// Returns the URL without user and password.
-fn bare(url: &Url) -> String {
+fn without_credentials(url: &Url) -> String {
     format!(
         "{}://{}{}",
         url.scheme(),

@@ -10,14 +10,14 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use super::{World, lock};
+use super::{World, lock, next_in_turn};
 use crate::deadline::Limit;
 use crate::tls::{Certificate, Problem};
 use crate::{Address, Deadline, tcp};
 
 pub(crate) use connection::Connection;
 pub use names::DnsName;
-use peer::Arrival;
+use peer::ConnectResult;
 pub use peer::Peer;
 
 /// The defined peers, and what they received.
@@ -25,7 +25,7 @@ pub use peer::Peer;
 pub(super) struct Network {
     peers: BTreeMap<(Channel, String), VecDeque<Peer>>,
     /// By address, one entry per connection.
-    heard: BTreeMap<String, Vec<Vec<u8>>>,
+    received: BTreeMap<String, Vec<Vec<u8>>>,
     /// The names known to the resolver.
     names: BTreeMap<String, names::Resolution>,
 }
@@ -58,12 +58,12 @@ impl World {
     /// let world = World::new();
     /// world.tcp("cache:6379").responds(Peer::new().expects("PING\r\n").sends("+PONG\r\n"));
     ///
-    /// let answer = world.run(|| {
+    /// let reply = world.run(|| {
     ///     let mut stream = tcp::connect(&"cache:6379".parse()?, Duration::from_secs(1))?;
     ///     stream.write_all(b"PING\r\n")?;
     ///     Ok::<_, Error>(stream.read_line(64)?)
     /// })?;
-    /// assert_eq!(answer, "+PONG");
+    /// assert_eq!(reply, "+PONG");
     /// # Ok::<(), Error>(())
     /// ```
     ///
@@ -84,12 +84,12 @@ impl World {
     ///
     /// let world = World::new();
     /// world.udp("time:123").responds(Peer::new().expects("ping").sends("pong"));
-    /// let answer = world.run(|| {
+    /// let reply = world.run(|| {
     ///     let mut socket = udp::connect(&"time:123".parse()?, Duration::from_secs(1))?;
     ///     socket.send(b"ping")?;
     ///     Ok::<_, Error>(socket.receive()?)
     /// })?;
-    /// assert_eq!(answer, b"pong");
+    /// assert_eq!(reply, b"pong");
     /// # Ok::<(), Error>(())
     /// ```
     ///
@@ -110,7 +110,8 @@ impl World {
     ///
     /// let world = World::new();
     /// let certificate = world.certificate("mail.internal", 10);
-    /// world.tls("mail.internal:465").responds(Peer::new().accepts_tls(certificate).sends("220 hi\r\n"));
+    /// let server = Peer::new().accepts_tls(certificate).sends("220 hi\r\n");
+    /// world.tls("mail.internal:465").responds(server);
     ///
     /// let days = world.run(|| {
     ///     let mut mail = tls::connect(&"mail.internal:465".parse()?, Duration::MAX)?;
@@ -148,7 +149,7 @@ impl World {
     /// ```
     pub fn received(&self, address: &str) -> Vec<Vec<u8>> {
         let network = lock(&self.0.network);
-        network.heard.get(address).cloned().unwrap_or_default()
+        network.received.get(address).cloned().unwrap_or_default()
     }
 
     /// Makes a certificate for a name that expires in `days_left` days by the world's clock; a
@@ -214,19 +215,19 @@ impl World {
     ) -> Result<Connection, tcp::Error> {
         let error = |cause: &io::Error| tcp::Error::new("connect to", address, cause, limit);
         self.open(channel, address, limit.deadline)
-            .map_err(|unopened| match unopened {
+            .map_err(|failure| match failure {
                 ConnectFailure::Timeout => error(&ErrorKind::TimedOut.into()),
-                ConnectFailure::NotGiven(text) => error(&io::Error::other(text)),
-                ConnectFailure::Arrival(Arrival::Unknown(why)) => {
+                ConnectFailure::Undefined(text) => error(&io::Error::other(text)),
+                ConnectFailure::Peer(ConnectResult::Unresolvable(why)) => {
                     tcp::Error::lookup(address, &io::Error::other(why))
                 }
-                ConnectFailure::Arrival(Arrival::Denied) => {
+                ConnectFailure::Peer(ConnectResult::Denied) => {
                     error(&ErrorKind::PermissionDenied.into())
                 }
-                ConnectFailure::Arrival(Arrival::Unreachable) => {
+                ConnectFailure::Peer(ConnectResult::Unreachable) => {
                     error(&ErrorKind::HostUnreachable.into())
                 }
-                ConnectFailure::Arrival(_) => error(&ErrorKind::ConnectionRefused.into()),
+                ConnectFailure::Peer(_) => error(&ErrorKind::ConnectionRefused.into()),
             })
     }
 
@@ -237,19 +238,19 @@ impl World {
     ) -> Result<Connection, Problem> {
         // The texts of the host.
         self.open(Channel::Tls, address, deadline)
-            .map_err(|unopened| match unopened {
+            .map_err(|failure| match failure {
                 ConnectFailure::Timeout => Problem::Timeout(Duration::ZERO),
-                ConnectFailure::NotGiven(text) => Problem::Failed(text),
-                ConnectFailure::Arrival(Arrival::Unknown(why)) => {
+                ConnectFailure::Undefined(text) => Problem::Failed(text),
+                ConnectFailure::Peer(ConnectResult::Unresolvable(why)) => {
                     Problem::Failed(format!("cannot look up the host: {why}"))
                 }
-                ConnectFailure::Arrival(Arrival::Denied) => Problem::Denied(format!(
+                ConnectFailure::Peer(ConnectResult::Denied) => Problem::Denied(format!(
                     "denied: tls {address} (add it to `allow.tls` of the check)"
                 )),
-                ConnectFailure::Arrival(Arrival::Unreachable) => {
+                ConnectFailure::Peer(ConnectResult::Unreachable) => {
                     Problem::Failed("no route to host".to_owned())
                 }
-                ConnectFailure::Arrival(_) => Problem::Failed("connection refused".to_owned()),
+                ConnectFailure::Peer(_) => Problem::Failed("connection refused".to_owned()),
             })
     }
 
@@ -261,53 +262,50 @@ impl World {
     ) -> Result<Connection, ConnectFailure> {
         let key = (channel, address.to_string());
         let peer = lock(&self.0.network).next(&key);
-        let peer = peer.map_err(|text| ConnectFailure::NotGiven(self.unexpected(text)))?;
-        if !self.pass(peer.arrives_after(), deadline) {
+        let peer = peer.map_err(|text| ConnectFailure::Undefined(self.unexpected(text)))?;
+        if !self.pass(peer.connect_delay(), deadline) {
             return Err(ConnectFailure::Timeout);
         }
-        match peer.arrival() {
-            Arrival::Connects => {}
-            other => return Err(ConnectFailure::Arrival(other.clone())),
+        match peer.connect_result() {
+            ConnectResult::Accepted => {}
+            other => return Err(ConnectFailure::Peer(other.clone())),
         }
         let number = {
             let mut network = lock(&self.0.network);
-            let heard = network.heard.entry(key.1.clone()).or_default();
-            heard.push(Vec::new());
-            heard.len() - 1
+            let received = network.received.entry(key.1.clone()).or_default();
+            received.push(Vec::new());
+            received.len() - 1
         };
         let (world, place) = (self.handle(), (key.1, number));
         Ok(Connection::new(world, channel, place, peer))
     }
 
     /// Records what a peer received on one of its connections.
-    fn hear(&self, (address, number): &(String, usize), bytes: &[u8]) {
+    fn record_received(&self, (address, number): &(String, usize), bytes: &[u8]) {
         let mut network = lock(&self.0.network);
-        let connections = network.heard.get_mut(address);
-        if let Some(heard) = connections.and_then(|all| all.get_mut(*number)) {
-            heard.extend_from_slice(bytes);
+        let connections = network.received.get_mut(address);
+        if let Some(received) = connections.and_then(|all| all.get_mut(*number)) {
+            received.extend_from_slice(bytes);
         }
     }
 }
 
 impl Network {
     fn next(&mut self, key: &(Channel, String)) -> Result<Peer, String> {
-        let given = self.peers.get_mut(key);
-        let next = given.and_then(|peers| match peers.len() {
-            0 | 1 => peers.front().cloned(),
-            _ => peers.pop_front(),
-        });
-        next.ok_or_else(|| {
-            let there = self.peers.keys();
-            let there: Vec<String> = there
-                .map(|(channel, at)| format!("{channel} {at}"))
+        let defined = self.peers.get_mut(key);
+        defined.and_then(next_in_turn).ok_or_else(|| {
+            let defined: Vec<String> = self
+                .peers
+                .keys()
+                .map(|(channel, address)| format!("{channel} {address}"))
                 .collect();
             let (channel, address) = key;
-            let there = if there.is_empty() {
+            let defined = if defined.is_empty() {
                 format!("add one with `World::{channel}`")
             } else {
-                format!("it defines {}", there.join(", "))
+                format!("it defines {}", defined.join(", "))
             };
-            format!("the test defines no peer at {channel} {address}; {there}")
+            format!("the test defines no peer at {channel} {address}; {defined}")
         })
     }
 }
@@ -371,8 +369,8 @@ impl Listener<'_> {
 /// Why a connection could not be made.
 enum ConnectFailure {
     Timeout,
-    Arrival(Arrival),
-    NotGiven(String),
+    Peer(ConnectResult),
+    Undefined(String),
 }
 
 const DAY: i64 = 24 * 60 * 60;

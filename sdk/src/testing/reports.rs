@@ -8,7 +8,6 @@ use crate::report::Level;
 pub(super) struct Reports {
     logs: Vec<(Level, String)>,
     captures: Vec<(Level, String)>,
-    has_no_tracker: bool,
 }
 
 impl World {
@@ -41,32 +40,15 @@ impl World {
         lock(&self.0.reports).captures.clone()
     }
 
-    /// Removes the error tracker.
-    ///
-    /// ```
-    /// use vitals_sdk::report::{self, Level};
-    /// use vitals_sdk::testing::World;
-    ///
-    /// let world = World::new();
-    /// world.without_error_tracker();
-    /// assert_eq!(world.run(|| report::capture(Level::Error, "lost")), None);
-    /// ```
-    pub fn without_error_tracker(&self) {
-        lock(&self.0.reports).has_no_tracker = true;
-    }
-
     pub(crate) fn log(&self, level: Level, message: &str) {
         let line = (level, message.to_owned());
         lock(&self.0.reports).logs.push(line);
     }
 
-    pub(crate) fn capture(&self, level: Level, message: &str) -> Option<String> {
+    pub(crate) fn capture(&self, level: Level, message: &str) -> String {
         let mut reports = lock(&self.0.reports);
-        if reports.has_no_tracker {
-            return None;
-        }
         reports.captures.push((level, message.to_owned()));
         // In the form of an error tracker's ids: 32 hexadecimal digits.
-        Some(format!("{:032x}", reports.captures.len()))
+        format!("{:032x}", reports.captures.len())
     }
 }

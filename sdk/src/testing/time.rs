@@ -35,7 +35,7 @@ impl World {
     ///
     /// let world = World::new();
     /// world.set_timeout(Duration::from_secs(2));
-    /// // A little is kept back for the check's answer.
+    /// // A little is reserved for the outcome of the check.
     /// let left = world.run(|| Deadline::of_run().remaining());
     /// assert_eq!(left, Duration::from_millis(1_900));
     /// ```

@@ -1,4 +1,4 @@
-//! A response in a world: its content, its delay, and how it may break off.
+//! A response in a world: its content, its delay, and how it ends.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::http::{Method, Problem, RawRequest, RawResponse, Stage};
 /// use vitals_sdk::testing::{Response, World};
 ///
 /// let world = World::new();
-/// let slow = Response::new(200).header("x-region", "eu").body("ok").after(Duration::from_millis(700));
+/// let slow = Response::ok("up").header("x-region", "eu").after(Duration::from_millis(700));
 /// world.http("GET", "http://web/").responds(slow);
 ///
 /// let response = world.run(|| http::get(&"http://web/".parse().unwrap()).send())?;
@@ -27,38 +27,35 @@ use crate::http::{Method, Problem, RawRequest, RawResponse, Stage};
 #[must_use = "the response has no effect until it is added to a world"]
 pub struct Response {
     after: Duration,
-    content: Content,
+    /// The failure in place of a response.
+    problem: Option<Problem>,
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    body_after: Duration,
+    end: End,
 }
 
-#[derive(Clone, Debug)]
-enum Content {
-    Reply {
-        status: u16,
-        headers: Vec<(String, String)>,
-        body: Vec<u8>,
-        body_after: Duration,
-        end: End,
-    },
-    Problem(Problem),
-}
-
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    Whole,
-    Broken,
-    AtTheHostsLimit,
+    Complete,
+    Closed,
+    /// At the host's limit on bodies.
+    CutOff,
 }
 
 impl Response {
     /// Makes a response with this status and no body.
     pub fn new(status: u16) -> Self {
-        Self::of(Content::Reply {
+        Self {
+            after: Duration::ZERO,
+            problem: None,
             status,
             headers: Vec::new(),
             body: Vec::new(),
             body_after: Duration::ZERO,
-            end: End::Whole,
-        })
+            end: End::Complete,
+        }
     }
 
     /// Makes a response with status 200 and this body.
@@ -101,12 +98,15 @@ impl Response {
     ///     Problem::Closed,
     /// ] {
     ///     world.http("GET", "https://web/").responds(Response::problem(problem.clone()));
-    ///     let answer = world.run(|| http::get(&"https://web/".parse().unwrap()).send());
-    ///     assert_eq!(answer.unwrap_err().problem(), &problem);
+    ///     let result = world.run(|| http::get(&"https://web/".parse().unwrap()).send());
+    ///     assert_eq!(result.unwrap_err().problem(), &problem);
     /// }
     /// ```
     pub fn problem(problem: Problem) -> Self {
-        Self::of(Content::Problem(problem))
+        Self {
+            problem: Some(problem),
+            ..Self::new(0)
+        }
     }
 
     /// Never responds: the request times out.
@@ -150,17 +150,13 @@ impl Response {
 
     /// Adds a header.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        if let Content::Reply { headers, .. } = &mut self.content {
-            headers.push((name.into(), value.into()));
-        }
+        self.headers.push((name.into(), value.into()));
         self
     }
 
     /// Sets the body.
     pub fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        if let Content::Reply { body, .. } = &mut self.content {
-            *body = bytes.into();
-        }
+        self.body = bytes.into();
         self
     }
 
@@ -182,7 +178,7 @@ impl Response {
     /// Panics if the value cannot be serialized as JSON.
     pub fn json(self, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body)
-            .unwrap_or_else(|error| panic!("cannot answer with JSON: {error}"));
+            .unwrap_or_else(|error| panic!("cannot write the body as JSON: {error}"));
         self.header("content-type", "application/json").body(body)
     }
 
@@ -206,13 +202,11 @@ impl Response {
     /// assert!(error.to_string().ends_with("timed out after 4s 900ms while reading the response"));
     /// ```
     pub fn body_after(mut self, delay: Duration) -> Self {
-        if let Content::Reply { body_after, .. } = &mut self.content {
-            *body_after = delay;
-        }
+        self.body_after = delay;
         self
     }
 
-    /// Breaks the connection after the given body.
+    /// Closes the connection after this body, before the response is complete.
     ///
     /// ```
     /// use vitals_sdk::{http, testing::{Response, World}};
@@ -222,11 +216,12 @@ impl Response {
     /// let error = world.run(|| http::get(&"http://web/".parse().unwrap()).send()).unwrap_err();
     /// assert_eq!(error.problem(), &http::Problem::Closed);
     /// ```
-    pub fn closes_early(self) -> Self {
-        self.ends(End::Broken)
+    pub fn closes_early(mut self) -> Self {
+        self.end = End::Closed;
+        self
     }
 
-    /// Cuts the body off where the given body ends, as the host's limit `http_body` does.
+    /// Cuts the body off where this body ends, as the host's limit `http_body` does.
     ///
     /// ```
     /// use vitals_sdk::{http, testing::{Response, World}};
@@ -237,74 +232,44 @@ impl Response {
     /// assert!(world.run(|| get.send())?.is_truncated());
     /// # Ok::<(), vitals_sdk::Error>(())
     /// ```
-    pub fn truncated(self) -> Self {
-        self.ends(End::AtTheHostsLimit)
-    }
-
-    fn of(content: Content) -> Self {
-        Self {
-            after: Duration::ZERO,
-            content,
-        }
-    }
-
-    fn ends(mut self, how: End) -> Self {
-        if let Content::Reply { end, .. } = &mut self.content {
-            *end = how;
-        }
+    pub fn truncated(mut self) -> Self {
+        self.end = End::CutOff;
         self
     }
 
     /// Plays the response to a client that waits until its deadline.
-    pub(super) fn reply(
+    pub(super) fn play(
         self,
         world: &World,
         wire: &RawRequest<'_>,
         deadline: Deadline,
     ) -> Result<RawResponse, Problem> {
-        let stage = match &self.content {
-            Content::Problem(Problem::Timeout { stage, .. }) => *stage,
-            Content::Problem(Problem::Refused | Problem::Unreachable(_)) => Stage::Connect,
-            Content::Problem(Problem::Lookup(_)) => Stage::Lookup,
-            _ => Stage::Response,
+        let (stage, delay) = match &self.problem {
+            Some(Problem::Timeout { stage, .. }) => (*stage, Duration::MAX),
+            Some(Problem::Refused | Problem::Unreachable(_)) => (Stage::Connect, self.after),
+            Some(Problem::Lookup(_)) => (Stage::Lookup, self.after),
+            _ => (Stage::Response, self.after),
         };
-        world.wait(self.after, deadline, stage)?;
-        match self.content {
-            Content::Problem(Problem::Timeout { stage, .. }) => {
-                world.wait(Duration::MAX, deadline, stage)?;
-                Err(Problem::Closed)
-            }
-            Content::Problem(Problem::Denied(text)) if text.is_empty() => {
-                let (scheme, to) = (wire.url.scheme(), wire.url.authority());
-                Err(Problem::Denied(format!(
-                    "http {scheme}://{to} (add it to `allow.http` of the check)"
-                )))
-            }
-            Content::Problem(problem) => Err(problem),
-            Content::Reply {
-                status,
-                headers,
-                mut body,
-                body_after,
-                end,
-            } => {
-                world.wait(body_after, deadline, Stage::Body)?;
-                if *wire.method == Method::Head {
-                    body.clear();
-                }
-                let is_longer = body.len() > wire.body_limit;
-                body.truncate(wire.body_limit);
-                match end {
-                    End::Broken if !is_longer => Err(Problem::Closed),
-                    _ => Ok(RawResponse {
-                        status,
-                        headers,
-                        body,
-                        truncated: is_longer || matches!(end, End::AtTheHostsLimit),
-                    }),
-                }
-            }
+        world.wait(delay, deadline, stage)?;
+        if let Some(problem) = self.problem {
+            return Err(problem);
         }
+        world.wait(self.body_after, deadline, Stage::Body)?;
+        let mut body = self.body;
+        if *wire.method == Method::Head {
+            body.clear();
+        }
+        let is_longer = body.len() > wire.body_limit;
+        body.truncate(wire.body_limit);
+        if self.end == End::Closed && !is_longer {
+            return Err(Problem::Closed);
+        }
+        Ok(RawResponse {
+            status: self.status,
+            headers: self.headers,
+            body,
+            truncated: is_longer || self.end == End::CutOff,
+        })
     }
 }
 

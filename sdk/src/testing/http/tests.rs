@@ -52,8 +52,8 @@ fn the_last_matching_route_wins_and_functions_keep_state() {
 fn responses_advance_the_clock_up_to_the_deadline() {
     let world = World::new();
     let second = Duration::from_secs(1);
-    let answer = Response::ok("x").after(second).body_after(second);
-    world.http("GET", "http://web/").responds(answer);
+    let response = Response::ok("x").after(second).body_after(second);
+    world.http("GET", "http://web/").responds(response);
     let get = |timeout| http::get(&url("http://web/")).timeout(timeout);
     let response = world.run(|| get(2 * second).send()).unwrap();
     assert_eq!(response.elapsed(), 2 * second);

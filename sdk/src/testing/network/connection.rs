@@ -109,7 +109,7 @@ impl Connection {
         if play.outbox.iter().any(is_broken) {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        self.world.hear(&self.place, bytes);
+        self.world.record_received(&self.place, bytes);
         play.inbox.extend_from_slice(bytes);
         self.advance_script(&mut play);
         Ok(())
@@ -148,7 +148,7 @@ impl Connection {
             return Err(timeout());
         }
         match play.steps.pop_front() {
-            Some(Step::ShakesHands(handshake)) => {
+            Some(Step::AcceptsTls(handshake)) => {
                 if verify && let Some(why) = &handshake.verification_error {
                     play.reset();
                     return Err(Problem::Failed(format!(
@@ -197,32 +197,32 @@ impl Connection {
 
     fn run_step(&self, play: &mut Playback, step: Step) -> StepResult {
         match step {
-            Step::Says(bytes) => play.send(Output::Bytes(bytes)),
+            Step::Sends(bytes) => play.send(Output::Bytes(bytes)),
             Step::Waits(time) => play.at = play.at.saturating_add(time),
             Step::Floods(bytes) => play.finish(Output::Flood(bytes)),
             Step::Closes => play.finish(Output::End),
             Step::Resets => play.finish(Output::Reset),
-            Step::Hears(bytes) => {
+            Step::Expects(bytes) => {
                 if play.inbox.starts_with(&bytes) {
                     play.consume(bytes.len(), self.world.elapsed());
                 } else if bytes.starts_with(&play.inbox) && !play.write_closed {
-                    return StepResult::NeedsInput(Step::Hears(bytes));
+                    return StepResult::NeedsInput(Step::Expects(bytes));
                 } else {
                     return StepResult::Mismatch;
                 }
             }
-            Step::HearsWhere(matches) => {
+            Step::ExpectsWhere(matches) => {
                 let is_match = play.has_new_input() && lock(&matches)(&play.inbox);
                 if is_match {
                     play.consume(play.inbox.len(), self.world.elapsed());
                 } else if play.write_closed {
                     return StepResult::Mismatch;
                 } else {
-                    return StepResult::NeedsInput(Step::HearsWhere(matches));
+                    return StepResult::NeedsInput(Step::ExpectsWhere(matches));
                 }
             }
-            Step::HearsEnd if !play.inbox.is_empty() => return StepResult::Mismatch,
-            Step::HearsEnd if play.write_closed => play.consume(0, self.world.elapsed()),
+            Step::ExpectsEnd if !play.inbox.is_empty() => return StepResult::Mismatch,
+            Step::ExpectsEnd if play.write_closed => play.consume(0, self.world.elapsed()),
             Step::Replies(reply) if play.has_new_input() => {
                 let steps = lock(&reply)(&play.inbox).into_steps();
                 if !steps.is_empty() {
@@ -233,12 +233,12 @@ impl Connection {
                     play.steps.push_front(step);
                 }
             }
-            Step::ShakesHands(_) | Step::RefusesTls(_) if !play.inbox.is_empty() => {
+            Step::AcceptsTls(_) | Step::RefusesTls(_) if !play.inbox.is_empty() => {
                 return StepResult::Mismatch;
             }
-            step @ (Step::HearsEnd
+            step @ (Step::ExpectsEnd
             | Step::Replies(_)
-            | Step::ShakesHands(_)
+            | Step::AcceptsTls(_)
             | Step::RefusesTls(_)) => return StepResult::NeedsInput(step),
         }
         StepResult::Done

@@ -14,10 +14,10 @@ pub struct DnsName<'a> {
     name: String,
 }
 
-/// The resolver's result, and how long it takes.
+/// The result of the resolver, and how long it takes.
 #[derive(Clone, Debug)]
 pub(super) struct Resolution {
-    answer: Result<Vec<IpAddr>, Problem>,
+    result: Result<Vec<IpAddr>, Problem>,
     after: Duration,
 }
 
@@ -51,7 +51,7 @@ impl World {
         if !self.pass(known.after, deadline) {
             return Err(Problem::Timeout(Duration::ZERO));
         }
-        known.answer
+        known.result
     }
 }
 
@@ -99,8 +99,8 @@ impl DnsName<'_> {
         self.put(Ok(Vec::new()), Duration::MAX);
     }
 
-    fn put(self, answer: Result<Vec<IpAddr>, Problem>, after: Duration) {
-        let known = Resolution { answer, after };
+    fn put(self, result: Result<Vec<IpAddr>, Problem>, after: Duration) {
+        let known = Resolution { result, after };
         lock(&self.world.0.network).names.insert(self.name, known);
     }
 }

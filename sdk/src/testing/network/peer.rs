@@ -35,21 +35,21 @@ use crate::tls::{Certificate, Handshake};
 #[derive(Clone, Debug, Default)]
 #[must_use = "the peer has no effect until it is added to a world"]
 pub struct Peer {
-    arrival: Arrival,
+    connect_result: ConnectResult,
     after: Duration,
     steps: Vec<Step>,
 }
 
 /// The result of connecting.
 #[derive(Clone, Debug, Default)]
-pub(super) enum Arrival {
+pub(super) enum ConnectResult {
     #[default]
-    Connects,
-    Refuses,
+    Accepted,
+    Refused,
     Unreachable,
     Denied,
     /// The name cannot be looked up, for this reason.
-    Unknown(String),
+    Unresolvable(String),
 }
 
 impl Peer {
@@ -60,7 +60,7 @@ impl Peer {
 
     /// Refuses the connection.
     pub fn refuses() -> Self {
-        Self::arriving(Arrival::Refuses)
+        Self::connecting(ConnectResult::Refused)
     }
 
     /// Is unreachable.
@@ -75,7 +75,7 @@ impl Peer {
     /// assert_eq!(error.to_string(), "cannot connect to db:5432: no route to host");
     /// ```
     pub fn unreachable() -> Self {
-        Self::arriving(Arrival::Unreachable)
+        Self::connecting(ConnectResult::Unreachable)
     }
 
     /// Denies the connection, as if the operator had not granted it.
@@ -86,10 +86,11 @@ impl Peer {
     ///
     /// let world = World::new();
     /// world.tls("db:5432").responds(Peer::denied());
-    /// assert!(world.run(|| tls::connect(&"db:5432".parse().unwrap(), Duration::MAX)).unwrap_err().is_denied());
+    /// let connect = || tls::connect(&"db:5432".parse().unwrap(), Duration::MAX);
+    /// assert!(world.run(connect).unwrap_err().is_denied());
     /// ```
     pub fn denied() -> Self {
-        Self::arriving(Arrival::Denied)
+        Self::connecting(ConnectResult::Denied)
     }
 
     /// Fails the look-up of the name, for this reason.
@@ -105,7 +106,7 @@ impl Peer {
     /// assert_eq!(error.to_string(), text);
     /// ```
     pub fn unresolvable(why: impl Into<String>) -> Self {
-        Self::arriving(Arrival::Unknown(why.into()))
+        Self::connecting(ConnectResult::Unresolvable(why.into()))
     }
 
     /// Delays the connection or its failure; with [`Duration::MAX`] it never completes.
@@ -128,7 +129,7 @@ impl Peer {
     /// Sends these bytes. Each call is a piece of its own: one read returns the piece or its
     /// beginning.
     pub fn sends(self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.step(Step::Says(bytes.into()))
+        self.step(Step::Sends(bytes.into()))
     }
 
     /// Sends these bytes over and over, without end.
@@ -159,7 +160,7 @@ impl Peer {
     /// # use vitals_sdk::testing::{Peer, World};
     /// let world = World::new();
     /// world.tcp("cache:6379").responds(Peer::new().expects("PING\r\n"));
-    /// // The check went beyond what its test gives: tcp cache:6379 heard `QUIT\r\n`, and was to …
+    /// // Panics: the peer at tcp cache:6379 received `QUIT\r\n`, but expected `PING\r\n`
     /// world.run(|| {
     ///     let mut stream = tcp::connect(&"cache:6379".parse()?, Duration::MAX)?;
     ///     stream.write_all(b"QUIT\r\n")?;
@@ -167,7 +168,7 @@ impl Peer {
     /// });
     /// ```
     pub fn expects(self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.step(Step::Hears(bytes.into()))
+        self.step(Step::Expects(bytes.into()))
     }
 
     /// Waits until a function accepts all bytes received since the previous step.
@@ -179,16 +180,16 @@ impl Peer {
     /// let world = World::new();
     /// let line = |bytes: &[u8]| bytes.starts_with(b"EHLO ") && bytes.ends_with(b"\r\n");
     /// world.tcp("mail:25").responds(Peer::new().expects_where(line).sends("250 hello\r\n"));
-    /// let answer = world.run(|| {
+    /// let reply = world.run(|| {
     ///     let mut smtp = tcp::connect(&"mail:25".parse()?, Duration::MAX)?;
     ///     smtp.write_all(b"EHLO vitals\r\n")?;
     ///     Ok::<_, Error>(smtp.read_line(512)?)
     /// })?;
-    /// assert_eq!(answer, "250 hello");
+    /// assert_eq!(reply, "250 hello");
     /// # Ok::<(), Error>(())
     /// ```
     pub fn expects_where(self, matches: impl FnMut(&[u8]) -> bool + Send + 'static) -> Self {
-        self.step(Step::HearsWhere(Arc::new(Mutex::new(matches))))
+        self.step(Step::ExpectsWhere(Arc::new(Mutex::new(matches))))
     }
 
     /// Waits until the check closes its writing side.
@@ -198,18 +199,19 @@ impl Peer {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.tcp("whois:43").responds(Peer::new().expects("a\r\n").expects_end().sends("found").closes());
-    /// let answer = world.run(|| {
+    /// let server = Peer::new().expects("a\r\n").expects_end().sends("found").closes();
+    /// world.tcp("whois:43").responds(server);
+    /// let reply = world.run(|| {
     ///     let mut whois = tcp::connect(&"whois:43".parse()?, Duration::MAX)?;
     ///     whois.write_all(b"a\r\n")?;
     ///     whois.finish()?;
     ///     Ok::<_, Error>(whois.read_some(64)?)
     /// })?;
-    /// assert_eq!(answer, b"found");
+    /// assert_eq!(reply, b"found");
     /// # Ok::<(), Error>(())
     /// ```
     pub fn expects_end(self) -> Self {
-        self.step(Step::HearsEnd)
+        self.step(Step::ExpectsEnd)
     }
 
     /// From here on, passes all bytes received since the last call to a function and plays the
@@ -220,16 +222,16 @@ impl Peer {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// world.tcp("cache:6379").responds(Peer::new().replies(|heard| match heard {
+    /// world.tcp("cache:6379").responds(Peer::new().replies(|received| match received {
     ///     b"PING\r\n" => Peer::new().waits(Duration::from_millis(20)).sends("+PONG\r\n"),
     ///     b"QUIT\r\n" => Peer::new().sends("+OK\r\n").closes(),
     ///     _ => Peer::new(),
     /// }));
     /// world.run(|| {
     ///     let mut cache = tcp::connect(&"cache:6379".parse()?, Duration::MAX)?;
-    ///     for (line, answer) in [("PING\r\n", "+PONG"), ("PING\r\n", "+PONG"), ("QUIT\r\n", "+OK")] {
+    ///     for (line, reply) in [("PING\r\n", "+PONG"), ("PING\r\n", "+PONG"), ("QUIT\r\n", "+OK")] {
     ///         cache.write_all(line.as_bytes())?;
-    ///         assert_eq!(cache.read_line(64)?, answer);
+    ///         assert_eq!(cache.read_line(64)?, reply);
     ///     }
     ///     Ok::<_, Error>(())
     /// })?;
@@ -274,9 +276,11 @@ impl Peer {
     /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
-    /// let expired = Peer::new().accepts_tls_untrusted(world.certificate("db", -3), "it has expired");
+    /// let certificate = world.certificate("db", -3);
+    /// let expired = Peer::new().accepts_tls_untrusted(certificate, "it has expired");
     /// world.tls("db:5432").responds(expired);
-    /// let error = world.run(|| tls::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.start_tls("db")).unwrap_err();
+    /// let start = || tls::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.start_tls("db");
+    /// let error = world.run(start).unwrap_err();
     /// let text = "cannot start TLS with db:5432: the certificate of db is not trusted: it has expired";
     /// assert_eq!(error.to_string(), text);
     /// ```
@@ -287,8 +291,9 @@ impl Peer {
     /// Does the TLS handshake with all its properties given.
     ///
     /// ```
+    /// use vitals_sdk::prelude::*;
     /// use vitals_sdk::testing::{Peer, World};
-    /// use vitals_sdk::{prelude::*, tls::Handshake};
+    /// use vitals_sdk::tls::Handshake;
     ///
     /// let world = World::new();
     /// world.tls("db:5432").responds(Peer::new().accepts_tls_with(Handshake {
@@ -297,23 +302,25 @@ impl Peer {
     ///     cipher: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256".to_owned(),
     ///     verification_error: None,
     /// }));
-    /// let handshake = world.run(|| tls::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.start_tls("db"))?;
+    /// let start = || tls::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.start_tls("db");
+    /// let handshake = world.run(start)?;
     /// assert_eq!(handshake.protocol, "TLSv1.2");
     /// # Ok::<(), tls::Error>(())
     /// ```
     pub fn accepts_tls_with(self, handshake: Handshake) -> Self {
-        self.step(Step::ShakesHands(handshake))
+        self.step(Step::AcceptsTls(handshake))
     }
 
     /// Fails the TLS handshake, for this reason.
     ///
     /// ```
-    /// use vitals_sdk::testing::{Peer, World};
     /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
     ///
     /// let world = World::new();
     /// world.tls("db:5432").responds(Peer::new().refuses_tls("no common protocol"));
-    /// let error = world.run(|| tls::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.start_tls("db")).unwrap_err();
+    /// let start = || tls::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.start_tls("db");
+    /// let error = world.run(start).unwrap_err();
     /// assert_eq!(error.to_string(), "cannot start TLS with db:5432: no common protocol");
     /// ```
     pub fn refuses_tls(self, why: impl Into<String>) -> Self {
@@ -341,9 +348,9 @@ impl Peer {
         self.step(Step::Resets)
     }
 
-    fn arriving(arrival: Arrival) -> Self {
+    fn connecting(connect_result: ConnectResult) -> Self {
         Self {
-            arrival,
+            connect_result,
             ..Self::default()
         }
     }
@@ -353,12 +360,12 @@ impl Peer {
         self
     }
 
-    pub(super) fn arrives_after(&self) -> Duration {
+    pub(super) fn connect_delay(&self) -> Duration {
         self.after
     }
 
-    pub(super) fn arrival(&self) -> &Arrival {
-        &self.arrival
+    pub(super) fn connect_result(&self) -> &ConnectResult {
+        &self.connect_result
     }
 
     pub(super) fn into_steps(self) -> Vec<Step> {

@@ -14,14 +14,14 @@ type Responder = Arc<Mutex<dyn FnMut(&[u8]) -> Peer + Send>>;
 /// One step of a peer.
 #[derive(Clone)]
 pub(super) enum Step {
-    Says(Vec<u8>),
+    Sends(Vec<u8>),
     Floods(Vec<u8>),
     Waits(Duration),
-    Hears(Vec<u8>),
-    HearsWhere(Predicate),
-    HearsEnd,
+    Expects(Vec<u8>),
+    ExpectsWhere(Predicate),
+    ExpectsEnd,
     Replies(Responder),
-    ShakesHands(Handshake),
+    AcceptsTls(Handshake),
     RefusesTls(String),
     Closes,
     Resets,
@@ -31,11 +31,13 @@ impl Step {
     /// Describes what the step expects, to follow "expected".
     pub(super) fn expected(&self) -> String {
         match self {
-            Self::Hears(bytes) => format!("`{}`", bytes.escape_ascii()),
-            Self::HearsWhere(_) | Self::Replies(_) => "bytes that its function accepts".to_owned(),
-            Self::HearsEnd => "the end of the stream".to_owned(),
-            Self::ShakesHands(_) | Self::RefusesTls(_) => "a TLS handshake".to_owned(),
-            Self::Says(_) | Self::Floods(_) => "speak".to_owned(),
+            Self::Expects(bytes) => format!("`{}`", bytes.escape_ascii()),
+            Self::ExpectsWhere(_) | Self::Replies(_) => {
+                "bytes that its function accepts".to_owned()
+            }
+            Self::ExpectsEnd => "the end of the stream".to_owned(),
+            Self::AcceptsTls(_) | Self::RefusesTls(_) => "a TLS handshake".to_owned(),
+            Self::Sends(_) | Self::Floods(_) => "speak".to_owned(),
             Self::Waits(_) => "wait".to_owned(),
             Self::Closes | Self::Resets => "close".to_owned(),
         }
