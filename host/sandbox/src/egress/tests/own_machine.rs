@@ -64,7 +64,7 @@ async fn tls_connections_do_not_reach_a_local_address() {
     let egress = builder("tls", entry.clone()).open();
     let peer = Peer::parse(Channel::Tls, &entry).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
-    let Err(DialError::Denied(told)) = egress.dial(&peer, deadline).await else {
+    let Err(ConnectionError::Denied(told)) = egress.dial(&peer, deadline).await else {
         panic!("it is connected");
     };
     assert!(!told.contains(&here.ip().to_string()), "{told}");
@@ -107,7 +107,7 @@ async fn a_connection_between_equal_addresses_is_denied() {
     let peer = Peer::parse(Channel::Tls, &entry).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
     let dialed = egress.dial(&peer, deadline).await;
-    assert!(matches!(dialed, Err(DialError::Denied(_))));
+    assert!(matches!(dialed, Err(ConnectionError::Denied(_))));
     let expected = [
         denial("http", &format!("http://{here}")),
         denial("tls", &here.to_string()),
