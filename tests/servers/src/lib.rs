@@ -34,7 +34,7 @@ use tokio::net::TcpStream;
 pub use answer::{Response, ask, get};
 pub use celery::Celery;
 pub use certificates::{Authority, Identity};
-pub use eventually::{DEADLINE, eventually};
+pub use eventually::{DEADLINE, eventually, within};
 use installed::cannot_run;
 pub use installed::{check_need, installed, run_with_input, tool};
 pub use nginx::nginx;
