@@ -1,10 +1,7 @@
 //! The tail of a guest's standard output and error.
 
 use std::collections::VecDeque;
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -12,8 +9,7 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use vitals_model::Secrets;
-use vitals_model::Text;
+use vitals_model::{Secrets, Text};
 
 /// The last [`TAIL_BYTES`] that a guest wrote to both streams.
 #[derive(Clone, Debug)]
@@ -63,7 +59,8 @@ impl OutputTail {
 
 impl StdoutStream for OutputTail {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(self.clone())
+        // Only WASI 0.3 writes to it, which the host does not link.
+        Box::new(tokio::io::sink())
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
@@ -95,25 +92,6 @@ impl OutputStream for OutputTail {
 #[wasmtime_wasi::async_trait]
 impl Pollable for OutputTail {
     async fn ready(&mut self) {}
-}
-
-impl AsyncWrite for OutputTail {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.push(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }
 
 const TAIL_BYTES: usize = 16 << 10;

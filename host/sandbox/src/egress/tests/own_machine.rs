@@ -53,7 +53,7 @@ async fn a_connection_between_equal_addresses_is_denied() {
     let peer = Peer::parse(Channel::Tls, &entry).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
     let dialed = egress.dial(&peer, deadline).await;
-    assert!(matches!(dialed, Err(DialError::Denied(_))));
+    assert!(matches!(dialed, Err(ConnectionError::Denied(_))));
     let expected = [
         denial("http", &format!("http://{here}")),
         denial("tls", &here.to_string()),
