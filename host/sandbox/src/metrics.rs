@@ -16,7 +16,7 @@ impl RunLog {
         labels: &[Label],
         update: MetricUpdate<'_>,
     ) -> Result<(), MetricsError> {
-        let Some(metrics) = self.metrics() else {
+        let Some(metrics) = &self.metrics else {
             return Ok(());
         };
         self.name("metric", name).map_err(MetricsError::Invalid)?;
@@ -24,7 +24,7 @@ impl RunLog {
         number(update).map_err(MetricsError::Invalid)?;
         let help = || self.clean(help, HELP_BYTES);
         let sample = Sample::new(name, &help, labels, update);
-        let recorded = metrics.record(self.check(), &sample);
+        let recorded = metrics.record(&self.check, &sample);
         recorded.map_err(|why| match why {
             SampleError::TooManySeries => MetricsError::TooManySeries,
             conflict => MetricsError::Conflict(conflict.to_string()),
@@ -46,7 +46,7 @@ impl RunLog {
                 shown()
             ));
         }
-        if self.secrets().occur_in(name) {
+        if self.secrets.occur_in(name) {
             return Err(format!(
                 "`{}` has a secret of the configuration in it: name the {what} otherwise",
                 shown()
