@@ -1,6 +1,7 @@
 //! A directory of its own for each test, with the directories of a host in it.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -48,9 +49,7 @@ impl Place {
     /// It can't be written.
     pub fn write(&self, file: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(file);
-        let unfinished = path.with_extension("unfinished");
-        fs::write(&unfinished, content)
-            .and_then(|()| fs::rename(&unfinished, &path))
+        write_atomically(&path, content)
             .unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
         path
     }
@@ -59,4 +58,11 @@ impl Place {
     pub(crate) fn cache() -> PathBuf {
         guests::target().join("test-cache")
     }
+}
+
+/// Replaces a file at once.
+pub(crate) fn write_atomically(path: &Path, content: impl AsRef<[u8]>) -> io::Result<()> {
+    let unfinished = path.with_extension("unfinished");
+    fs::write(&unfinished, content)?;
+    fs::rename(unfinished, path)
 }

@@ -110,7 +110,20 @@ mod tests {
         tail.push(b"\nlast \x1b[2Jwords");
         let lines = tail.lines();
         assert_eq!(lines.last().map(Text::as_str), Some("last [2Jwords"));
-        assert!(lines.iter().map(|line| line.as_str().len()).sum::<usize>() <= TAIL_BYTES);
+        let bytes = |lines: &[Text]| {
+            lines
+                .iter()
+                .map(|line| line.as_str().len() + 1)
+                .sum::<usize>()
+        };
+        assert!(bytes(&lines) <= TAIL_BYTES);
+
+        let tail = OutputTail::new(Arc::default());
+        for number in 0..1000 {
+            tail.push(format!("{number:039}\n").as_bytes());
+        }
+        let kept = bytes(&tail.lines());
+        assert!((TAIL_BYTES - 100..=TAIL_BYTES).contains(&kept), "{kept}");
     }
 
     #[test]
