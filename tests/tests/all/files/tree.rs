@@ -1,20 +1,21 @@
-//! A place with a granted directory and another, and a guest that asks for files in them.
+//! A granted directory and another one, and a guest that reads files in them.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use vitals_tests::{TestHost, guests};
+use vitals_tests::TestHost;
+use vitals_tests::guests::FILES_READ;
 
 /// A directory with a granted one, `in`, and another, `out`.
-pub(super) struct Ground(TempDir);
+pub(super) struct Tree(TempDir);
 
-impl Ground {
+impl Tree {
     pub(super) fn new() -> Self {
-        let ground = Self(TempDir::with_prefix("vitals-files-").expect("a directory"));
+        let tree = Self(TempDir::with_prefix("vitals-files-").expect("a directory"));
         for directory in ["in/below", "in2", "out"] {
-            fs::create_dir_all(ground.path(directory)).expect("a directory");
+            fs::create_dir_all(tree.path(directory)).expect("a directory");
         }
         for (file, text) in [
             ("in/file", "inside"),
@@ -22,9 +23,9 @@ impl Ground {
             ("in2/file", "beside"),
             ("out/secret", "outside"),
         ] {
-            fs::write(ground.path(file), text).expect("a file");
+            fs::write(tree.path(file), text).expect("a file");
         }
-        ground
+        tree
     }
 
     pub(super) fn path(&self, below: &str) -> String {
@@ -35,18 +36,17 @@ impl Ground {
         symlink(target, self.path(link)).expect("a symlink");
     }
 
-    /// A text without where this is.
+    /// Replaces the path of this in a text.
     pub(super) fn tidy(&self, text: &str) -> String {
         vitals_tests::tidy(self.0.path(), text)
     }
 }
 
-/// Runs a check with grants for `files` that asks for each path by a call.
-pub(super) async fn ask(files: &[&str], asks: &[(&str, &str)]) -> Value {
-    let asks: Vec<_> = asks
-        .iter()
-        .map(|(call, path)| json!({ "call": call, "path": path }))
-        .collect();
+/// Runs a check with grants for `files` that makes each call with its path.
+pub(super) async fn ask(files: &[&str], asks: &[(&str, impl AsRef<str>)]) -> Value {
+    let asks = asks.iter();
+    let asks = asks.map(|(call, path)| json!({ "call": call, "path": path.as_ref() }));
+    let asks: Vec<_> = asks.collect();
     run(&files_allowed(files), &asks, "10s").await
 }
 
@@ -54,25 +54,22 @@ pub(super) fn files_allowed(files: &[&str]) -> String {
     format!("allow = {{ files = {} }}", json!(files))
 }
 
-/// A host whose check asks, with this timeout.
-pub(super) async fn start(allow: &str, asks: &[Value], timeout: &str) -> TestHost {
-    // But for the colons, TOML writes tables and texts as JSON does.
+/// A host whose check makes these calls, with this timeout.
+pub(super) async fn start(lines: &str, asks: &[Value], timeout: &str) -> TestHost {
+    // Except for the colons, TOML writes tables and texts as JSON does.
     let asks = json!(asks).to_string().replace("\":", "\" = ");
-    TestHost::builder()
-        .library("guest", guests::FILES_READ)
-        .config(&format!(
-            "[checks.orders]\nplugin = 'guest'\ntimeout = '{timeout}'\n{allow}\n\
-             config = {{ asks = {asks} }}"
-        ))
-        .start()
-        .await
+    let config = format!(
+        "[checks.orders]\nplugin = 'files-read'\ntimeout = '{timeout}'\n{lines}\n\
+         config = {{ asks = {asks} }}"
+    );
+    TestHost::start(&config, [FILES_READ]).await
 }
 
 pub(super) async fn run(allow: &str, asks: &[Value], timeout: &str) -> Value {
     start(allow, asks, timeout).await.check("orders").await
 }
 
-/// What the guest got, one line each.
+/// The results of the calls, a line each.
 pub(super) fn answers(check: &Value) -> Vec<String> {
     let answers = check["details"]["answers"].as_array();
     let answers = answers.unwrap_or_else(|| panic!("{check:#}"));
@@ -88,10 +85,8 @@ pub(super) fn answers(check: &Value) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn refusals(check: &Value) -> Vec<String> {
-    let refusals = check["result"]["denials"].as_array().expect("denials");
-    refusals
-        .iter()
-        .filter_map(|refusal| refusal["message"].as_str().map(str::to_owned))
-        .collect()
+pub(super) fn denials(check: &Value) -> Vec<String> {
+    let denials = check["result"]["denials"].as_array().expect("denials");
+    let messages = denials.iter().filter_map(|it| it["message"].as_str());
+    messages.map(str::to_owned).collect()
 }
