@@ -1,9 +1,9 @@
-;; Runs one bulk instruction after another, each over the whole of a large memory.
+;; Runs `{instruction}`, one that works on a large memory as a whole, again and again.
 (core module $module
   (memory (export "memory") 960)
   ;; + realloc describe post
   (func (export "check") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
     (loop $for_ever
-      (memory.fill (i32.const 65536) (i32.const 170) (i32.const 62000000))
+      {instruction}
       (br $for_ever))
     unreachable))

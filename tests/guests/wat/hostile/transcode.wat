@@ -1,4 +1,5 @@
-;; Passes 16 MiB of UTF-8 to another component in its file, which takes UTF-16, again and again.
+;; Passes 16 MiB of `{text}` in the encoding `{from}` to another component in its file, which takes
+;; `{to}`, again and again. `{units}` is the length of the text in units of its encoding.
 (component $taker
   (core module $taker
     (memory (export "memory") 1)
@@ -13,14 +14,14 @@
   (core instance $taker (instantiate $taker))
   (func (export "take") (param "text" string)
     (canon lift (core func $taker "take") (memory (core memory $taker "memory"))
-      (realloc (core func $taker "cabi_realloc")) string-encoding=utf16)))
+      (realloc (core func $taker "cabi_realloc")) string-encoding={to})))
 (instance $taker (instantiate $taker))
 (component $giver
   ;; + contract
   (import "take" (func $taken (param "text" string)))
   (core module $memory (memory (export "memory") 2))
   (core instance $texts (instantiate $memory))
-  (core func $take (canon lower (func $taken) (memory (core memory $texts "memory")) string-encoding=utf8))
+  (core func $take (canon lower (func $taken) (memory (core memory $texts "memory")) string-encoding={from}))
   (core module $module
     (import "texts" "memory" (memory 1))
     (import "taker" "take" (func $take (param i32 i32)))
@@ -30,14 +31,14 @@
       (local $at i32)
       (drop (memory.grow (i32.const 257)))
       ;; The text, doubled until it is long enough.
-      (i64.store (i32.const 131072) (i64.const 0x7878787878787878))
+      (i64.store (i32.const 131072) (i64.const {text}))
       (local.set $at (i32.const 8))
       (loop $again
         (memory.copy (i32.add (i32.const 131072) (local.get $at)) (i32.const 131072) (local.get $at))
         (local.set $at (i32.shl (local.get $at) (i32.const 1)))
         (br_if $again (i32.lt_u (local.get $at) (i32.const 16777216))))
       (loop $again
-        (call $take (i32.const 131072) (i32.const 16777216))
+        (call $take (i32.const 131072) (i32.const {units}))
         (br $again))
       unreachable))
   (core instance $guest (instantiate $module
