@@ -1,5 +1,5 @@
-//! Checks of a local server for each second of CPU time: by a host with its schedule, by
-//! `blackbox_exporter`, and by forked `check_http` and `check_tcp`.
+//! Checks of a local server for each second of CPU time: by a host with its schedule, by a blocking loop,
+//! by `blackbox_exporter`, and by forked `check_http` and `check_tcp`.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use crate::clock::median;
+use crate::blocking_loop;
 use crate::fleet::{Fleet, Reporting};
 use crate::plugins;
+use crate::rounds::Figures;
 use crate::table::{self, Bound, Row};
 use crate::target_server::TargetServer;
 
@@ -25,6 +26,9 @@ struct Kind {
     target: fn(SocketAddr) -> String,
     forked: &'static str,
     arguments: fn(SocketAddr) -> Vec<String>,
+    /// What the blocking loop sends.
+    request: Option<fn(SocketAddr) -> String>,
+    against_loop: &'static str,
     against_exporter: &'static str,
     against_busy_exporter: &'static str,
     against_forked: &'static str,
@@ -38,6 +42,8 @@ const KINDS: [Kind; 2] = [
         target: |at| format!("http://{at}/"),
         forked: "check_http",
         arguments: |at| address(at, "-I"),
+        request: Some(|at| format!("GET / HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n")),
+        against_loop: "checks of a CPU-second: `http` in a host / the same exchange in a blocking loop",
         against_exporter: "checks of a CPU-second: `http` in a host / `http_2xx` of blackbox_exporter",
         against_busy_exporter: "  beside it: five times as often / an exporter that is probed without pauses",
         against_forked: "  beside it: `http` in a host / check_http, forked",
@@ -49,6 +55,8 @@ const KINDS: [Kind; 2] = [
         target: |at| at.to_string(),
         forked: "check_tcp",
         arguments: |at| address(at, "-H"),
+        request: None,
+        against_loop: "checks of a CPU-second: `tcp` in a host / the same exchange in a blocking loop",
         against_exporter: "checks of a CPU-second: `tcp` in a host / `tcp_connect` of blackbox_exporter",
         against_busy_exporter: "  beside it: five times as often / an exporter that is probed without pauses",
         against_forked: "  beside it: `tcp` in a host / check_tcp, forked",
@@ -73,39 +81,53 @@ pub(crate) async fn rows() -> Result<Vec<Row>> {
             &format!("{FORKED}/{}", kind.forked),
             "monitoring-plugins-basic",
         );
-        let (mut ours, mut forks) = (Vec::new(), Vec::new());
-        let (mut exported, mut busy) = (Vec::new(), Vec::new());
-        let mut ours_busy = Vec::new();
+        let [
+            mut ours,
+            mut ours_busy,
+            mut limit,
+            mut exported,
+            mut busy,
+            mut forks,
+        ] = std::array::from_fn(|_| Figures::default());
         let line = (kind.line)(server.address);
         for _ in 0..crate::ROUNDS {
-            ours.push(measure_host(plugin, &line, INTERVAL).await?);
-            ours_busy.push(measure_host(plugin, &line, INTERVAL / 5).await?);
+            for (figures, interval) in [(&mut ours, INTERVAL), (&mut ours_busy, INTERVAL / 5)] {
+                figures
+                    .round(async || measure_host(plugin, &line, interval).await)
+                    .await?;
+            }
+            let request = kind.request.map(|request| request(server.address));
+            limit.push(blocking_loop::exchanges(server.address, request, INTERVAL / CHECKS).await?);
             if let Some(exporter) = &exporter {
                 let target = (kind.target)(server.address);
-                exported.push(exporter.checks(kind.module, &target, PAUSE).await?);
-                busy.push(
-                    exporter
-                        .checks(kind.module, &target, Duration::ZERO)
-                        .await?,
-                );
+                for (figures, pause) in [(&mut exported, PAUSE), (&mut busy, Duration::ZERO)] {
+                    figures
+                        .round(async || exporter.checks(kind.module, &target, pause).await)
+                        .await?;
+                }
             }
             if let Some(program) = &forked {
                 forks.push(measure_forked(program, &(kind.arguments)(server.address))?);
             }
         }
-        let (ours, ours_busy) = (median(ours), median(ours_busy));
-        let mut row = |what, measured, figures: Vec<f64>, bound| {
-            if !figures.is_empty() {
+        let mut row = |what, measured, baseline: Figures, bound| {
+            if !baseline.is_empty() {
                 rows.push(Row {
                     what,
                     unit: "/s",
                     measured,
-                    baseline: median(figures),
+                    baseline,
                     bound,
                 });
             }
         };
-        row(kind.against_exporter, ours, exported, Bound::AtLeast(4.0));
+        row(kind.against_loop, ours.clone(), limit, Bound::AtLeast(0.5));
+        row(
+            kind.against_exporter,
+            ours.clone(),
+            exported,
+            Bound::AtLeast(4.0),
+        );
         row(kind.against_busy_exporter, ours_busy, busy, Bound::None);
         row(kind.against_forked, ours, forks, Bound::None);
     }
@@ -124,8 +146,9 @@ fn find_program(program: &str, package: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// Checks for each CPU-second of this process, with a host and its schedule.
-async fn measure_host(plugin: &Path, line: &str, interval: Duration) -> Result<f64> {
+/// Checks for each CPU-second of this process, with a host and its schedule. `None` if the machine was
+/// too busy for all checks to be healthy.
+async fn measure_host(plugin: &Path, line: &str, interval: Duration) -> Result<Option<f64>> {
     let reporting = Reporting {
         metrics: true,
         tracker: None,
@@ -133,13 +156,8 @@ async fn measure_host(plugin: &Path, line: &str, interval: Duration) -> Result<f
     let fleet = Fleet::with_line(plugin, CHECKS, interval, reporting, line).await?;
     let micros = fleet.micros_per_run().await?;
     let health = fleet.health().await?;
-    anyhow::ensure!(
-        health["status"] == "healthy",
-        "the checks are not healthy: {}",
-        health["checks"][0]
-    );
     fleet.stop().await;
-    Ok(1e6 / micros)
+    Ok((health["status"] == "healthy").then_some(1e6 / micros))
 }
 
 /// Checks for each CPU-second of a program that is started for each check, one after the other. The time
@@ -194,8 +212,9 @@ impl Exporter {
     }
 
     /// Checks for each CPU-second of the exporter. A few clients probe over kept connections, like Prometheus:
-    /// once in `every`, or as soon as they have a response.
-    async fn checks(&self, module: &str, target: &str, every: Duration) -> Result<f64> {
+    /// once in `every`, or as soon as they have a response. `None` if a probe failed because the machine
+    /// was too busy.
+    async fn checks(&self, module: &str, target: &str, every: Duration) -> Result<Option<f64>> {
         let request =
             format!("GET /probe?module={module}&target={target} HTTP/1.1\r\nHost: bench\r\n\r\n");
         let before = self.cpu_seconds()?;
@@ -205,11 +224,13 @@ impl Exporter {
                 tokio::task::spawn_blocking(move || ask(address, &request, every))
             })
             .collect();
-        let mut checks = 0;
+        let mut checks = Some(0);
         for client in clients {
-            checks += client.await??;
+            let count = client.await??;
+            checks = checks.zip(count).map(|(sum, count)| sum + count);
         }
-        Ok(f64::from(checks) / (self.cpu_seconds()? - before))
+        let seconds = self.cpu_seconds()? - before;
+        Ok(checks.map(|checks| f64::from(checks) / seconds))
     }
 
     fn cpu_seconds(&self) -> Result<f64> {
@@ -226,7 +247,8 @@ impl Drop for Exporter {
     }
 }
 
-fn ask(address: SocketAddr, request: &str, every: Duration) -> Result<u32> {
+/// Probes for a round and returns the number of probes, or `None` if one failed.
+fn ask(address: SocketAddr, request: &str, every: Duration) -> Result<Option<u32>> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     let mut buffer = vec![0; 64 << 10];
@@ -235,13 +257,12 @@ fn ask(address: SocketAddr, request: &str, every: Duration) -> Result<u32> {
         std::thread::park_timeout((every * checks).saturating_sub(started.elapsed()));
         stream.write_all(request.as_bytes())?;
         let body = read_body(&mut stream, &mut buffer)?;
-        anyhow::ensure!(
-            body.contains("\nprobe_success 1\n"),
-            "the exporter returned {body}"
-        );
+        if !body.contains("\nprobe_success 1\n") {
+            return Ok(None);
+        }
         checks += 1;
     }
-    Ok(checks)
+    Ok(Some(checks))
 }
 
 /// Reads the body of a response, with a content length or in chunks.

@@ -1,4 +1,4 @@
-//! CPU time and medians.
+//! CPU time of this process.
 
 use std::time::Duration;
 
@@ -14,10 +14,4 @@ pub(crate) fn cpu_time() -> Duration {
 /// CPU time used since `before`.
 pub(crate) fn since(before: Duration) -> Duration {
     cpu_time().saturating_sub(before)
-}
-
-/// The median of the figures.
-pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }

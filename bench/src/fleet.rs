@@ -60,7 +60,7 @@ impl Fleet {
         std::fs::create_dir(at.join("plugins"))?;
         std::fs::copy(guest, at.join("plugins/empty.wasm"))?;
         let mut text = format!(
-            "[plugins]\ndir = {:?}\ncache_dir = \"\"\n[metrics]\nenabled = {}\n\
+            "[plugins]\ndir = \"\"\nlibrary = {:?}\ncache_dir = \"\"\n[metrics]\nenabled = {}\n\
              [defaults]\ninterval = \"{interval}\"\ntimeout = \"{interval}\"\n",
             at.join("plugins").display().to_string(),
             reporting.metrics,
@@ -79,12 +79,17 @@ impl Fleet {
         let host = Host::builder().config(config).start().await?;
         host.first_round().await;
         tokio::time::sleep(WARM_UP).await;
-        Ok(Self {
+        let fleet = Self {
             host,
             due: f64::from(count) / interval.as_secs_f64(),
             counts: reporting.metrics,
             _dir: dir,
-        })
+        };
+        // A host that runs nothing would be fast.
+        let page = fleet.health().await?;
+        let check = &page["checks"][0];
+        anyhow::ensure!(check["error"]["code"] != "load", "{}", check["message"]);
+        Ok(fleet)
     }
 
     /// Average CPU time of the process for each due run, over a few seconds. Works for a host that does not

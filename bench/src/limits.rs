@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::bare::{Loop, Time};
-use crate::clock::median;
+use crate::rounds::Figures;
 use crate::table::{Bound, Row};
 
 /// Measures both guests under each set of limits, against no limits.
@@ -18,18 +18,18 @@ pub(crate) fn rows(guests: &Path) -> Result<Vec<Row>> {
             .map(|time| Loop::with(&guest, time, runs))
             .into_iter()
             .collect::<Result<Vec<_>>>()?;
-        let mut figures: [Vec<f64>; SETS.len()] = Default::default();
+        let mut figures: [Figures; SETS.len()] = Default::default();
         for _ in 0..crate::ROUNDS {
             for (one, figures) in loops.iter().zip(&mut figures) {
                 figures.push(one.micros_per_run()?);
             }
         }
-        let [none, limited @ ..] = figures.map(median);
+        let [none, limited @ ..] = figures;
         rows.extend(names.into_iter().zip(limited).map(|(what, measured)| Row {
             what,
             unit: "µs",
             measured,
-            baseline: none,
+            baseline: none.clone(),
             bound: Bound::None,
         }));
     }

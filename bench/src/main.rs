@@ -4,6 +4,7 @@
 //! are meaningful. A missed promise is printed as `MISSED`.
 
 mod bare;
+mod blocking_loop;
 mod checkers;
 mod clock;
 mod endless;
@@ -15,6 +16,7 @@ mod plugins;
 mod reload;
 mod reloads;
 mod replaceable;
+mod rounds;
 mod sandbox;
 mod soak;
 mod table;
@@ -25,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use rounds::Figures;
 use table::{Bound, Row};
 
 fn main() -> Result<()> {
@@ -78,8 +81,8 @@ async fn run(guest: &Path) -> Result<[Row; 3]> {
     let sandbox = sandbox::Loop::new(guest).await?;
     bare.micros_per_run()?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let (mut alone, mut sandboxed, mut hosted) = (Vec::new(), Vec::new(), Vec::new());
-    let mut side_by_side = Vec::new();
+    let [mut alone, mut sandboxed, mut hosted, mut side_by_side] =
+        std::array::from_fn(|_| Figures::default());
     for _ in 0..ROUNDS {
         alone.push(bare.micros_per_run()?);
         side_by_side.push(bare.micros_per_run_on(threads)?);
@@ -88,27 +91,26 @@ async fn run(guest: &Path) -> Result<[Row; 3]> {
         hosted.push(fleet.micros_per_run().await?);
         fleet.stop().await;
     }
-    let baseline = clock::median(alone);
     Ok([
         Row {
             what: "one run of an empty check: CPU time in the host / in a bare wasmtime loop",
             unit: "µs",
-            measured: clock::median(hosted),
-            baseline,
+            measured: hosted,
+            baseline: alone.clone(),
             bound: Bound::AtMost(1.3),
         },
         Row {
             what: "  of which: the bare loop on every core at once, like guests",
             unit: "µs",
-            measured: clock::median(side_by_side),
-            baseline,
+            measured: side_by_side,
+            baseline: alone.clone(),
             bound: Bound::None,
         },
         Row {
             what: "  beside it: the sandbox alone, including the hand-over to a guest thread",
             unit: "µs",
-            measured: clock::median(sandboxed),
-            baseline,
+            measured: sandboxed,
+            baseline: alone,
             bound: Bound::None,
         },
     ])
@@ -116,7 +118,7 @@ async fn run(guest: &Path) -> Result<[Row; 3]> {
 
 /// One run with 10,000 checks loaded against one with 100, at the same number of runs a second.
 async fn many(guest: &Path) -> Result<Row> {
-    let (mut few, mut many) = (Vec::new(), Vec::new());
+    let (mut few, mut many) = (Figures::default(), Figures::default());
     for _ in 0..ROUNDS.div_ceil(2) {
         let fleet = fleet::Fleet::start(guest, 100, Duration::from_millis(20)).await?;
         few.push(fleet.micros_per_run().await?);
@@ -128,8 +130,8 @@ async fn many(guest: &Path) -> Result<Row> {
     Ok(Row {
         what: "one run at 5,000 runs a second: CPU time with 10,000 checks loaded / with 100",
         unit: "µs",
-        measured: clock::median(many),
-        baseline: clock::median(few),
+        measured: many,
+        baseline: few,
         bound: Bound::AtMost(1.2),
     })
 }

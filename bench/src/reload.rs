@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
-use crate::clock::median;
 use crate::replaceable::ReplaceablePlugin;
+use crate::rounds::Figures;
 use crate::table::{Bound, Row};
 
 /// A plugin, the number of its replacements, and the names of its rows.
@@ -34,7 +34,8 @@ async fn replace(guests: &Path, guest: Guest) -> Result<[Row; 3]> {
     // The first load belongs to the start of the host.
     let first = host.replace()?;
     host.result_of(first).await?;
-    let (mut totals, mut required, mut overheads) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut totals, mut required) = (Figures::default(), Figures::default());
+    let (mut overheads, mut worst_overhead) = (Figures::default(), f64::MIN);
     for _ in 0..guest.rounds {
         // Let the host finish its work on the previous load.
         tokio::time::sleep(PAUSE).await;
@@ -43,10 +44,11 @@ async fn replace(guests: &Path, guest: Guest) -> Result<[Row; 3]> {
         let unavoidable = DEBOUNCE + host.compile_time().await?;
         totals.push(millis(total));
         required.push(millis(unavoidable));
-        overheads.push(millis(total) - millis(unavoidable));
+        let overhead = millis(total) - millis(unavoidable);
+        overheads.push(overhead);
+        worst_overhead = worst_overhead.max(overhead);
     }
     host.stop().await?;
-    let worst_overhead = overheads.iter().copied().reduce(f64::max);
     let row = |what, measured, baseline, bound| Row {
         what,
         unit: "ms",
@@ -54,17 +56,12 @@ async fn replace(guests: &Path, guest: Guest) -> Result<[Row; 3]> {
         baseline,
         bound,
     };
-    let promised = millis(MAX_OVERHEAD);
+    let promised = Figures::from(millis(MAX_OVERHEAD));
     let kept = Bound::AtMost(1.0);
     Ok([
-        row(guest.total, median(totals), median(required), Bound::None),
-        row(guest.median_overhead, median(overheads), promised, kept),
-        row(
-            guest.worst_overhead,
-            worst_overhead.context("there are rounds")?,
-            promised,
-            kept,
-        ),
+        row(guest.total, totals, required, Bound::None),
+        row(guest.median_overhead, overheads, promised.clone(), kept),
+        row(guest.worst_overhead, worst_overhead.into(), promised, kept),
     ])
 }
 

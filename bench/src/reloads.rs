@@ -20,8 +20,8 @@ pub(crate) async fn row(guests: &Path) -> Result<Row> {
     Ok(Row {
         what: "resident memory after 1,000 reloads of one plugin / after 100",
         unit: "MiB",
-        measured,
-        baseline: warm,
+        measured: measured.into(),
+        baseline: warm.into(),
         bound: Bound::AtMost(1.1),
     })
 }

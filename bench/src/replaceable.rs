@@ -46,7 +46,7 @@ impl ReplaceablePlugin {
         // With this interval, only a new version causes a run.
         let text = format!(
             "[plugins]\ndir = {plugins:?}\ncache_dir = {cache:?}\nrescan = \"1h\"\n\
-             [checks.it]\nplugin = \"it\"\ninterval = \"1h\"\ntimeout = \"1m\"\n{lines}"
+             [checks.it]\nplugin = \"it\"\ndir = true\ninterval = \"1h\"\ntimeout = \"1m\"\n{lines}"
         );
         let host = Host::builder()
             .config(text.parse::<Config>()?)

@@ -79,8 +79,8 @@ pub(crate) async fn row(guests: &Path) -> Result<Row> {
     Ok(Row {
         what: "resident memory after 1,000,000 runs, 20 of 100 hostile / after 100,000",
         unit: "MiB",
-        measured: resident()?,
-        baseline: warm,
+        measured: resident()?.into(),
+        baseline: warm.into(),
         bound: Bound::AtMost(1.1),
     })
 }

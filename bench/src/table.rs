@@ -2,12 +2,14 @@
 
 use std::io::Write as _;
 
+use crate::rounds::Figures;
+
 /// A measured figure, its baseline and the promised bound.
 pub(crate) struct Row {
     pub(crate) what: &'static str,
     pub(crate) unit: &'static str,
-    pub(crate) measured: f64,
-    pub(crate) baseline: f64,
+    pub(crate) measured: Figures,
+    pub(crate) baseline: Figures,
     pub(crate) bound: Bound,
 }
 
@@ -23,30 +25,46 @@ pub(crate) enum Bound {
 /// Prints the head of the table.
 pub(crate) fn head() {
     print(&format!(
-        "{:84} {:>10} {:>10} {:>7}  promise",
+        "{:84} {:>18} {:>18} {:>7}  promise",
         "what", "measured", "baseline", "ratio"
     ));
 }
 
-/// Prints a row.
+/// Prints a row: the medians, each with half of its spread in percent, their ratio, and how many rounds
+/// the machine spoiled.
 pub(crate) fn add(row: &Row) {
-    let &Row {
+    let Row {
         what,
         unit,
         measured,
         baseline,
         bound,
     } = row;
-    let ratio = measured / baseline;
+    let (Some(median), Some(baseline_median)) = (measured.median(), baseline.median()) else {
+        print(&format!(
+            "{what:84} not measured: the machine spoiled too many rounds"
+        ));
+        return;
+    };
+    let ratio = median / baseline_median;
     let judged =
         |kept, promise: String| format!("{promise}: {}", if kept { "kept" } else { "MISSED" });
-    let verdict = match bound {
+    let verdict = match *bound {
         Bound::AtMost(most) => judged(ratio <= most, format!("at most {most}")),
         Bound::AtLeast(least) => judged(ratio >= least, format!("at least {least}")),
         Bound::None => String::new(),
     };
+    let repeated = match measured.spoiled() + baseline.spoiled() {
+        0 => String::new(),
+        spoiled => format!("  ({spoiled} rounds repeated)"),
+    };
+    let shown = |figures: &Figures, median: f64| {
+        format!("{median:.1} {unit} ±{:.0}%", 100.0 * figures.spread())
+    };
     print(&format!(
-        "{what:84} {measured:>7.1} {unit} {baseline:>7.1} {unit} {ratio:>7.2}  {verdict}"
+        "{what:84} {:>18} {:>18} {ratio:>7.2}  {verdict}{repeated}",
+        shown(measured, median),
+        shown(baseline, baseline_median),
     ));
 }
 

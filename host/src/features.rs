@@ -35,38 +35,20 @@ impl Features {
     /// Refuses a configuration that asks for more.
     pub(crate) fn suffice_for(self, config: &Config) -> Result<(), MissingFeature> {
         let notify = &config.notify;
-        let asked = [
-            (
-                "metrics.enabled",
-                "metrics",
-                self.metrics,
-                config.metrics.enabled,
-            ),
-            (
-                "notify.alertmanager.urls",
-                "notify",
-                self.notify,
-                !notify.alertmanager.urls.is_empty(),
-            ),
-            (
-                "notify.webhooks",
-                "notify",
-                self.notify,
-                !notify.webhooks.is_empty(),
-            ),
-            (
-                "sentry.dsn",
-                "sentry",
-                self.sentry,
-                config.sentry.dsn.is_some(),
-            ),
-        ];
-        let missing = asked
-            .into_iter()
-            .find(|(.., is_built, is_asked)| *is_asked && !is_built);
-        missing.map_or(Ok(()), |(key, feature, ..)| {
-            Err(MissingFeature { key, feature })
-        })
+        let has_alertmanager = !notify.alertmanager.urls.is_empty();
+        let has_webhook = !notify.webhooks.is_empty();
+        let (key, feature) = if config.metrics.enabled && !self.metrics {
+            ("metrics.enabled", "metrics")
+        } else if has_alertmanager && !self.notify {
+            ("notify.alertmanager.urls", "notify")
+        } else if has_webhook && !self.notify {
+            ("notify.webhooks", "notify")
+        } else if config.sentry.dsn.is_some() && !self.sentry {
+            ("sentry.dsn", "sentry")
+        } else {
+            return Ok(());
+        };
+        Err(MissingFeature { key, feature })
     }
 }
 

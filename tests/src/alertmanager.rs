@@ -1,4 +1,4 @@
-//! Alertmanager: the real one, with nothing in its memory.
+//! A real Alertmanager with an empty database.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use vitals_servers::{Process, installed};
 
-/// A running Alertmanager; killed when this is dropped.
+/// A running Alertmanager, killed on drop.
 #[derive(Debug)]
 pub struct Alertmanager {
     server: Process,
@@ -14,21 +14,21 @@ pub struct Alertmanager {
 }
 
 impl Alertmanager {
-    /// Starts one on a free port that posts each alert by itself to `receiver`, and waits until it
-    /// listens.
+    /// Starts one on a free port that sends each alert to `receiver` in a request of its own, and waits
+    /// until it listens.
     ///
     /// # Panics
     ///
-    /// It is not installed, or does not come up.
+    /// Panics if it is not installed, or does not come up.
     pub fn notifying(receiver: &str) -> Self {
         Self::start(&passing_on(receiver))
     }
 
-    /// Starts one there that does as [`Alertmanager::notifying`].
+    /// Starts one like [`Alertmanager::notifying`] at this address.
     ///
     /// # Panics
     ///
-    /// It is not installed, or does not come up.
+    /// Panics if it is not installed, or does not come up.
     pub fn notifying_at(address: SocketAddr, receiver: &str) -> Self {
         Self::start_at(address, &passing_on(receiver))
     }
@@ -37,7 +37,7 @@ impl Alertmanager {
     ///
     /// # Panics
     ///
-    /// It is not installed, or does not come up.
+    /// Panics if it is not installed, or does not come up.
     pub fn start(config: &str) -> Self {
         Self::start_at("127.0.0.1:0".parse().expect("an address"), config)
     }
@@ -60,7 +60,7 @@ impl Alertmanager {
         }
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
@@ -70,11 +70,11 @@ impl Alertmanager {
         format!("http://{}", self.address())
     }
 
-    /// The alerts that it has, also those that it tells nobody of.
+    /// Its alerts, including those that it suppresses.
     ///
     /// # Errors
     ///
-    /// It does not answer.
+    /// Returns an error if it does not respond.
     pub async fn alerts(&self) -> Result<Vec<Value>, String> {
         let answer = vitals_servers::get(self.address(), "/api/v2/alerts").await?;
         let alerts = answer.json();
@@ -82,7 +82,7 @@ impl Alertmanager {
     }
 }
 
-/// A configuration that passes each alert on by itself, and soon.
+/// A configuration that sends each alert on its own, and soon.
 fn passing_on(receiver: &str) -> String {
     format!(
         "route: {{ receiver: test, group_by: ['...'], group_wait: 50ms, group_interval: 200ms, \

@@ -1,7 +1,7 @@
-//! Components that are small and take for ever, or all memory, to compile.
+//! Small components whose compilation takes forever, or all memory.
 
-/// Takes minutes: a few thousand nested loops over a hundred variables, which are all alive in all of
-/// them. 28 KB; the time grows with the square of `loops`.
+/// Takes minutes: a few thousand nested loops over a hundred variables, which are live in all of them. It
+/// has 28 KB, and its time grows with the square of `loops`.
 pub fn endless(variables: usize, loops: usize) -> Vec<u8> {
     let mut body = vec![1];
     leb(&mut body, variables);
@@ -27,7 +27,7 @@ pub fn endless(variables: usize, loops: usize) -> Vec<u8> {
     component(&body)
 }
 
-/// Takes gigabytes: branch tables of `targets` targets, which the compiler keeps as so many edges.
+/// Takes gigabytes: branch tables with this number of targets, each of which is an edge in the compiler.
 pub fn gigantic(tables: usize, targets: usize) -> Vec<u8> {
     let mut table = vec![0x02, 0x40, 0x20, 0, 0x0e];
     leb(&mut table, targets);

@@ -1,5 +1,4 @@
-//! Bugsink: a server that speaks Sentry's protocol and digests what it is sent, in one process with
-//! a database of its own.
+//! Bugsink: a server with Sentry's protocol, in one process with a database of its own.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -12,7 +11,7 @@ use vitals_servers::tool;
 
 use crate::guests;
 
-/// A running bugsink with one project; killed when this is dropped.
+/// A running bugsink with one project, killed on drop.
 #[derive(Debug)]
 pub struct Bugsink {
     directory: TempDir,
@@ -27,13 +26,13 @@ pub struct Digested {
     pub issue: String,
     /// Its id.
     pub id: String,
-    /// Its tags, as they can be searched for.
+    /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// What bugsink shows as its title.
+    /// The title that bugsink shows.
     pub title: String,
     /// The innermost frame of its stack trace.
     pub last_frame: String,
-    /// All that was sent.
+    /// Everything that was sent.
     pub data: Value,
 }
 
@@ -42,7 +41,7 @@ impl Bugsink {
     ///
     /// # Panics
     ///
-    /// It is not installed, or does not come up.
+    /// Panics if it is not installed, or does not come up.
     pub fn start() -> Self {
         let directory = TempDir::with_prefix("vitals-bugsink-").expect("cannot make a directory");
         let mut server = python(directory.path(), "serve.py")
@@ -71,16 +70,16 @@ impl Bugsink {
         }
     }
 
-    /// Where to send events.
+    /// The address for events.
     pub fn dsn(&self) -> &str {
         &self.dsn
     }
 
-    /// What it has digested so far, in order.
+    /// The events that it has digested so far, in order.
     ///
     /// # Panics
     ///
-    /// Its database can't be read.
+    /// Panics if its database cannot be read.
     pub fn events(&self) -> Vec<Digested> {
         let database = self.directory.path().join("db.sqlite3");
         let output = python(self.directory.path(), "read_events.py")
@@ -96,7 +95,7 @@ impl Bugsink {
 
 impl Drop for Bugsink {
     fn drop(&mut self) {
-        // It may have ended; there is nobody to tell of it.
+        // It may have ended.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }

@@ -1,35 +1,37 @@
-//! Chaos: files of plugins and the configuration are changed in every way that people and programs
-//! have, at random, while probes hammer a real `vitals serve`.
+//! Chaos: random changes to plugin files and to the configuration of a real `vitals serve`, while
+//! probes request every page.
 //!
-//! No probe may fail or be answered with what can't be true ([`model`](self) is widened before anything is
-//! touched), no answer may mix two versions of a plugin, no broken version may serve, what is left
-//! alone keeps its schedule, and whenever all is quiet the host must show what is on disk.
+//! No request may fail. No response may show what cannot be true by `chaos/model.rs`, two versions of
+//! one plugin, or a broken version. Checks that are not changed keep their schedule. Whenever
+//! everything is repaired, the host must show what is on disk.
 
 mod campaign;
 mod campaign_log;
 mod configuration;
+mod convergence;
 mod files;
-mod ground;
 mod judge;
+mod metrics;
 mod model;
+mod plugin_file;
 mod probes;
-mod pulse;
-mod quiet;
+mod stalls;
+mod state;
 mod steady;
-mod tenant;
 mod versions;
+mod worker;
 
-pub use campaign::{Campaign, Failure, Summary};
+pub use campaign::{Campaign, Summary};
 pub use campaign_log::Counts;
 
 /// What a campaign can leave out, to narrow a failure down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Nothing is done to the configuration.
+    /// Changes to the configuration.
     Configuration,
-    /// There are no versions that only a trial shows to be broken.
+    /// Versions that only a trial run shows to be broken.
     Trials,
-    /// The checks of one plugin may change one after the other.
+    /// The law that a response shows all checks of a plugin by one version.
     Unity,
 }
 
@@ -37,12 +39,8 @@ impl Part {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Configuration, Self::Trials, Self::Unity];
 
-    /// What the command line calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Configuration => "configuration",
-            Self::Trials => "trials",
-            Self::Unity => "unity",
-        }
+    /// Its name on the command line.
+    pub fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
     }
 }

@@ -1,10 +1,9 @@
-//! Certificates that nobody signed, written byte by byte: always the same ones, and such as no library
-//! would make.
+//! Certificates without a valid signature, written byte by byte: they are constant, and no library would
+//! make them.
 
 use rustls::pki_types::CertificateDer;
 
-/// An authority of a name that says who issued it; `stuffing` is how many bytes it is larger than it
-/// has to be.
+/// The certificate of an authority, with names as text, and `stuffing` unnecessary bytes.
 pub(crate) fn authority(
     subject: &[u8],
     issuer: &[u8],
@@ -14,7 +13,7 @@ pub(crate) fn authority(
     certificate(&name(subject), &name(issuer), key, stuffing)
 }
 
-/// A certificate of the names, which are whole values of DER.
+/// A certificate with names as values of DER.
 pub(crate) fn certificate(
     subject: &[u8],
     issuer: &[u8],
@@ -43,7 +42,7 @@ pub(crate) fn certificate(
     tlv(0x30, &[&signed, ECDSA_SHA256, &no_signature]).into()
 }
 
-/// A name whose one part is the common name.
+/// A name that has only a common name.
 pub(crate) fn name(common: &[u8]) -> Vec<u8> {
     let value = tlv(0x0c, &[common]);
     tlv(
@@ -73,7 +72,7 @@ const ECDSA_SHA256: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3
 const P256: &[u8] = &[
     0x30, 19, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7,
 ];
-/// It is an authority.
+/// Marks an authority.
 const BASIC_CONSTRAINTS: &[u8] = &[0x30, 12, 6, 3, 0x55, 0x1d, 19, 4, 5, 0x30, 3, 1, 1, 0xff];
-/// An extension that nobody knows, without a value.
+/// An unknown extension without a value.
 const EMPTY_EXTENSION: &[u8] = &[0x30, 5, 6, 1, 0x2a, 4, 0];

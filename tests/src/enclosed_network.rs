@@ -1,4 +1,4 @@
-//! A network of a process's own: namespaces in which only the addresses and names of a test are there.
+//! A network for one process: namespaces with only the addresses and names of a test.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,17 +8,17 @@ use vitals_servers::check_need;
 
 use crate::place::Place;
 
-/// What is set up before a process starts in it. Loopback is there from the first.
+/// The network that is set up before a process starts in it. It has loopback.
 #[derive(Clone, Debug, Default)]
 pub struct EnclosedNetwork {
     commands: String,
     hosts: String,
-    /// Whether names alone are its own.
+    /// Whether only the names are its own.
     is_shared: bool,
 }
 
 impl EnclosedNetwork {
-    /// One with loopback and `localhost` alone.
+    /// A network with only loopback and `localhost`.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -28,7 +28,7 @@ impl EnclosedNetwork {
         }
     }
 
-    /// That of the machine, with names of its own.
+    /// The network of the machine, with names of its own.
     #[must_use]
     pub fn shared() -> Self {
         Self {
@@ -38,23 +38,23 @@ impl EnclosedNetwork {
         }
     }
 
-    /// Gives the machine an address of its own, written with the length of its network.
+    /// Adds an address of the machine, with its prefix length.
     #[must_use]
     pub fn address(self, address: &str) -> Self {
         self.command(&format!("ip address add {address} dev lo"))
     }
 
-    /// Routes a network to the machine as a whole.
+    /// Routes a whole network to the machine.
     #[must_use]
     pub fn local_route(self, network: &str) -> Self {
         let family = if network.contains(':') { "-6" } else { "-4" };
         self.command(&format!("ip {family} route add local {network} dev lo"))
     }
 
-    /// Lets a name lead to an address.
+    /// Adds a name of an address.
     #[must_use]
     pub fn name(mut self, name: &str, address: &str) -> Self {
-        // Also as a name that no search domain is added to.
+        // Also with a dot, for names without a search domain.
         writeln!(self.hosts, "{address} {name} {name}.").expect("memory takes it");
         self
     }
@@ -64,7 +64,7 @@ impl EnclosedNetwork {
         self
     }
 
-    /// The program in it, as a command that takes its arguments.
+    /// The command that runs a program in it, without the program's arguments.
     pub(crate) fn enclose(&self, program: &Path, place: &Place) -> Command {
         if !self.is_shared {
             check_need("iproute2");

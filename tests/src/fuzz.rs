@@ -17,23 +17,34 @@ mod outcomes;
 mod schemas;
 mod symbols;
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, DirEntry};
+use std::io;
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use vitals_host::check::Digest;
 
-pub use answers::TARGET as ANSWERS;
-pub use chains::TARGET as CHAINS;
-pub use components::TARGET as COMPONENTS;
-pub use config::TARGET as CONFIG;
-pub use gate::TARGET as GATE;
-pub use hosts::TARGET as HOSTS;
-pub use outcomes::TARGET as OUTCOMES;
-pub use schemas::TARGET as SCHEMAS;
-pub use symbols::TARGET as SYMBOLS;
-
 use crate::guests;
+
+/// Bytes in the place of a guest's result, through a run.
+pub const ANSWERS: Target = Target::new("answers", answers::run, answers::seeds, 1_500, 20);
+/// Certificates of a server, held to bounds, verified and shown.
+pub const CHAINS: Target = Target::new("chains", chains::run, chains::seeds, 1_500, 5);
+/// Generated components through admission; what loads is run once.
+pub const COMPONENTS: Target =
+    Target::new("components", components::run, components::seeds, 60, 70);
+/// Texts as `vitals.toml`.
+pub const CONFIG: Target = Target::new("config", config::run, config::seeds, 3_000, 10);
+/// Bytes through admission; what loads is run once.
+pub const GATE: Target = Target::new("gate", arena::admit_and_run, gate::seeds, 120, 70);
+/// Hosts, URLs and entries of `allow`.
+pub const HOSTS: Target = Target::new("hosts", hosts::run, hosts::seeds, 10_000, 5);
+/// Parts of an outcome, held to the bounds and shown.
+pub const OUTCOMES: Target = Target::new("outcomes", outcomes::run, outcomes::seeds, 800, 10);
+/// A schema and a configuration, a zero byte between them.
+pub const SCHEMAS: Target = Target::new("schemas", schemas::run, schemas::seeds, 2_000, 10);
+/// Names of functions on a stack, mangled or not.
+pub const SYMBOLS: Target = Target::new("symbols", symbols::run, symbols::seeds, 10_000, 5);
 
 /// A function that takes bytes from outside, and what is needed to try it.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +59,22 @@ pub struct Target {
 }
 
 impl Target {
+    const fn new(
+        name: &'static str,
+        run: fn(&[u8]),
+        seeds: fn() -> Vec<Vec<u8>>,
+        cases: u32,
+        seconds: u64,
+    ) -> Self {
+        Self {
+            name,
+            cases,
+            run,
+            seeds,
+            time_limit: Duration::from_secs(seconds),
+        }
+    }
+
     /// Runs one input.
     ///
     /// # Panics
@@ -68,12 +95,14 @@ impl Target {
     /// Inputs to start from: those that the target makes, and the files in `fuzz/seeds/<name>`,
     /// among them each input that once failed.
     pub fn seeds(&self) -> Vec<Vec<u8>> {
-        let files = guests::root().join("fuzz/seeds").join(self.name);
-        let mut seeds = (self.seeds)();
-        if files.exists() {
-            seeds.extend(contents(&files));
-        }
-        seeds
+        let directory = guests::root().join("fuzz/seeds").join(self.name);
+        let entries = fs::read_dir(directory).into_iter().flatten();
+        let entry = |entry: io::Result<DirEntry>| entry.expect("a seed can be read").path();
+        let mut files: Vec<_> = entries.map(entry).collect();
+        files.sort();
+        let content = |file| fs::read(file).expect("a seed can be read");
+        let files = files.into_iter().map(content);
+        (self.seeds)().into_iter().chain(files).collect()
     }
 
     /// Adds the seeds to the corpus of libFuzzer, `fuzz/corpus/<name>`.
@@ -87,15 +116,7 @@ impl Target {
     }
 }
 
-/// The files of a directory, in the order of their names.
-fn contents(directory: &Path) -> Vec<Vec<u8>> {
-    let entries = fs::read_dir(directory).expect("the directory can be read");
-    let mut files: Vec<_> = entries
-        .map(|entry| entry.expect("the directory can be read").path())
-        .collect();
-    files.sort();
-    files
-        .iter()
-        .map(|file| fs::read(file).expect("a seed can be read"))
-        .collect()
+fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut random = Rng::with_seed(seed);
+    (0..length).map(|_| random.u8(..)).collect()
 }

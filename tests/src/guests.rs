@@ -1,4 +1,4 @@
-//! The guests by name: those of the tests, the first-party plugins, and what no compiler makes.
+//! The guests by name: those of the tests, the first-party plugins, and guests in WebAssembly text.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -148,11 +148,16 @@ const fn plugin(name: &'static str) -> Guest {
 }
 
 impl Guest {
-    /// The file.
+    /// Its name, which is also that of its file.
+    pub fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// The path of its file.
     ///
     /// # Panics
     ///
-    /// It has not been built, or the running test does not say that it needs it.
+    /// Panics if it has not been built, or `tests/needs.txt` lacks a line for the running test.
     pub fn path(self) -> PathBuf {
         let directory = match self.directory {
             Directory::Tests => built("VITALS_TEST_GUESTS", "test-guests"),
@@ -171,11 +176,11 @@ impl Guest {
         path
     }
 
-    /// What is in the file.
+    /// The contents of its file.
     ///
     /// # Panics
     ///
-    /// It has not been built, or can't be read.
+    /// Panics if it has not been built, or cannot be read.
     pub fn bytes(self) -> Vec<u8> {
         let path = self.path();
         fs::read(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
@@ -188,12 +193,11 @@ impl From<Guest> for Vec<u8> {
     }
 }
 
-/// The first-party plugins by their codes, which are the names of their directories, and what is in their
-/// files.
+/// The first-party plugins: their codes, which are the names of their directories, and their files.
 ///
 /// # Panics
 ///
-/// One has not been built.
+/// Panics if one has not been built.
 pub fn plugins() -> Vec<(String, Vec<u8>)> {
     let sources = root().join("plugins");
     let read = fs::read_dir(&sources);
@@ -224,21 +228,21 @@ pub fn plugins() -> Vec<(String, Vec<u8>)> {
 ///
 /// # Panics
 ///
-/// There is no such file, or it is no WebAssembly text.
+/// Panics if there is no such file, or it is no WebAssembly text.
 pub fn wat(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("guests/wat/{name}.wat"));
     wat::parse_file(&path).unwrap_or_else(|error| panic!("cannot use {}: {error}", path.display()))
 }
 
-/// The smallest plugin: it is healthy with this message, so that a test can tell versions and files
-/// apart. At most 255 bytes.
+/// The smallest plugin: it is healthy with this message of at most 255 bytes, which tells versions and
+/// files apart.
 ///
 /// # Panics
 ///
-/// The message is too long, or can't stand in WebAssembly text.
+/// Panics if the message is too long, or cannot be quoted in WebAssembly text.
 pub fn tiny(message: &str) -> Vec<u8> {
     let length = u8::try_from(message.len()).expect("a short message");
-    // The message of the outcome that the part `healthy` has at 128: where it is, how long it is.
+    // The part `healthy` has its outcome at 128; these are the address and length of its message.
     let body = format!(
         r#"(core module $module
              ;; + memory realloc describe post healthy well
@@ -252,21 +256,21 @@ pub fn tiny(message: &str) -> Vec<u8> {
 ///
 /// # Panics
 ///
-/// It is no WebAssembly text.
+/// Panics if it is no WebAssembly text.
 pub fn text(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap_or_else(|error| panic!("cannot use {text}: {error}"))
 }
 
-/// A directory that something is built into: where the variable says, else below `target`.
+/// A directory of built files: the one in the variable, else the one below `target`.
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests are told by it where the built guests are"
+    reason = "this variable names the directory of the built guests"
 )]
 pub(crate) fn built(variable: &str, name: &str) -> PathBuf {
     std::env::var_os(variable).map_or_else(|| target().join(name), PathBuf::from)
 }
 
-/// The directory of all that is built.
+/// The directory of all built files.
 pub fn target() -> PathBuf {
     root().join("target")
 }
@@ -275,5 +279,5 @@ pub fn target() -> PathBuf {
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
-        .expect("the package stands in the repository")
+        .expect("the package is in the repository")
 }

@@ -1,5 +1,6 @@
-//! A host in this process, started and asked as a user would.
+//! A host in this process, used as a user would.
 
+use std::fmt::Display;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,11 +14,12 @@ use vitals_host::plugin::Compiler;
 use vitals_host::{Host, HostBuilder};
 use vitals_host::{Reloader, reload::ReloadReport};
 
+use crate::guests::Guest;
 use crate::place::Place;
 use crate::tidy::tidy;
 use crate::vitals;
-use vitals_servers::Response;
-use vitals_servers::eventually;
+use crate::wait::when;
+use vitals_servers::{Response, eventually};
 
 /// A host that listens on a free port, with a plugins directory and a library of its own.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub struct TestHost {
     served: JoinHandle<usize>,
 }
 
-/// A [`TestHost`] that is being set up.
+/// Sets up a [`TestHost`].
 #[derive(Debug)]
 pub struct TestHostBuilder {
     place: Place,
@@ -41,7 +43,18 @@ pub struct TestHostBuilder {
 }
 
 impl TestHost {
-    /// Begins to set a host up.
+    /// Starts a host with this configuration, and these guests in the plugins directory under their
+    /// own names.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the configuration is rejected, or the host cannot be started.
+    pub async fn start(config: &str, guests: impl IntoIterator<Item = Guest>) -> Self {
+        let builder = Self::builder().config(config);
+        builder.guests(guests).start().await
+    }
+
+    /// Begins to set up a host.
     pub fn builder() -> TestHostBuilder {
         TestHostBuilder {
             place: Place::new(),
@@ -53,7 +66,7 @@ impl TestHost {
         }
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -67,7 +80,7 @@ impl TestHost {
     ///
     /// # Panics
     ///
-    /// There is no answer.
+    /// Panics if there is no response.
     pub async fn get(&self, path: &str) -> Response {
         self.ask("GET", path, &[]).await
     }
@@ -76,26 +89,26 @@ impl TestHost {
     ///
     /// # Panics
     ///
-    /// There is no answer.
+    /// Panics if there is no response.
     pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
         let answer = vitals_servers::ask(self.address, method, path, headers).await;
         answer.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// `GET /health`, once the first round is over.
+    /// Gets `/health`, which is there once the first round is over.
     ///
     /// # Panics
     ///
-    /// There is no answer.
+    /// Panics if there is no response.
     pub async fn health(&self) -> Value {
         self.get("/health").await.json()
     }
 
-    /// Everything known of a check, once the first round is over.
+    /// Gets the page of a check once the first round is over.
     ///
     /// # Panics
     ///
-    /// There is no such check.
+    /// Panics if there is no such check.
     pub async fn check(&self, name: &str) -> Value {
         self.health().await;
         let answer = self.get(&format!("/health/checks/{name}")).await;
@@ -103,43 +116,36 @@ impl TestHost {
         answer.json()
     }
 
-    /// What `GET /plugins` says of a plugin.
+    /// Returns the entry of a plugin on `/plugins`.
     ///
     /// # Panics
     ///
-    /// It says nothing.
+    /// Panics if there is none.
     pub async fn plugin(&self, name: &str) -> Value {
         let page = self.get("/plugins").await.json();
-        let plugins = page["plugins"].as_array().expect("a list of plugins");
-        let plugin = plugins
-            .iter()
-            .find(|plugin| plugin["name"] == name)
-            .cloned();
+        let mut plugins = page["plugins"].as_array().into_iter().flatten();
+        let plugin = plugins.find(|plugin| plugin["name"] == name).cloned();
         plugin.unwrap_or_else(|| panic!("`{name}` is not in {page:#}"))
     }
 
-    /// Waits until `/health` is as `is_so` wants it, and answers it.
+    /// Waits until `/health` meets the condition, and returns it.
     ///
     /// # Panics
     ///
-    /// It does not become so in time.
+    /// Panics if it does not in time.
     pub async fn eventually(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         eventually(what, async || {
             let health = self.health().await;
-            if is_so(&health) {
-                Ok(health)
-            } else {
-                Err(format!("{health:#}"))
-            }
+            when(is_so(&health), health)
         })
         .await
     }
 
-    /// Waits until a check is as `is_so` wants it, and answers everything known of it.
+    /// Waits until the page of a check meets the condition, and returns it.
     ///
     /// # Panics
     ///
-    /// It does not become so in time.
+    /// Panics if it does not in time.
     pub async fn eventually_check(
         &self,
         name: &str,
@@ -149,52 +155,65 @@ impl TestHost {
         eventually(what, async || {
             let answer = self.get(&format!("/health/checks/{name}")).await;
             let check = answer.json();
-            if answer.status == 200 && is_so(&check) {
-                Ok(check)
-            } else {
-                Err(format!("{check:#}"))
-            }
+            when(answer.status == 200 && is_so(&check), check)
+        })
+        .await
+    }
+
+    /// Waits until the entry of a plugin on `/plugins` meets the condition, and returns it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not in time.
+    pub async fn eventually_plugin(
+        &self,
+        name: &str,
+        what: &str,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> Value {
+        eventually(what, async || {
+            let plugin = self.plugin(name).await;
+            when(is_so(&plugin), plugin)
         })
         .await
     }
 
     /// Drops a plugin into the plugins directory, or replaces it there.
     pub fn drop_in(&self, name: &str, guest: impl Into<Vec<u8>>) {
-        self.place
-            .write(&format!("plugins/{name}.wasm"), guest.into());
+        self.place.write_plugin(name, guest);
     }
 
-    /// Takes a plugin out of the plugins directory.
+    /// Removes a plugin from the plugins directory.
     ///
     /// # Panics
     ///
-    /// It is not there.
+    /// Panics if it is not there.
     pub fn take_out(&self, name: &str) {
         fs::remove_file(self.place.plugins().join(format!("{name}.wasm"))).expect("it was there");
     }
 
-    /// Writes the configuration, whole: for a host that was [reloading](TestHostBuilder::reloading).
+    /// Replaces the configuration file of a host that is [reloading](TestHostBuilder::reloading).
     pub fn reconfigure(&self, toml: &str) {
         self.place.write("vitals.toml", toml);
     }
 
-    /// Looks at files and configuration now, and answers what came of it.
+    /// Reloads configuration and plugins now, and returns the report.
     ///
     /// # Panics
     ///
-    /// The host is shutting down.
+    /// Panics if the host is shutting down.
     pub async fn reload(&self, accept_grants: &[&str]) -> ReloadReport {
         let accepted = accept_grants.iter().map(|name| name.parse());
         let accepted = accepted.collect::<Result<_, _>>().expect("names of checks");
         self.reloader.reload(accepted).await.expect("it is running")
     }
 
-    /// A text of this host without what differs from run to run.
+    /// Replaces in a text of this host what differs from run to run.
     pub fn tidy(&self, text: &str) -> String {
         tidy(self.place.path(), text)
     }
 
-    /// Begins the shutdown; answers what ends with it, and how many runs had to be dropped then.
+    /// Begins the shutdown. The task ends with it, and returns the number of dropped runs.
     pub fn begin_to_stop(self) -> (Place, JoinHandle<usize>) {
         let Self {
             place,
@@ -206,11 +225,11 @@ impl TestHost {
         (place, served)
     }
 
-    /// Shuts it down; answers how many runs had to be dropped.
+    /// Shuts it down, and returns the number of dropped runs.
     ///
     /// # Panics
     ///
-    /// It panicked.
+    /// Panics if it panicked.
     pub async fn stop(self) -> usize {
         let (_place, served) = self.begin_to_stop();
         served.await.expect("the host shuts down without a panic")
@@ -221,9 +240,15 @@ impl TestHostBuilder {
     /// Puts a plugin into the plugins directory.
     #[must_use]
     pub fn plugin(self, name: &str, guest: impl Into<Vec<u8>>) -> Self {
-        self.place
-            .write(&format!("plugins/{name}.wasm"), guest.into());
+        self.place.write_plugin(name, guest);
         self
+    }
+
+    /// Puts guests into the plugins directory under their own names.
+    #[must_use]
+    pub fn guests(self, guests: impl IntoIterator<Item = Guest>) -> Self {
+        let put = |builder: Self, guest: Guest| builder.plugin(guest.name(), guest);
+        guests.into_iter().fold(self, put)
     }
 
     /// Puts a plugin into the library.
@@ -249,18 +274,14 @@ impl TestHostBuilder {
         self
     }
 
-    /// Sets one key above all else, as an argument of the command line does.
+    /// Sets one key that overrides all others, as an argument of the command line does.
     #[must_use]
     pub fn argument(mut self, key: &str, value: &str) -> Self {
-        self.arguments.push(Argument {
-            name: format!("--{key}"),
-            key: key.to_owned(),
-            value: value.to_owned(),
-        });
+        self.arguments.push(argument(key, value));
         self
     }
 
-    /// Lets the host read `vitals.toml` in its place again when it changes.
+    /// Makes the host reload `vitals.toml` in its place when it changes.
     #[must_use]
     pub fn reloading(self) -> Self {
         Self {
@@ -269,7 +290,7 @@ impl TestHostBuilder {
         }
     }
 
-    /// Changes the host's own builder: native checks go in here.
+    /// Changes the host's own builder, for example to add native checks.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(HostBuilder) -> HostBuilder) -> Self {
         self.host = change(self.host);
@@ -281,20 +302,11 @@ impl TestHostBuilder {
         &self.place
     }
 
-    /// Reads the configuration and answers what is wrong with it.
-    ///
-    /// # Panics
-    ///
-    /// Nothing is.
-    pub fn complaints(&self) -> Diagnostics {
-        self.read().expect_err("the configuration is refused")
-    }
-
     /// Starts the host and its server.
     ///
     /// # Panics
     ///
-    /// The configuration is refused, or the host can't be started.
+    /// Panics if the configuration is rejected, or the host cannot be started.
     pub async fn start(self) -> TestHost {
         let (host, place) = self.build().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -314,11 +326,11 @@ impl TestHostBuilder {
         }
     }
 
-    /// Starts the host alone, without a server.
+    /// Starts the host without a server.
     ///
     /// # Panics
     ///
-    /// The configuration is refused, or the host can't be started.
+    /// Panics if the configuration is rejected, or the host cannot be started.
     pub async fn build(self) -> (Host, Place) {
         let config = self.read().unwrap_or_else(|found| panic!("{found}"));
         let sources = self.sources();
@@ -342,47 +354,38 @@ impl TestHostBuilder {
     }
 
     fn sources(&self) -> Sources {
-        let directory = |key: &str, path: &Path| Argument {
-            name: format!("--{key}"),
-            key: key.to_owned(),
-            value: path.display().to_string(),
-        };
         let mut arguments = vec![
-            directory("plugins.dir", &self.place.plugins()),
-            directory("plugins.library", &self.place.library()),
-            directory("plugins.cache_dir", &Place::cache()),
-            // Unless a test says otherwise, checks take what lies in either directory.
-            Argument {
-                name: "--defaults.dir".to_owned(),
-                key: "defaults.dir".to_owned(),
-                value: "true".to_owned(),
-            },
+            argument("plugins.dir", self.place.plugins().display()),
+            argument("plugins.library", self.place.library().display()),
+            argument("plugins.cache_dir", Place::cache().display()),
+            // Unless a test says otherwise, either directory serves a check.
+            argument("defaults.dir", true),
         ];
         arguments.extend(self.arguments.iter().cloned());
         let file = self.place.path().join("vitals.toml");
         let mut sources = Sources::default();
         sources.file = self.is_reloading.then_some(file);
-        sources.environment = environment(&self.variables);
+        sources.environment = Environment::fixed(self.variables.iter().cloned());
         sources.arguments = arguments;
         sources
     }
 }
 
-/// Child processes of the binary, as in production.
+fn argument(key: &str, value: impl Display) -> Argument {
+    Argument {
+        name: format!("--{key}"),
+        key: key.to_owned(),
+        value: value.to_string(),
+    }
+}
+
+/// The compiler of production: child processes of the binary.
 ///
 /// # Panics
 ///
-/// It has not been built.
+/// Panics if it has not been built.
 pub fn compiler() -> Compiler {
     let path = vitals::binary();
     let compiler = Compiler::program(&path);
     compiler.unwrap_or_else(|error| panic!("cannot open {}: {error}", path.display()))
-}
-
-fn environment(variables: &[(String, String)]) -> Environment {
-    Environment::fixed(
-        variables
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone())),
-    )
 }

@@ -1,52 +1,52 @@
-//! Who is notified: a server that keeps the JSON that it is posted, and answers as it is told.
+//! A receiver of notifications: a server that keeps the JSON of each request, and responds as it is
+//! told.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
-/// What an inbox says to what it is posted.
+use crate::mounted::Mounted;
+
+/// How an inbox responds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reception {
-    /// It takes it.
+    /// It accepts.
     Takes,
-    /// It answers with this status.
+    /// It responds with this status.
     Answers(u16),
-    /// It answers 503, and wants to be left alone for so many seconds.
+    /// It responds with 503, and asks for a pause of so many seconds.
     Busy(u64),
-    /// It never answers.
+    /// It never responds.
     Silent,
 }
 
-/// Something that was posted.
+/// A request that came.
 #[derive(Clone, Debug)]
 pub struct Posted {
-    /// Where.
+    /// Its path.
     pub path: String,
     /// Its headers, by their names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// What.
+    /// Its JSON.
     pub body: Value,
-    /// When.
+    /// When it came.
     pub at: Instant,
-    /// What it was told.
+    /// The response to it.
     pub reception: Reception,
 }
 
-/// A server on a free port; it stops when it is dropped.
+/// A receiver on a free port, which stops on drop.
 #[derive(Debug)]
 pub struct Inbox {
-    address: SocketAddr,
     kept: Arc<Kept>,
-    served: JoinHandle<()>,
+    service: Mounted,
 }
 
 #[derive(Debug)]
@@ -56,57 +56,41 @@ struct Kept {
 }
 
 impl Inbox {
-    /// Starts one that takes what it is posted.
+    /// Starts one that accepts everything.
     pub async fn start() -> Self {
         Self::receiving(Reception::Takes).await
     }
 
     /// Starts one.
-    ///
-    /// # Panics
-    ///
-    /// There is no free port.
     pub async fn receiving(reception: Reception) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
         let kept = Arc::new(Kept {
             reception: Mutex::new(reception),
             posted: Mutex::default(),
         });
         let here = Arc::clone(&kept);
-        let take = move |uri: Uri, headers: HeaderMap, body: String| {
-            let here = Arc::clone(&here);
-            async move { here.take(&uri, &headers, &body).await }
+        let take = async move |uri: Uri, headers: HeaderMap, body: String| {
+            here.take(&uri, &headers, &body).await
         };
-        let router = Router::new().fallback(post(take));
-        let served = tokio::spawn(async {
-            axum::serve(listener, router)
-                .await
-                .expect("it serves for ever");
-        });
-        Self {
-            address,
-            kept,
-            served,
-        }
+        let service = Mounted::serve(Router::new().fallback(post(take))).await;
+        Self { kept, service }
     }
 
-    /// A URL of it.
+    /// Its URL with a path.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("http://{}{path}", self.service.address())
     }
 
-    /// Says something else from here on.
+    /// Changes how it responds from now on.
     pub fn receive(&self, reception: Reception) {
-        *lock(&self.kept.reception) = reception;
+        *self.kept.reception.lock() = reception;
     }
 
-    /// Everything that it was posted, also what it did not take.
+    /// All requests, including those that it did not accept.
     pub fn posted(&self) -> Vec<Posted> {
-        lock(&self.kept.posted).clone()
+        self.kept.posted.lock().clone()
     }
 
-    /// The bodies that it took.
+    /// The bodies that it accepted.
     pub fn taken(&self) -> Vec<Value> {
         let posted = self.posted().into_iter();
         let taken = posted.filter(|posted| posted.reception == Reception::Takes);
@@ -114,24 +98,17 @@ impl Inbox {
     }
 }
 
-impl Drop for Inbox {
-    fn drop(&mut self) {
-        self.served.abort();
-    }
-}
-
 impl Kept {
     async fn take(&self, uri: &Uri, headers: &HeaderMap, body: &str) -> Response {
-        let reception = *lock(&self.reception);
-        let header = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
+        let reception = *self.reception.lock();
+        let header = |(name, value): (&HeaderName, &HeaderValue)| {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
             (name.as_str().to_owned(), value)
         };
-        let body = serde_json::from_str(body).unwrap_or_else(|_| Value::from(body));
-        lock(&self.posted).push(Posted {
+        self.posted.lock().push(Posted {
             path: uri.path().to_owned(),
             headers: headers.iter().map(header).collect(),
-            body,
+            body: serde_json::from_str(body).unwrap_or_else(|_| Value::from(body)),
             at: Instant::now(),
             reception,
         });
@@ -147,8 +124,4 @@ impl Kept {
             Reception::Silent => std::future::pending().await,
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

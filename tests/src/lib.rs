@@ -1,13 +1,14 @@
 //! The harness of the integration tests: real hosts on port 0, real guests, real HTTP.
 //!
-//! [`TestHost`] runs the host in this process, [`Vitals`] the binary, [`Target`] is what checks look
-//! at. It goes in by the doors that a user has, and must not know what is behind them.
+//! [`TestHost`] runs the host in this process, [`Vitals`] the binary, and [`Target`] is a server for
+//! checks. The harness uses the interfaces that a user has, and must not know what is behind them.
 
 pub mod bomb;
 pub mod chaos;
 pub mod fuzz;
 pub mod guests;
 pub mod hostile;
+pub mod repository;
 
 mod alertmanager;
 mod bugsink;
@@ -23,6 +24,7 @@ mod target;
 mod tidy;
 mod tls_target;
 mod vitals;
+mod wait;
 
 pub use alertmanager::Alertmanager;
 pub use bugsink::{Bugsink, Digested};
@@ -41,3 +43,4 @@ pub use vitals_servers as servers;
 pub use vitals_servers::{
     Authority, DEADLINE, Identity, Process, Prometheus, Response, Series, ask, eventually, get,
 };
+pub use wait::{sample, sum, when};

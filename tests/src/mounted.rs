@@ -1,14 +1,13 @@
-//! Routes of a host in a service that is not the host's own.
+//! Routes in a service of the test.
 
 use std::net::SocketAddr;
 
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-
 use vitals_servers::Response;
 
-/// A service in this process; it ends when this is dropped.
+/// A service in this process, which ends on drop.
 #[derive(Debug)]
 pub struct Mounted {
     address: SocketAddr,
@@ -20,19 +19,18 @@ impl Mounted {
     ///
     /// # Panics
     ///
-    /// There is none.
+    /// Panics if there is none.
     pub async fn serve(routes: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let serving = tokio::spawn(async move {
-            axum::serve(listener, routes)
-                .await
-                .expect("it accepts connections");
+            let served = axum::serve(listener, routes).await;
+            served.expect("it accepts connections");
         });
         Self { address, serving }
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -41,11 +39,10 @@ impl Mounted {
     ///
     /// # Panics
     ///
-    /// There is no answer.
+    /// Panics if there is no response.
     pub async fn get(&self, path: &str) -> Response {
-        vitals_servers::get(self.address, path)
-            .await
-            .unwrap_or_else(|error| panic!("{error}"))
+        let response = vitals_servers::get(self.address, path).await;
+        response.unwrap_or_else(|error| panic!("{error}"))
     }
 }
 

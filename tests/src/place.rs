@@ -1,13 +1,14 @@
-//! A directory of its own for each test, with the directories of a host in it.
+//! A directory for each test, with the directories of a host.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use crate::guests;
 
-/// A plugins directory and a library in a temporary directory that goes when this is dropped.
+/// A plugins directory and a library in a temporary directory, removed on drop.
 #[derive(Debug)]
 pub struct Place(TempDir);
 
@@ -16,7 +17,7 @@ impl Place {
     ///
     /// # Panics
     ///
-    /// They can't be made.
+    /// Panics if they cannot be made.
     #[expect(clippy::new_without_default, reason = "it writes to the disk")]
     pub fn new() -> Self {
         let place = Self(TempDir::with_prefix("vitals-test-").expect("cannot make a directory"));
@@ -26,7 +27,7 @@ impl Place {
         place
     }
 
-    /// The directory of it all.
+    /// The directory that contains all.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
@@ -41,16 +42,19 @@ impl Place {
         self.path().join("library")
     }
 
-    /// Writes a file whole: nobody sees half of it.
+    /// Writes a plugin into the plugins directory.
+    pub fn write_plugin(&self, name: &str, guest: impl Into<Vec<u8>>) -> PathBuf {
+        self.write(&format!("plugins/{name}.wasm"), guest.into())
+    }
+
+    /// Writes a file as a whole: no reader sees half of it.
     ///
     /// # Panics
     ///
-    /// It can't be written.
+    /// Panics if it cannot be written.
     pub fn write(&self, file: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(file);
-        let unfinished = path.with_extension("unfinished");
-        fs::write(&unfinished, content)
-            .and_then(|()| fs::rename(&unfinished, &path))
+        write_atomically(&path, content)
             .unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
         path
     }
@@ -59,4 +63,11 @@ impl Place {
     pub(crate) fn cache() -> PathBuf {
         guests::target().join("test-cache")
     }
+}
+
+/// Replaces a file at once.
+pub(crate) fn write_atomically(path: &Path, content: impl AsRef<[u8]>) -> io::Result<()> {
+    let unfinished = path.with_extension("unfinished");
+    fs::write(&unfinished, content)?;
+    fs::rename(unfinished, path)
 }

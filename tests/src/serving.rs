@@ -1,75 +1,76 @@
-//! The binary as a host: a process that is asked, told to end, and listened to.
+//! The binary as a host: a process that serves pages, takes signals and writes a log.
 
 use std::collections::BTreeSet;
 use std::fs::DirEntry;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use crate::place::Place;
-use vitals_servers::Response;
-use vitals_servers::eventually;
+use crate::wait::when;
+use vitals_servers::{Response, eventually};
 
-/// A running `vitals serve`; killed when this is dropped.
+/// A running `vitals serve`, killed on drop.
 #[derive(Debug)]
 pub struct Serving {
     child: Child,
     address: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
-    ear: Arc<Ear>,
+    reader: Arc<LogReader>,
     place: Place,
 }
 
-/// A host that can open only so much; it can open all that it could again when this is dropped.
+/// A lower limit on the open descriptors of a host, until this is dropped.
 #[derive(Debug)]
 pub struct LimitedDescriptors {
     process: Pid,
     whole: Rlimit,
 }
 
-/// What reads the log.
+/// Controls the thread that reads the log.
 #[derive(Debug, Default)]
-struct Ear {
-    hearing: Mutex<Hearing>,
+struct LogReader {
+    state: Mutex<Reading>,
     changed: Condvar,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Hearing {
+enum Reading {
     #[default]
-    Open,
-    /// The pipe is there, and nobody reads it.
-    Covered,
-    /// There is no pipe any more.
-    Lost,
+    On,
+    /// The pipe is open, and nobody reads it.
+    Paused,
+    /// The pipe is closed.
+    Closed,
 }
 
-impl Ear {
-    fn set(&self, hearing: Hearing) {
-        *self.hearing.lock().unwrap_or_else(PoisonError::into_inner) = hearing;
+impl LogReader {
+    fn set(&self, state: Reading) {
+        *self.state.lock() = state;
         self.changed.notify_all();
     }
 
-    /// Waits until something is to be read; false where nothing is any more.
-    fn listens(&self) -> bool {
-        let hearing = self.hearing.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_covered = |hearing: &mut Hearing| *hearing == Hearing::Covered;
-        let hearing = self.changed.wait_while(hearing, is_covered);
-        *hearing.unwrap_or_else(PoisonError::into_inner) == Hearing::Open
+    /// Waits while reading is paused, and returns whether the pipe stays open.
+    fn reads_on(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_paused = |state: &mut Reading| *state == Reading::Paused;
+        self.changed.wait_while(&mut state, is_paused);
+        *state == Reading::On
     }
 }
 
 impl Serving {
-    /// A process that may not listen yet: [`Serving::up`] waits for that.
+    /// Starts a process that may not listen yet: [`Serving::up`] waits for that.
     ///
     /// # Panics
     ///
-    /// It can't be started.
+    /// Panics if it cannot be started.
     pub fn begin(mut command: Command, place: Place) -> Self {
         let command = command
             .stdin(Stdio::null())
@@ -79,24 +80,21 @@ impl Serving {
         let stderr = child.stderr.take().expect("it is piped");
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&log);
-        let ear = Arc::<Ear>::default();
-        let listening = Arc::clone(&ear);
+        let reader = Arc::<LogReader>::default();
+        let control = Arc::clone(&reader);
         thread::spawn(move || {
             let mut stderr = BufReader::new(stderr).lines().map_while(Result::ok);
-            while listening.listens()
+            while control.reads_on()
                 && let Some(line) = stderr.next()
             {
-                lines
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(line);
+                lines.lock().push(line);
             }
         });
         Self {
             child,
             address: ([0, 0, 0, 0], 0).into(),
             log,
-            ear,
+            reader,
             place,
         }
     }
@@ -105,7 +103,7 @@ impl Serving {
     ///
     /// # Panics
     ///
-    /// It does not come up.
+    /// Panics if it does not come up.
     pub async fn up(mut self) -> Self {
         self.address = eventually("the host is up", async || {
             let log = self.log();
@@ -127,39 +125,50 @@ impl Serving {
         &self.place
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The lines that it has logged so far.
     pub fn log(&self) -> Vec<String> {
-        self.log
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.log.lock().clone()
     }
 
-    /// Reads no more of the log, until it is uncovered: the host writes into a pipe that fills up.
-    pub fn cover_ear(&self) {
-        self.ear.set(Hearing::Covered);
+    /// Waits until a line of the log contains a text, and returns the first one.
+    ///
+    /// # Panics
+    ///
+    /// Panics if none does in time.
+    pub async fn eventually_logs(&self, text: &str) -> String {
+        eventually(&format!("`{text}` is logged"), async || {
+            let log = self.log();
+            let line = log.iter().find(|line| line.contains(text));
+            line.cloned().ok_or_else(|| log.join("\n"))
+        })
+        .await
     }
 
-    /// Reads on.
-    pub fn uncover_ear(&self) {
-        self.ear.set(Hearing::Open);
+    /// Stops reading the log, so that the host writes into a pipe that fills up.
+    pub fn pause_log(&self) {
+        self.reader.set(Reading::Paused);
     }
 
-    /// Closes the end of the pipe that the log comes out of, at the next line.
-    pub fn lose_ear(&self) {
-        self.ear.set(Hearing::Lost);
+    /// Continues to read the log.
+    pub fn resume_log(&self) {
+        self.reader.set(Reading::On);
+    }
+
+    /// Closes the pipe of the log at the next line.
+    pub fn close_log(&self) {
+        self.reader.set(Reading::Closed);
     }
 
     /// Gets a page.
     ///
     /// # Errors
     ///
-    /// There is no answer.
+    /// Returns an error if there is no response.
     pub async fn get(&self, path: &str) -> Result<Response, String> {
         vitals_servers::get(self.address, path).await
     }
@@ -168,13 +177,13 @@ impl Serving {
     ///
     /// # Panics
     ///
-    /// There is no answer.
+    /// Panics if there is no response.
     pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
         let answer = vitals_servers::ask(self.address, method, path, headers).await;
         answer.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Its number.
+    /// Its process ID.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -183,24 +192,23 @@ impl Serving {
     ///
     /// # Panics
     ///
-    /// It can't be waited for.
+    /// Panics if it cannot be waited for.
     pub fn is_running(&mut self) -> bool {
         let ended = self.child.try_wait().expect("it can be waited for");
         ended.is_none()
     }
 
-    /// What of the machine's memory it holds, in bytes; 0 where it has ended.
+    /// The bytes of memory that it holds, or 0 if it has ended.
     pub fn resident(&self) -> u64 {
         self.memory("VmRSS:")
     }
 
-    /// The most memory that it has held since [`Serving::forget_peak`], in bytes; 0 where it has
-    /// ended.
+    /// The most bytes of memory that it has held since [`Serving::forget_peak`], or 0 if it has ended.
     pub fn peak(&self) -> u64 {
         self.memory("VmHWM:")
     }
 
-    /// Counts the peak of its memory from here on.
+    /// Resets the peak of its memory.
     pub fn forget_peak(&self) {
         // It may have ended. The 5 is in proc_pid_clear_refs(5).
         let _ = std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
@@ -214,11 +222,11 @@ impl Serving {
         kibibytes.unwrap_or(0) << 10
     }
 
-    /// How many descriptors it may have open, and how many it could be let have.
+    /// The soft and the hard limit on its open descriptors.
     ///
     /// # Panics
     ///
-    /// It has ended.
+    /// Panics if it has ended.
     pub fn descriptors(&self) -> (String, String) {
         let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.child.id()));
         let limits = limits.expect("it is running");
@@ -229,14 +237,13 @@ impl Serving {
         (next(), next())
     }
 
-    /// Lets it have no more than so many further descriptors open at a time, until what is returned is
-    /// dropped.
+    /// Limits it to so many further open descriptors, until the returned value is dropped.
     ///
     /// # Panics
     ///
-    /// It is not running any more, or has too many open.
+    /// Panics if it has ended, or has too many open.
     pub async fn limit_descriptors(&self, further: usize) -> LimitedDescriptors {
-        // What is open for a moment only would be open to it afterwards.
+        // A descriptor that is open only now would be free for it later.
         let mut open = self.open_descriptors();
         for _ in 0..MOMENTS {
             tokio::time::sleep(MOMENT).await;
@@ -267,7 +274,7 @@ impl Serving {
     ///
     /// # Panics
     ///
-    /// It is not running any more.
+    /// Panics if it has ended.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
     }
@@ -276,37 +283,33 @@ impl Serving {
     ///
     /// # Panics
     ///
-    /// It is not running any more.
+    /// Panics if it has ended.
     pub fn hang_up(&self) {
         self.signal(Signal::HUP);
     }
 
-    /// Stops it where it stands, until it is let go on: it takes nothing in meanwhile.
+    /// Freezes it, and waits until it is.
     ///
     /// # Panics
     ///
-    /// It is not running any more.
+    /// Panics if it has ended.
     pub async fn freeze(&self) {
         self.signal(Signal::STOP);
         let stat = format!("/proc/{}/stat", self.child.id());
-        eventually("the process stands still", async || {
+        eventually("the process is frozen", async || {
             let stat = std::fs::read_to_string(&stat).expect("it is running");
-            // The name before it is in parentheses.
+            // The name before the state is in parentheses.
             let state = stat.rsplit(") ").next().unwrap_or_default();
-            if state.starts_with('T') {
-                Ok(())
-            } else {
-                Err(stat)
-            }
+            when(state.starts_with('T'), stat.clone())
         })
         .await;
     }
 
-    /// Lets it go on.
+    /// Lets it continue.
     ///
     /// # Panics
     ///
-    /// It is not running any more.
+    /// Panics if it has ended.
     pub fn thaw(&self) {
         self.signal(Signal::CONT);
     }
@@ -324,17 +327,11 @@ impl Serving {
     ///
     /// # Panics
     ///
-    /// It does not end in time.
+    /// Panics if it does not end in time.
     pub async fn ended(&mut self) -> ExitStatus {
-        let log = Arc::clone(&self.log);
         eventually("the process ends", async || {
             let ended = self.child.try_wait().expect("it can be waited for");
-            let log = || {
-                log.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .join("\n")
-            };
-            ended.ok_or_else(log)
+            ended.ok_or_else(|| self.log().join("\n"))
         })
         .await
     }
@@ -355,6 +352,6 @@ impl Drop for LimitedDescriptors {
     }
 }
 
-/// How often is looked what a process has open, and how long lies between two looks.
+/// How often the open descriptors are listed, and the pause in between.
 const MOMENTS: u32 = 5;
 const MOMENT: Duration = Duration::from_millis(20);

@@ -1,4 +1,4 @@
-//! What a document says to type, typed into a shell.
+//! A shell that runs the commands of a document.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -7,8 +7,8 @@ use vitals_host::config::VARIABLES;
 
 use crate::vitals::binary;
 
-/// A shell in a directory. It knows `vitals`, and nothing of what this process was told of its own
-/// package or of a host.
+/// A shell in a directory. `vitals` is in its path; the variables of this process's package and those of a
+/// host are not in its environment.
 #[derive(Clone, Debug)]
 pub struct Shell {
     directory: PathBuf,
@@ -16,7 +16,7 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// One that begins in `directory`; what `vitals` compiles is kept in `cache`.
+    /// A shell in `directory`, with `cache` for compiled code.
     pub fn new(directory: impl Into<PathBuf>, cache: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
@@ -30,16 +30,16 @@ impl Shell {
         Self::new(self.directory.join(directory), &self.cache)
     }
 
-    /// Where it is.
+    /// Its directory.
     pub fn directory(&self) -> &PathBuf {
         &self.directory
     }
 
-    /// Runs a line to its end.
+    /// Runs a command line.
     ///
     /// # Panics
     ///
-    /// There is no shell, or no binary `vitals`.
+    /// Panics if there is no shell, or no binary `vitals`.
     pub fn run(&self, line: &str) -> Output {
         let binary = binary();
         let programs = binary.parent().expect("a file is in a directory");
@@ -60,17 +60,17 @@ impl Shell {
         shell.output().expect("there is a shell")
     }
 
-    /// Runs a line that has to end well, and answers what it printed.
+    /// Runs a command line that must succeed, and returns its output.
     ///
     /// # Panics
     ///
-    /// It does not end in exit status 0.
+    /// Panics if its exit status is not 0.
     pub fn succeed(&self, line: &str) -> String {
         let output = self.run(line);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert!(
             output.status.success(),
-            "`{line}` ended in {}\n{}{}",
+            "`{line}`: {}\n{}{}",
             output.status,
             text(&output.stdout),
             text(&output.stderr)

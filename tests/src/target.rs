@@ -1,27 +1,29 @@
-//! What checks look at: a server that does as it is told, on a free port of 127.0.0.1.
+//! A server for checks, on a free port of 127.0.0.1, whose responses a test chooses.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 /// What a server does with a connection.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// Reads a request and answers with this status line's end (`200 OK`), headers and body.
+    /// Reads a request and responds with this status (`200 OK`), headers and body.
     Http(String, Vec<(String, String)>, Vec<u8>),
-    /// Writes these bytes at once, whatever is asked.
+    /// Writes these bytes at once, whatever the request is.
     Bytes(Vec<u8>),
-    /// Reads a request, then writes the beginning of an answer and no more.
+    /// Reads a request, then writes only the beginning of a response.
     Stall,
-    /// Accepts and says nothing.
+    /// Accepts and writes nothing.
     Silence,
-    /// Answers a request with a body that comes one byte at a time, this long apart.
+    /// Responds with a body that comes one byte at a time, at this interval.
     Drip(Duration),
-    /// Answers a request with a body of 128 MiB that has no end then.
+    /// Responds with a body of 128 MiB and never ends it.
     Endless,
 }
 
@@ -46,21 +48,21 @@ impl Reply {
     }
 }
 
-/// A server. It stops when it is told to, or dropped: then connections to it are refused.
+/// A server. Once it is stopped or dropped, connections to it are refused.
 #[derive(Debug)]
 pub struct Target {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    state: Arc<State>,
     accepting: Option<thread::JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct State {
     reply: Mutex<Reply>,
     accepted: AtomicUsize,
     requests: Mutex<Vec<String>>,
     stopped: AtomicBool,
-    /// Dropped at the end, which ends every pause.
+    /// Cleared at the end, which ends every pause.
     ends: Mutex<Vec<mpsc::Sender<()>>>,
 }
 
@@ -69,18 +71,18 @@ impl Target {
     ///
     /// # Panics
     ///
-    /// There is no free port or thread.
+    /// Panics if there is no free port.
     pub fn start(reply: Reply) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let shared = Arc::new(Shared {
+        let state = Arc::new(State {
             reply: Mutex::new(reply),
             accepted: AtomicUsize::new(0),
             requests: Mutex::default(),
             stopped: AtomicBool::new(false),
             ends: Mutex::default(),
         });
-        let here = Arc::clone(&shared);
+        let here = Arc::clone(&state);
         let accepting = thread::spawn(move || {
             for stream in listener.incoming() {
                 if here.stopped.load(Ordering::Acquire) {
@@ -89,51 +91,43 @@ impl Target {
                 let Ok(stream) = stream else { continue };
                 here.accepted.fetch_add(1, Ordering::AcqRel);
                 let here = Arc::clone(&here);
-                // A client that has gone away is none of the server's business.
-                thread::spawn(move || here.talk(stream).unwrap_or_default());
+                // A client may have gone away.
+                thread::spawn(move || here.respond(stream).unwrap_or_default());
             }
         });
         Self {
             address,
-            shared,
+            state,
             accepting: Some(accepting),
         }
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its URL, with a path.
+    /// Its URL with a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Changes what it does with connections from now on.
+    /// Changes how it responds to connections from now on.
     pub fn reply(&self, reply: Reply) {
-        *self
-            .shared
-            .reply
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = reply;
+        *self.state.reply.lock() = reply;
     }
 
-    /// How many connections were made to it.
+    /// The number of connections that were made to it.
     pub fn accepted(&self) -> usize {
-        self.shared.accepted.load(Ordering::Acquire)
+        self.state.accepted.load(Ordering::Acquire)
     }
 
     /// The heads of the requests that came.
     pub fn requests(&self) -> Vec<String> {
-        self.shared
-            .requests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.state.requests.lock().clone()
     }
 
-    /// Stops it: from here on connections are refused.
+    /// Stops it, and returns its address, which refuses connections from here on.
     pub fn stop(mut self) -> SocketAddr {
         self.close();
         self.address
@@ -143,12 +137,8 @@ impl Target {
         let Some(accepting) = self.accepting.take() else {
             return;
         };
-        self.shared.stopped.store(true, Ordering::Release);
-        self.shared
-            .ends
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.state.stopped.store(true, Ordering::Release);
+        self.state.ends.lock().clear();
         // Wakes the thread that accepts.
         drop(TcpStream::connect(self.address));
         // A panic of that thread has been printed.
@@ -162,18 +152,11 @@ impl Drop for Target {
     }
 }
 
-impl Shared {
-    fn talk(&self, mut stream: TcpStream) -> std::io::Result<()> {
+impl State {
+    fn respond(&self, mut stream: TcpStream) -> std::io::Result<()> {
         let (sender, end) = mpsc::channel();
-        self.ends
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(sender);
-        let reply = self
-            .reply
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        self.ends.lock().push(sender);
+        let reply = self.reply.lock().clone();
         match reply {
             Reply::Http(status, headers, body) => {
                 self.read_head(&mut stream)?;
@@ -193,10 +176,10 @@ impl Shared {
             Reply::Stall => {
                 self.read_head(&mut stream)?;
                 stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")?;
-                pause(&end, FOR_EVER);
+                pause(&end, FOREVER);
             }
             Reply::Silence => {
-                pause(&end, FOR_EVER);
+                pause(&end, FOREVER);
             }
             Reply::Drip(between) => {
                 self.read_head(&mut stream)?;
@@ -212,7 +195,7 @@ impl Shared {
                 for _ in 0..128 {
                     stream.write_all(&mebibyte)?;
                 }
-                pause(&end, FOR_EVER);
+                pause(&end, FOREVER);
             }
         }
         Ok(())
@@ -226,17 +209,14 @@ impl Shared {
             head.extend(byte);
         }
         let head = String::from_utf8_lossy(&head).into_owned();
-        self.requests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(head);
+        self.requests.lock().push(head);
         Ok(())
     }
 }
 
-/// Waits; `false` where the server was stopped meanwhile.
+/// Waits, and returns `false` if the server was stopped meanwhile.
 fn pause(end: &mpsc::Receiver<()>, time: Duration) -> bool {
     matches!(end.recv_timeout(time), Err(RecvTimeoutError::Timeout))
 }
 
-const FOR_EVER: Duration = Duration::from_hours(1);
+const FOREVER: Duration = Duration::from_hours(1);

@@ -1,12 +1,12 @@
-//! Texts without what differs from run to run, for snapshots.
+//! Texts without what varies, for snapshots.
 
 use std::path::Path;
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
 
-/// A text without moments, durations, ports, digests and other numbers that differ from run to run;
-/// `directory`, a temporary one, becomes `<dir>`.
+/// Replaces times, durations, ports, digests and other numbers that vary. The temporary `directory`
+/// becomes `<dir>`.
 pub fn tidy(directory: &Path, text: &str) -> String {
     let text = text.replace(&directory.display().to_string(), "<dir>");
     let mut text = without_moments(&text);
@@ -16,7 +16,7 @@ pub fn tidy(directory: &Path, text: &str) -> String {
     text
 }
 
-/// A text without moments and durations alone: what else it says stays.
+/// Replaces only times and latencies.
 pub fn without_moments(text: &str) -> String {
     let text = MOMENT.replace_all(text, "<time>");
     LATENCY

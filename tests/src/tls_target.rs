@@ -1,4 +1,4 @@
-//! A TLS server for checks to look at, with certificates of the test's own making.
+//! A TLS server for checks, with certificates that the test makes.
 
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,24 +14,24 @@ use rustls::version::TLS12;
 use rustls::{ALL_VERSIONS, ServerConfig, ServerConnection, StreamOwned};
 use vitals_servers::Identity;
 
-/// How a server begins.
+/// How a server begins a connection.
 #[derive(Clone, Copy, Debug)]
 pub enum Opening {
     /// With the handshake.
     Tls,
     /// With the handshake of TLS 1.2.
     Tls12,
-    /// With the handshake, one byte at a time, this long apart.
+    /// With the handshake, one byte at a time, at this interval.
     Drip(Duration),
     /// In the clear, with a greeting; the line `STARTTLS` begins the handshake.
     Plain,
-    /// Takes the first message of the handshake and hangs up.
+    /// Reads the first message of the handshake and closes the connection.
     HangUp,
 }
 
-/// A server that sends each line back, but for `later MS TEXT`, which it answers when that time has
-/// passed, `bye`, after which it closes in order, `cut`, after which it does without a farewell, and
-/// `flood BYTES`, to which it answers with as many.
+/// A server that sends each line back, except for these: `later MS TEXT`, of which it sends the text after
+/// that time; `bye`, after which it closes with an alert; `cut`, after which it closes without one; and
+/// `flood BYTES`, to which it sends as many.
 #[derive(Debug)]
 pub struct TlsTarget {
     address: SocketAddr,
@@ -45,11 +45,11 @@ impl TlsTarget {
     ///
     /// # Panics
     ///
-    /// There is no free port.
+    /// Panics if there is no free port.
     pub fn start(identity: &Identity, opening: Opening) -> Self {
         let key = PrivateKeyDer::Pkcs8(identity.key_der().into());
         let key = ring::sign::any_supported_type(&key).expect("a key that can sign");
-        // Not held to each other: a test may want a server without the key of its certificate.
+        // Without a check that they match: a test may use another key than that of the certificate.
         let shown = CertifiedKey::new(identity.chain.clone(), key);
         let versions = match opening {
             Opening::Tls12 => &[&TLS12][..],
@@ -81,7 +81,7 @@ impl TlsTarget {
                 open.fetch_add(1, Ordering::AcqRel);
                 let (config, open) = (Arc::clone(&config), Arc::clone(&open));
                 thread::spawn(move || {
-                    // A client that has gone away is none of the server's business.
+                    // A client may have gone away.
                     talk(stream, config, opening).unwrap_or_default();
                     open.fetch_sub(1, Ordering::AcqRel);
                 });
@@ -90,17 +90,17 @@ impl TlsTarget {
         target
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How many connections were made to it.
+    /// The number of connections that were made to it.
     pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::Acquire)
     }
 
-    /// How many of them are open now.
+    /// The number of open connections.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Acquire)
     }

@@ -1,6 +1,7 @@
 //! The binary `vitals`, run as a user runs it.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use rustix::process::geteuid;
 
 use crate::enclosed_network::EnclosedNetwork;
-use crate::guests;
+use crate::guests::{self, Guest};
 use crate::place::Place;
 use crate::serving::Serving;
 use crate::tidy::tidy;
@@ -26,10 +27,10 @@ pub struct Vitals {
     network: Option<EnclosedNetwork>,
 }
 
-/// How a command ended.
+/// How a command ended. It is displayed with everything that it wrote.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// The exit status; nothing where a signal ended it.
+    /// The exit status, or `None` if a signal ended it.
     pub status: Option<i32>,
     /// What it wrote to standard output.
     pub stdout: String,
@@ -39,7 +40,7 @@ pub struct Finished {
 
 impl Vitals {
     /// A command line with these arguments. It runs in a temporary directory with an empty
-    /// `plugins`; there is nothing in its environment but where compiled code is kept.
+    /// `plugins`. Its environment contains only the directory for compiled code.
     pub fn new<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> Self {
         let cache = Place::cache().join("binary");
         Self {
@@ -49,6 +50,13 @@ impl Vitals {
             is_unprivileged: false,
             network: None,
         }
+    }
+
+    /// `vitals serve` on a free port, with this configuration, and these guests in the plugins
+    /// directory under their own names.
+    pub fn host(config: &str, guests: impl IntoIterator<Item = Guest>) -> Self {
+        let host = Self::new(["serve", "--listen", "127.0.0.1:0"]);
+        host.config(config).guests(guests)
     }
 
     /// Writes the configuration, `vitals.toml`. Where that names no library, `plugins` is it too.
@@ -64,9 +72,15 @@ impl Vitals {
     /// Puts a plugin into the plugins directory.
     #[must_use]
     pub fn plugin(self, name: &str, guest: impl Into<Vec<u8>>) -> Self {
-        self.place
-            .write(&format!("plugins/{name}.wasm"), guest.into());
+        self.place.write_plugin(name, guest);
         self
+    }
+
+    /// Puts guests into the plugins directory under their own names.
+    #[must_use]
+    pub fn guests(self, guests: impl IntoIterator<Item = Guest>) -> Self {
+        let put = |vitals: Self, guest: Guest| vitals.plugin(guest.name(), guest);
+        guests.into_iter().fold(self, put)
     }
 
     /// Sets an environment variable.
@@ -76,7 +90,7 @@ impl Vitals {
         self
     }
 
-    /// Serves as a user whom permissions hold up, also where the tests run as one whom they do not.
+    /// Serves as a user to whom permissions apply, even if root runs the tests.
     #[must_use]
     pub fn unprivileged(mut self) -> Self {
         self.is_unprivileged = true;
@@ -85,8 +99,8 @@ impl Vitals {
         self
     }
 
-    /// Serves in a network of its own. Unless it shares the machine's it is not reached from outside, and
-    /// its log alone tells what it finds.
+    /// Serves in a network of its own. Unless that is the machine's, nothing outside reaches the host,
+    /// and only its log shows what it found.
     #[must_use]
     pub fn enclosed(mut self, network: EnclosedNetwork) -> Self {
         self.network = Some(network);
@@ -98,11 +112,24 @@ impl Vitals {
         &self.place
     }
 
+    /// Runs it to its end, which must be this exit status.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it ends in another one, has not been built, or takes longer than three minutes.
+    #[track_caller]
+    pub fn exits(self, status: i32) -> Finished {
+        let arguments = self.arguments.clone();
+        let ended = self.run();
+        assert_eq!(ended.status, Some(status), "{arguments:?}: {ended}");
+        ended
+    }
+
     /// Runs it to its end.
     ///
     /// # Panics
     ///
-    /// It has not been built, or takes longer than three minutes.
+    /// Panics if it has not been built, or takes longer than three minutes.
     pub fn run(self) -> Finished {
         let mut command = assert_cmd::Command::new(binary());
         command
@@ -127,7 +154,7 @@ impl Vitals {
     ///
     /// # Panics
     ///
-    /// It has not been built, or does not come up.
+    /// Panics if it has not been built, or does not come up.
     pub async fn serve(self) -> Serving {
         self.begin().up().await
     }
@@ -136,7 +163,7 @@ impl Vitals {
     ///
     /// # Panics
     ///
-    /// It has not been built.
+    /// Panics if it has not been built.
     pub fn begin(self) -> Serving {
         let mut command = if self.is_unprivileged {
             as_nobody(&self.place)
@@ -154,12 +181,24 @@ impl Vitals {
     }
 }
 
-/// The binary as a command of somebody without privileges, to whom the place belongs from here on.
+impl fmt::Display for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "exit status {:?}", self.status)?;
+        for (name, stream) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if !stream.is_empty() {
+                write!(f, "{name}:\n{stream}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The binary as a command of an unprivileged user, who owns the place from here on.
 fn as_nobody(place: &Place) -> Command {
     if !geteuid().is_root() {
         return Command::new(binary());
     }
-    // Where it was built others may have no access.
+    // The user may have no access to where it was built.
     let program = place.path().join("vitals");
     fs::hard_link(binary(), &program)
         .or_else(|_| fs::copy(binary(), &program).map(drop))
@@ -176,7 +215,7 @@ fn as_nobody(place: &Place) -> Command {
 ///
 /// # Panics
 ///
-/// It has not been built.
+/// Panics if it has not been built.
 pub fn binary() -> PathBuf {
     let path = guests::built("VITALS_TEST_BIN", "debug/vitals");
     let build = "cargo build -p vitals -p vitals-tests --bins";
@@ -188,10 +227,10 @@ pub fn binary() -> PathBuf {
     path
 }
 
-/// A component of 18 MB may be compiled in it, while other tests keep the processors busy.
+/// It may have to compile a component of 18 MB while other tests keep the processors busy.
 const PATIENCE: Duration = Duration::from_mins(3);
 /// The user and group `nobody` of most systems; any but root will do.
 const NOBODY: u32 = 65534;
 
-/// Names the library above what the configuration says.
+/// Overrides the library of the configuration.
 const LIBRARY: &str = "VITALS_PLUGINS_LIBRARY";

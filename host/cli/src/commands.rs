@@ -8,7 +8,6 @@ mod check;
 mod client;
 mod compile;
 mod configuration;
-mod format;
 mod inspect;
 mod new;
 mod output;
@@ -17,9 +16,7 @@ mod probe;
 mod reload;
 mod report;
 mod serve;
-mod status;
 mod validate;
-mod wrap;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,8 +24,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub(crate) use output::fail;
-use output::print;
-use status::{INVALID_USAGE, NOT_RUN};
+use output::{INVALID_USAGE, NOT_RUN, print};
 
 /// Runs health checks as sandboxed WebAssembly components on a schedule.
 #[derive(Debug, Parser)]
@@ -47,8 +43,8 @@ enum Command {
     ///
     /// SIGINT and SIGTERM stop the host. SIGHUP reloads configuration and plugins.
     ///
-    /// Exit status: 0 stopped by a signal, 1 the host could not start, 2 the configuration or the command line
-    /// is not valid.
+    /// Exit status: 0 stopped by a signal, 1 the host could not start, 2 the configuration or the
+    /// command line is not valid.
     Serve(serve::Serve),
     /// Runs one check once and prints its result.
     ///
@@ -62,12 +58,13 @@ enum Command {
     Validate(validate::Validate),
     /// Describes a plugin file: version, settings, grants and imports.
     ///
-    /// Exit status: 0 described, 1 the file is not a plugin, 2 the configuration or the command line is not
-    /// valid.
+    /// Exit status: 0 described, 1 the file is not a plugin, 2 the configuration or the command
+    /// line is not valid.
     Inspect(inspect::Inspect),
     /// Creates a project for a new check that builds, passes its tests and runs.
     ///
-    /// Exit status: 0 created, 1 the files could not be written, 2 the name or the command line is not valid.
+    /// Exit status: 0 created, 1 the files could not be written, 2 the name or the command line is
+    /// not valid.
     New(new::New),
     /// Runs a plugin file many times and measures time, fuel and memory of a run.
     ///
@@ -79,11 +76,13 @@ enum Command {
     Plugins(plugins::Plugins),
     /// Reloads configuration and plugins of a running host, and prints the changes.
     ///
-    /// Exit status: 0 reloaded, 2 the host rejected a file or reported a problem, 3 the host did not answer.
+    /// Exit status: 0 reloaded, 2 the host rejected a file or reported a problem, 3 the host did
+    /// not answer.
     Reload(reload::Reload),
     /// Requests an endpoint, for health checks of containers.
     ///
-    /// Exit status: 0 the response is 2xx, 1 any other response or none, 2 the command line is not valid.
+    /// Exit status: 0 the response is 2xx, 1 any other response or none, 2 the command line is not
+    /// valid.
     Probe(probe::Probe),
     /// Compiles a plugin from standard input. The host runs this command as a child process.
     #[command(hide = true)]
@@ -105,31 +104,33 @@ impl Arguments {
 
     pub(crate) async fn run(self) -> ExitCode {
         let Self { config, command } = self;
-        match command {
+        // An error is the exit status of a command whose errors have been printed.
+        let status = match command {
             Command::Serve(serve) => serve.run(config).await,
             Command::Check(check) => check.run(config).await,
             Command::Validate(validate) => validate.run(config).await,
             Command::Inspect(inspect) => inspect.run(config).await,
-            Command::New(new) => new.run(),
+            Command::New(new) => Ok(new.run()),
             Command::Bench(bench) => bench.run(config).await,
             Command::Plugins(plugins) => plugins.run(config).await,
             Command::Reload(reload) => reload.run(config).await,
-            Command::Probe(probe) => probe.run().await,
+            Command::Probe(probe) => Ok(probe.run().await),
             // `run_without_runtime` has run it.
-            Command::Compile(compile) => compile.run(),
+            Command::Compile(compile) => Ok(compile.run()),
             Command::Schema => {
                 let schema = vitals_host::config::json_schema();
                 print(&format!("{schema:#}"));
-                ExitCode::SUCCESS
+                Ok(ExitCode::SUCCESS)
             }
-        }
+        };
+        status.unwrap_or_else(|status| status)
     }
 }
 
 /// Prints an error in the command line and returns the exit status for it.
 ///
-/// Commands that run a check or ask a host return 3, because their status 2 means an unhealthy check or a
-/// rejected file.
+/// Commands that run a check or ask a host return 3, because their status 2 means an unhealthy
+/// check or a rejected file.
 pub(crate) fn report_usage_error(error: &clap::Error) -> ExitCode {
     // An error here means that nobody reads standard error.
     let _ = error.print();

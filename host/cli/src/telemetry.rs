@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
 
 use vitals_host::config::{LogFormat, Logging};
 
@@ -31,12 +30,10 @@ pub(crate) struct Log {
 
 /// Sends log lines, including those about panics, to standard error. To be called once, by a
 /// program without a subscriber of its own.
-///
-/// # Errors
-///
-/// The filter is invalid.
-pub(crate) fn start(logging: &Logging) -> Result<Log, ParseError> {
-    let filter = EnvFilter::try_new(logging.filter.as_deref().unwrap_or(DEFAULT_FILTER))?;
+/// The filter was validated by [`fault`].
+pub(crate) fn start(logging: &Logging) -> Log {
+    let filter = logging.filter.as_deref().unwrap_or(DEFAULT_FILTER);
+    let filter = EnvFilter::try_new(filter).expect("an invalid filter is an error of the start");
     let failed = Arc::default();
     let stderr = Stderr(Arc::clone(&failed));
     let (queue, writer) = NonBlockingBuilder::default()
@@ -65,8 +62,10 @@ pub(crate) fn start(logging: &Logging) -> Result<Log, ParseError> {
     }
     // The standard hook writes to standard error directly, and may block on its reader.
     std::panic::set_hook(Box::new(log_panic));
-    let writer = Some(writer);
-    Ok(Log { lost, writer })
+    Log {
+        lost,
+        writer: Some(writer),
+    }
 }
 
 impl Log {

@@ -16,6 +16,7 @@ use super::expand::Expansion;
 use super::load::mark_secrets;
 use super::notify::Notify;
 use super::resolve::resolve;
+use super::secret::Secret;
 use super::sections::{Engine, Metrics, Plugins, Sentry, Server, Tls};
 use super::tree::Node;
 use super::write;
@@ -89,47 +90,34 @@ impl Config {
     }
 }
 
+macro_rules! sections {
+    ($($(#[$about:meta])* $name:ident: $section:ty;)*) => {
+        $(
+            $(#[$about])*
+            pub fn $name(mut self, set: impl FnOnce(&mut $section)) -> Self {
+                set(&mut self.sections.$name);
+                self
+            }
+        )*
+    };
+}
+
 impl ConfigBuilder {
-    /// Sets keys of `[server]`.
-    pub fn server(mut self, set: impl FnOnce(&mut Server)) -> Self {
-        set(&mut self.sections.server);
-        self
-    }
-
-    /// Sets keys of `[plugins]`.
-    pub fn plugins(mut self, set: impl FnOnce(&mut Plugins)) -> Self {
-        set(&mut self.sections.plugins);
-        self
-    }
-
-    /// Sets keys of `[engine]`.
-    pub fn engine(mut self, set: impl FnOnce(&mut Engine)) -> Self {
-        set(&mut self.sections.engine);
-        self
-    }
-
-    /// Sets keys of `[tls]`.
-    pub fn tls(mut self, set: impl FnOnce(&mut Tls)) -> Self {
-        set(&mut self.sections.tls);
-        self
-    }
-
-    /// Sets keys of `[metrics]`.
-    pub fn metrics(mut self, set: impl FnOnce(&mut Metrics)) -> Self {
-        set(&mut self.sections.metrics);
-        self
-    }
-
-    /// Sets keys of `[sentry]`.
-    pub fn sentry(mut self, set: impl FnOnce(&mut Sentry)) -> Self {
-        set(&mut self.sections.sentry);
-        self
-    }
-
-    /// Sets keys of `[notify]`, and adds receivers.
-    pub fn notify(mut self, set: impl FnOnce(&mut Notify)) -> Self {
-        set(&mut self.sections.notify);
-        self
+    sections! {
+        /// Sets keys of `[server]`.
+        server: Server;
+        /// Sets keys of `[plugins]`.
+        plugins: Plugins;
+        /// Sets keys of `[engine]`.
+        engine: Engine;
+        /// Sets keys of `[tls]`.
+        tls: Tls;
+        /// Sets keys of `[metrics]`.
+        metrics: Metrics;
+        /// Sets keys of `[sentry]`.
+        sentry: Sentry;
+        /// Sets keys of `[notify]`, and adds receivers.
+        notify: Notify;
     }
 
     /// Sets the URL of a page that `GET /health/tools` lists.
@@ -164,10 +152,8 @@ impl ConfigBuilder {
         root.put(&["defaults"], self.defaults.table);
         for (name, check) in self.checks {
             root.put(&["checks", &name], check.table);
-            let secrets = check.secrets.iter();
-            expansion
-                .secrets
-                .extend(secrets.map(|secret| secret.expose().to_owned()));
+            let secrets = check.secrets.iter().map(Secret::expose);
+            expansion.secrets.extend(secrets.map(str::to_owned));
         }
         read(root, expansion, collector)
     }

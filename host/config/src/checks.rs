@@ -5,6 +5,8 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::diagnostic::{Diagnostics, Location};
@@ -77,31 +79,35 @@ pub struct Schedule {
     pub notify: bool,
 }
 
-/// The grants of a check beyond the addresses in its settings. The entries are texts here; the
-/// sandbox parses them. Default: none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Grants of a check, beyond the addresses in its `config`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Allow {
-    /// Origins of URLs to request: `https://*.example.com`.
+    /// Origins of URLs to request: `https://*.example.com`. Default: `[]`.
     pub http: Vec<AllowEntry>,
-    /// Addresses and ports to connect to by TCP: `10.0.0.0/8:5432`.
+    /// Addresses and ports to connect to by TCP: `10.0.0.0/8:5432`. Default: `[]`.
     pub tcp: Vec<AllowEntry>,
-    /// Addresses and ports to exchange UDP datagrams with: `1.1.1.1:53`.
+    /// Addresses and ports to exchange UDP datagrams with: `1.1.1.1:53`. Default: `[]`.
     pub udp: Vec<AllowEntry>,
-    /// Names and ports to connect to by TLS, through the host: `*.example.com:443`.
+    /// Names and ports to connect to by TLS, through the host: `*.example.com:443`. Default: `[]`.
     pub tls: Vec<AllowEntry>,
-    /// Names to look up: `example.com`.
+    /// Names to look up: `example.com`. Default: `[]`.
     pub names: Vec<AllowEntry>,
-    /// Files to read, and directories with everything below them: `/var/backups`.
+    /// Files to read, and directories with everything below them: `/var/backups`. Default: `[]`.
     pub files: Vec<AllowEntry>,
-    /// Environment variables to pass to the plugin: `TZ`.
+    /// Environment variables to pass to the plugin: `TZ`. Default: `[]`.
     pub env: Vec<AllowEntry>,
-    /// Facts about the machine: `disk:/`, `memory`, `load`.
+    /// Facts about the machine: how full the disk with a path is (`disk:/`), `memory`, `load`.
+    /// Default: `[]`.
     pub system: Vec<AllowEntry>,
 }
 
-/// One entry of [`Allow`]. Two are equal if they say the same, wherever they are written.
-#[derive(Clone, Debug)]
+/// One entry of [`Allow`], a text that the sandbox parses. Two are equal if they say the same,
+/// wherever they are written.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(from = "String", into = "String")]
+#[schemars(with = "String", inline, description = "")]
 #[non_exhaustive]
 pub struct AllowEntry {
     /// The text of the entry.
@@ -168,9 +174,7 @@ impl Allow {
             ("system", &self.system),
         ]
     }
-}
 
-impl Allow {
     /// Returns the list of a key, to change it. None if there is no such key.
     pub fn entries_mut(&mut self, key: &str) -> Option<&mut Vec<AllowEntry>> {
         Some(match key {
@@ -209,12 +213,24 @@ impl From<Map<String, Value>> for Settings {
     }
 }
 
-impl From<&str> for AllowEntry {
-    fn from(text: &str) -> Self {
+impl From<String> for AllowEntry {
+    fn from(text: String) -> Self {
         Self {
-            text: text.to_owned(),
+            text,
             location: Location::Program,
         }
+    }
+}
+
+impl From<&str> for AllowEntry {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl From<AllowEntry> for String {
+    fn from(entry: AllowEntry) -> Self {
+        entry.text
     }
 }
 
@@ -230,7 +246,7 @@ impl PartialEq for CheckConfig {
             allow,
             roots,
             settings,
-            ..
+            location: _,
         } = self;
         *plugin == other.plugin
             && *schedule == other.schedule

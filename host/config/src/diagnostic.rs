@@ -69,11 +69,7 @@ impl Diagnostics {
     /// Sorts what was found. Returns none if nothing was found.
     pub fn new(mut found: Vec<Diagnostic>) -> Option<Self> {
         found.sort_by(|one, other| one.location.cmp(&other.location));
-        if found.is_empty() {
-            None
-        } else {
-            Some(Self(found))
-        }
+        (!found.is_empty()).then_some(Self(found))
     }
 
     /// Iterates over the diagnostics, in the order of the file.

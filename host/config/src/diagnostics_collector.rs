@@ -52,7 +52,6 @@ impl DiagnosticsCollector {
         });
     }
 
-    /// Adds a diagnostic.
     pub(super) fn push(&self, diagnostic: Diagnostic) {
         self.diagnostics.borrow_mut().push(diagnostic);
     }
@@ -62,16 +61,12 @@ impl DiagnosticsCollector {
         self.nodes.borrow().contains(&ptr::from_ref(node))
     }
 
-    /// Returns the number of diagnostics.
     pub(super) fn len(&self) -> usize {
         self.diagnostics.borrow().len()
     }
 
     /// Returns `value` if nothing is wrong with it.
     pub(super) fn finish<T>(self, value: T) -> Result<T, Diagnostics> {
-        match Diagnostics::new(self.diagnostics.into_inner()) {
-            Some(diagnostics) => Err(diagnostics),
-            None => Ok(value),
-        }
+        Diagnostics::new(self.diagnostics.into_inner()).map_or(Ok(value), Err)
     }
 }

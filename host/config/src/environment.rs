@@ -8,7 +8,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, Location};
+use super::diagnostic::Diagnostic;
+use super::diagnostics_collector::DiagnosticsCollector;
 
 /// The environment variables that a configuration may read: those of the process, or a fixed set.
 /// An empty variable counts as not set.
@@ -24,7 +25,7 @@ impl Environment {
             clippy::disallowed_methods,
             reason = "this is the one door to the environment"
         )]
-        Self::lookup(|name| std::env::var_os(name))
+        Self(Some(Arc::new(|name: &str| std::env::var_os(name))))
     }
 
     /// Returns an environment of these variables.
@@ -35,11 +36,9 @@ impl Environment {
             .into_iter()
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
-        Self::lookup(move |name| variables.get(name).cloned())
-    }
-
-    fn lookup(lookup: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(lookup)))
+        Self(Some(Arc::new(move |name: &str| {
+            variables.get(name).cloned()
+        })))
     }
 
     /// Returns the value of a variable, if it is set and not empty.
@@ -54,12 +53,14 @@ impl Environment {
     /// The value is not UTF-8.
     pub fn text(&self, name: &str) -> Result<Option<String>, Diagnostic> {
         let text = self.get(name).map(OsString::into_string).transpose();
-        text.map_err(|_| Diagnostic {
-            location: Location::Variable(name.to_owned()),
-            key: String::new(),
-            message: "the value is not UTF-8".to_owned(),
-            remedy: "set another value, or unset it".to_owned(),
-        })
+        let message = "the value is not UTF-8".to_owned();
+        text.map_err(|_| Diagnostic::of_variable(name, message, "set another value, or unset it"))
+    }
+
+    /// Like [`Environment::text`], and reports the error to `collector`.
+    pub(super) fn collect(&self, name: &str, collector: &DiagnosticsCollector) -> Option<String> {
+        let text = self.text(name).map_err(|error| collector.push(error));
+        text.ok().flatten()
     }
 
     /// Returns the directory for caches of the user, as the XDG base directory specification
@@ -99,7 +100,10 @@ pub struct Variable {
 /// Every environment variable that the host reads by name, except `XDG_CACHE_HOME` and `HOME`, which
 /// lead to the cache directory of the user. `${NAME}` in the file reads others.
 pub const VARIABLES: &[Variable] = &[
-    CONFIG,
+    Variable::without_key(
+        CONFIG,
+        "the configuration file, if the command line names none",
+    ),
     Variable::of(
         "VITALS_LISTEN",
         "server.listen",
@@ -155,76 +159,54 @@ pub const VARIABLES: &[Variable] = &[
         "tools.prometheus",
         "URL of Prometheus, for `/health/tools`",
     ),
-    LOG,
-    LOG_FORMAT,
-    NOTIFY_SOCKET,
-    WATCHDOG_USEC,
-    WATCHDOG_PID,
-    SSL_CERT_FILE,
-    SSL_CERT_DIR,
+    Variable::without_key(
+        LOG,
+        "what to log: a level, or directives such as `info,vitals_sandbox=debug`; default `info`",
+    ),
+    Variable::without_key(LOG_FORMAT, "format of the log: `text` (default) or `json`"),
+    Variable::without_key(
+        NOTIFY_SOCKET,
+        "set by systemd: the socket that the host notifies of its state",
+    ),
+    Variable::without_key(
+        WATCHDOG_USEC,
+        "set by systemd: the watchdog timeout in microseconds",
+    ),
+    Variable::without_key(
+        WATCHDOG_PID,
+        "set by systemd: the process that the watchdog watches",
+    ),
+    // The library that loads the roots of the machine reads these two.
+    Variable::without_key(
+        "SSL_CERT_FILE",
+        "PEM file of trusted roots in place of those of the machine (`system` in `tls.roots`)",
+    ),
+    Variable::without_key(
+        "SSL_CERT_DIR",
+        "directories of trusted roots in place of those of the machine, separated by `:`",
+    ),
 ];
 
-/// The variable that names the configuration file.
-pub(super) const CONFIG: Variable = Variable {
-    name: "VITALS_CONFIG",
-    key: None,
-    about: "the configuration file, if the command line names none",
-};
-
-/// The variable that filters the log.
-pub(super) const LOG: Variable = Variable {
-    name: "VITALS_LOG",
-    key: None,
-    about: "what to log: a level, or directives such as `info,vitals_sandbox=debug`; default `info`",
-};
-
-/// The variable that sets the format of the log.
-pub(super) const LOG_FORMAT: Variable = Variable {
-    name: "VITALS_LOG_FORMAT",
-    key: None,
-    about: "format of the log: `text` (default) or `json`",
-};
-
-/// The variable that names the socket of the service manager.
-pub(super) const NOTIFY_SOCKET: Variable = Variable {
-    name: "NOTIFY_SOCKET",
-    key: None,
-    about: "set by systemd: the socket that the host notifies of its state",
-};
-
-/// The variable that sets the timeout of the watchdog.
-pub(super) const WATCHDOG_USEC: Variable = Variable {
-    name: "WATCHDOG_USEC",
-    key: None,
-    about: "set by systemd: the watchdog timeout in microseconds",
-};
-
-/// The variable that names the process that the watchdog watches.
-pub(super) const WATCHDOG_PID: Variable = Variable {
-    name: "WATCHDOG_PID",
-    key: None,
-    about: "set by systemd: the process that the watchdog watches",
-};
-
-/// The variable that names trusted roots. The library that loads the roots of the machine reads it.
-const SSL_CERT_FILE: Variable = Variable {
-    name: "SSL_CERT_FILE",
-    key: None,
-    about: "PEM file of trusted roots in place of those of the machine (`system` in `tls.roots`)",
-};
-
-/// The variable that names directories of trusted roots. The same library reads it.
-const SSL_CERT_DIR: Variable = Variable {
-    name: "SSL_CERT_DIR",
-    key: None,
-    about: "directories of trusted roots in place of those of the machine, separated by `:`",
-};
+pub(super) const CONFIG: &str = "VITALS_CONFIG";
+pub(super) const LOG: &str = "VITALS_LOG";
+pub(super) const LOG_FORMAT: &str = "VITALS_LOG_FORMAT";
+pub(super) const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+pub(super) const WATCHDOG_USEC: &str = "WATCHDOG_USEC";
+pub(super) const WATCHDOG_PID: &str = "WATCHDOG_PID";
 
 impl Variable {
     const fn of(name: &'static str, key: &'static str, about: &'static str) -> Self {
         Self {
             name,
             key: Some(key),
+            about,
+        }
+    }
+
+    const fn without_key(name: &'static str, about: &'static str) -> Self {
+        Self {
+            name,
+            key: None,
             about,
         }
     }

@@ -36,8 +36,6 @@ pub(super) fn expand(
     let mut walk = Expander {
         environment,
         collector,
-        config_of: None,
-        in_allow: false,
         done: Expansion::default(),
     };
     walk.node(root, &KeyPath::Top);
@@ -47,10 +45,6 @@ pub(super) fn expand(
 struct Expander<'a> {
     environment: &'a Environment,
     collector: &'a DiagnosticsCollector,
-    /// The check whose `config` is being expanded.
-    config_of: Option<String>,
-    /// Whether the `allow` of a check is being expanded.
-    in_allow: bool,
     done: Expansion,
 }
 
@@ -64,9 +58,7 @@ impl Expander<'_> {
                     parts,
                 }) => {
                     node.secret = !parts.is_empty();
-                    let is_secret =
-                        self.config_of.is_some() || self.in_allow || is_webhook_secret(path);
-                    if is_secret && node.secret {
+                    if node.secret && is_secret(&path.keys()) {
                         self.done.secrets.push(expanded.clone());
                         self.done.secrets.extend(parts);
                     }
@@ -74,24 +66,16 @@ impl Expander<'_> {
                 }
                 Err(ExpandError { message, remedy }) => {
                     let message = format!("`{path}` {message}");
-                    match &self.config_of {
-                        None => self.collector.report(node, path, message, remedy),
-                        Some(check) => {
-                            let key = path.to_string();
-                            let location = node.location.clone();
-                            let problem = Diagnostic {
-                                location,
-                                key,
-                                message,
-                                remedy,
-                            };
-                            self.done
-                                .checks
-                                .entry(check.clone())
-                                .or_default()
-                                .push(problem);
-                        }
-                    }
+                    let ["checks", check, "config", ..] = path.keys()[..] else {
+                        return self.collector.report(node, path, message, remedy);
+                    };
+                    let of_check = self.done.checks.entry(check.to_owned());
+                    of_check.or_default().push(Diagnostic {
+                        location: node.location.clone(),
+                        key: path.to_string(),
+                        message,
+                        remedy,
+                    });
                 }
             },
             Value::List(items) => {
@@ -101,21 +85,7 @@ impl Expander<'_> {
             }
             Value::Table(table) => {
                 for (key, node) in table {
-                    let enters = self.config_of.is_none();
-                    if let KeyPath::Key(KeyPath::Key(KeyPath::Top, "checks"), check) = path {
-                        match key.as_str() {
-                            "config" => self.config_of = Some((*check).to_owned()),
-                            "allow" => self.in_allow = enters,
-                            _ => {}
-                        }
-                    }
                     self.node(node, &KeyPath::Key(path, key));
-                    if enters {
-                        self.config_of = None;
-                    }
-                    if matches!(path, KeyPath::Key(KeyPath::Key(KeyPath::Top, "checks"), _)) {
-                        self.in_allow = false;
-                    }
                 }
             }
             _ => {}
@@ -182,27 +152,14 @@ impl Expander<'_> {
     }
 }
 
-/// Returns whether a value can hold a secret of a webhook. Tokens for Alertmanagers are secrets
+/// Returns whether what is inserted at these keys is a secret. Tokens and passwords are secrets
 /// wherever they come from.
-fn is_webhook_secret(path: &KeyPath<'_>) -> bool {
+fn is_secret(keys: &[&str]) -> bool {
     matches!(
-        path,
-        KeyPath::Key(
-            KeyPath::Key(
-                KeyPath::Key(KeyPath::Key(KeyPath::Top, "notify"), "webhooks"),
-                _
-            ),
-            "url"
-        ) | KeyPath::Key(
-            KeyPath::Key(
-                KeyPath::Key(
-                    KeyPath::Key(KeyPath::Key(KeyPath::Top, "notify"), "webhooks"),
-                    _
-                ),
-                "headers"
-            ),
-            _
-        )
+        keys,
+        ["checks", _, "config" | "allow", ..]
+            | ["notify", "webhooks", _, "url"]
+            | ["notify", "webhooks", _, "headers", _]
     )
 }
 

@@ -104,7 +104,6 @@ fn read_text(file: &Path) -> Result<String, ReadError> {
     text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8").into())
 }
 
-/// The largest configuration file.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::checks::{Connections, Fuel, HttpBody, Memory, Output, Schedule};
+use super::checks::{Allow, Connections, Fuel, HttpBody, Memory, Output, Schedule};
 use super::notify::Notify;
 use super::sections::{Engine, Metrics, Plugins, Sentry, Server, Tls};
 use super::values::{As, PageUrl, Period, RunCount};
@@ -97,29 +97,41 @@ pub(super) struct RawDefaults {
     /// Otherwise they come from `plugins.library`. Default: `false`.
     pub(super) dir: bool,
     /// Limits of one run.
-    pub(super) limits: RawDefaultLimits,
+    #[serde(with = "RawDefaultLimits")]
+    #[schemars(with = "RawDefaultLimits")]
+    pub(super) limits: Limits,
 }
 
 /// Limits of one run.
 #[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Limits", default = "Limits::default", deny_unknown_fields)]
 #[schemars(rename = "Limits")]
 pub(super) struct RawDefaultLimits {
     /// Fuel of one run: about one unit for each instruction of the guest. A run that exceeds it
     /// ends with `fuel`. Limits: 1 or more. Default: `500000000`.
-    pub(super) fuel: Fuel,
+    #[serde(with = "As::<Fuel>")]
+    #[schemars(with = "Fuel")]
+    fuel: u64,
     /// Memory of one run in bytes, tables included, summed over the component. A run that exceeds
     /// it ends with `memory`. Limits: 64 KiB to 4 GiB. Default: `"64MiB"`.
-    pub(super) memory: Memory,
+    #[serde(with = "As::<Memory>")]
+    #[schemars(with = "Memory")]
+    memory: u64,
     /// Bytes that the guest can pass to the host in one call, the result included. A run that
     /// exceeds it ends with `output`. Limits: 1 KiB to 1 GiB. Default: `"2MiB"`.
-    pub(super) output: Output,
+    #[serde(with = "As::<Output>")]
+    #[schemars(with = "Output")]
+    output: u64,
     /// Number of sockets, UDP peers, HTTP requests, TLS connections and look-ups in one run. Beyond
     /// it the guest gets an error. Limits: 0 to 65536. Default: `64`.
-    pub(super) connections: Connections,
+    #[serde(with = "As::<Connections>")]
+    #[schemars(with = "Connections")]
+    connections: u32,
     /// Bytes of the body of one HTTP response. Beyond it the guest gets an error. Limits: 1 KiB to
     /// 1 GiB. Default: `"1MiB"`.
-    pub(super) http_body: HttpBody,
+    #[serde(with = "As::<HttpBody>")]
+    #[schemars(with = "HttpBody")]
+    http_body: u64,
 }
 
 /// One check.
@@ -145,7 +157,7 @@ pub(super) struct RawCheck {
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub(super) config: Option<DeferredTable>,
     /// Grants beyond the addresses in `config`.
-    pub(super) allow: RawAllow,
+    pub(super) allow: Allow,
     /// Certificates that the check trusts, in place of those of `[tls]`.
     pub(super) tls: RawTls,
     /// Time between the starts of two runs. Limits: 1 ms to 24 h. Default: that of `[defaults]`.
@@ -194,30 +206,6 @@ pub(super) struct RawLimits {
     pub(super) http_body: Option<HttpBody>,
 }
 
-/// Grants of a check, beyond the addresses in its `config`.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(rename = "Allow")]
-pub(super) struct RawAllow {
-    /// Origins of URLs to request: `https://*.example.com`. Default: `[]`.
-    pub(super) http: Vec<String>,
-    /// Addresses and ports to connect to by TCP: `10.0.0.0/8:5432`. Default: `[]`.
-    pub(super) tcp: Vec<String>,
-    /// Addresses and ports to exchange UDP datagrams with: `1.1.1.1:53`. Default: `[]`.
-    pub(super) udp: Vec<String>,
-    /// Names and ports to connect to by TLS, through the host: `*.example.com:443`. Default: `[]`.
-    pub(super) tls: Vec<String>,
-    /// Names to look up: `example.com`. Default: `[]`.
-    pub(super) names: Vec<String>,
-    /// Files to read, and directories with everything below them: `/var/backups`. Default: `[]`.
-    pub(super) files: Vec<String>,
-    /// Environment variables to pass to the plugin: `TZ`. Default: `[]`.
-    pub(super) env: Vec<String>,
-    /// Facts about the machine: how full the disk with a path is (`disk:/`), `memory`, `load`.
-    /// Default: `[]`.
-    pub(super) system: Vec<String>,
-}
-
 /// Certificates that a check trusts in its TLS connections.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -233,21 +221,19 @@ pub(super) struct DeferredTable;
 
 impl<'de> Deserialize<'de> for DeferredTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(AnyTable)
+        deserializer.deserialize_map(Self)
     }
 }
 
-struct AnyTable;
-
-impl<'de> Visitor<'de> for AnyTable {
-    type Value = DeferredTable;
+impl<'de> Visitor<'de> for DeferredTable {
+    type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a table")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<DeferredTable, A::Error> {
-        Ok(DeferredTable)
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Self, A::Error> {
+        Ok(self)
     }
 }
 
@@ -283,44 +269,7 @@ impl RawDefaults {
             trial,
             notify,
             dir,
-            limits: limits.into(),
-        }
-    }
-}
-
-impl Default for RawDefaultLimits {
-    fn default() -> Self {
-        Self::from(&Limits::default())
-    }
-}
-
-impl From<&Limits> for RawDefaultLimits {
-    fn from(limits: &Limits) -> Self {
-        let Limits {
-            fuel,
-            memory,
-            output,
-            connections,
-            http_body,
-        } = *limits;
-        Self {
-            fuel: fuel.into(),
-            memory: memory.into(),
-            output: output.into(),
-            connections: connections.into(),
-            http_body: http_body.into(),
-        }
-    }
-}
-
-impl From<&RawDefaultLimits> for Limits {
-    fn from(raw: &RawDefaultLimits) -> Self {
-        Self {
-            fuel: raw.fuel.into(),
-            memory: raw.memory.into(),
-            output: raw.output.into(),
-            connections: raw.connections.into(),
-            http_body: raw.http_body.into(),
+            limits: limits.clone(),
         }
     }
 }

@@ -23,10 +23,8 @@ impl Config {
     /// Merges this configuration into `running`: takes every key that a running host can apply, and
     /// keeps the others as they are. Returns the keys that differ and need a restart.
     pub fn merge_reloadable(self, running: &Self) -> (Self, Vec<String>) {
-        let differing = self
-            .fixed(running)
-            .into_iter()
-            .filter(|(_, differs)| *differs);
+        let fixed = self.fixed(running).into_iter();
+        let differing = fixed.filter(|(_, differs)| *differs);
         let keys = differing.map(|(key, _)| key.to_owned()).collect();
         let still_used = running.sentry.dsn.as_ref().map(Secret::expose);
         let merged = Self {
@@ -61,21 +59,57 @@ impl Config {
     }
 
     /// Returns the keys that need a restart, each with whether it differs.
-    fn fixed(&self, running: &Self) -> Vec<Fixed> {
+    fn fixed(&self, running: &Self) -> [(&'static str, bool); 10] {
+        let Self {
+            server,
+            engine,
+            metrics,
+            sentry,
+            plugins,
+            ..
+        } = self;
+        // A new key is either compared here or named as one that a running host applies.
+        let Server {
+            listen,
+            unhealthy_status: _,
+            details: _,
+            admin_token: _,
+            hosts: _,
+            startup_grace,
+            shutdown_grace,
+        } = &running.server;
         let Engine {
             max_runs,
             guest_threads,
         } = &running.engine;
-        let threads = self.engine.guest_threads != *guest_threads;
         let Metrics { enabled, token: _ } = &running.metrics;
-        let cache_dir = self.plugins.cache_dir != running.plugins.cache_dir;
-        let mut fixed = self.server.fixed(&running.server).to_vec();
-        fixed.push(("engine.max_runs", self.engine.max_runs != *max_runs));
-        fixed.push(("engine.guest_threads", threads));
-        fixed.push(("metrics.enabled", self.metrics.enabled != *enabled));
-        fixed.extend(self.sentry.fixed(&running.sentry));
-        fixed.push(("plugins.cache_dir", cache_dir));
-        fixed
+        let Sentry {
+            dsn,
+            environment,
+            release,
+        } = &running.sentry;
+        let cache_dir = &running.plugins.cache_dir;
+        [
+            ("server.listen", server.listen != *listen),
+            (
+                "server.startup_grace",
+                server.startup_grace != *startup_grace,
+            ),
+            (
+                "server.shutdown_grace",
+                server.shutdown_grace != *shutdown_grace,
+            ),
+            ("engine.max_runs", engine.max_runs != *max_runs),
+            (
+                "engine.guest_threads",
+                engine.guest_threads != *guest_threads,
+            ),
+            ("metrics.enabled", metrics.enabled != *enabled),
+            ("sentry.dsn", sentry.dsn != *dsn),
+            ("sentry.environment", sentry.environment != *environment),
+            ("sentry.release", sentry.release != *release),
+            ("plugins.cache_dir", plugins.cache_dir != *cache_dir),
+        ]
     }
 }
 
@@ -84,46 +118,6 @@ pub fn keys_needing_restart() -> Vec<&'static str> {
     let (one, other) = (Config::default(), Config::default());
     let fixed = one.fixed(&other).into_iter();
     fixed.map(|(key, _)| key).collect()
-}
-
-/// A key that needs a restart, and whether it differs.
-type Fixed = (&'static str, bool);
-
-impl Server {
-    fn fixed(&self, other: &Self) -> [Fixed; 3] {
-        let Self {
-            listen,
-            unhealthy_status: _,
-            details: _,
-            admin_token: _,
-            hosts: _,
-            startup_grace,
-            shutdown_grace,
-        } = other;
-        [
-            ("server.listen", self.listen != *listen),
-            ("server.startup_grace", self.startup_grace != *startup_grace),
-            (
-                "server.shutdown_grace",
-                self.shutdown_grace != *shutdown_grace,
-            ),
-        ]
-    }
-}
-
-impl Sentry {
-    fn fixed(&self, other: &Self) -> [Fixed; 3] {
-        let Self {
-            dsn,
-            environment,
-            release,
-        } = other;
-        [
-            ("sentry.dsn", self.dsn != *dsn),
-            ("sentry.environment", self.environment != *environment),
-            ("sentry.release", self.release != *release),
-        ]
-    }
 }
 
 #[cfg(test)]

@@ -37,24 +37,20 @@ pub(super) fn resolve(
         for (name, node) in tables {
             let diagnostics = expansion.checks.remove(name).unwrap_or_default();
             let reader = CheckReader {
+                root,
                 name,
                 node,
+                path: KeyPath::Key(&KeyPath::Key(&KeyPath::Top, "checks"), name),
                 defaults: &defaults,
                 collector,
             };
-            if let Some((name, check)) = reader.read(root, diagnostics) {
-                checks.insert(name, check);
-            }
+            checks.extend(reader.read(diagnostics));
         }
     }
     notify::validate(&file.notify, root, collector);
-    let tokens = [
-        &file.server.admin_token,
-        &file.metrics.token,
-        &file.sentry.dsn,
-    ];
-    let tokens = tokens.into_iter().flatten().map(Secret::expose);
-    let tokens = tokens.chain(file.notify.secrets());
+    let (admin, metrics) = (&file.server.admin_token, &file.metrics.token);
+    let tokens = [admin, metrics, &file.sentry.dsn].into_iter().flatten();
+    let tokens = tokens.map(Secret::expose).chain(file.notify.secrets());
     Config {
         secrets: Secrets::new(expansion.secrets.iter().map(String::as_str).chain(tokens)),
         server: file.server,
@@ -85,9 +81,10 @@ fn plugins(plugins: Plugins, environment: &Environment) -> Plugins {
 
 fn tools(written: BTreeMap<String, PageUrl>) -> Tools {
     let mut tools = Tools::default();
+    let written = written.into_iter();
     tools
         .0
-        .extend(written.into_iter().map(|(name, url)| (name, Some(url.0))));
+        .extend(written.map(|(name, url)| (name, Some(url.0))));
     tools
 }
 
@@ -103,17 +100,18 @@ fn defaults(raw: &RawDefaults, root: &Node, collector: &DiagnosticsCollector) ->
         notify: raw.notify,
     };
     let written = |key: &str| root.find(&["defaults", key]).map(|node| &node.location);
+    let path = KeyPath::Key(&KeyPath::Top, "defaults");
     validate_schedule(
         &schedule,
         "of `[defaults]`",
-        "defaults",
+        &path,
         &written,
-        &|_| None,
+        &|_| false,
         collector,
     );
     Defaults {
         schedule,
-        limits: (&raw.limits).into(),
+        limits: raw.limits.clone(),
         dir: raw.dir,
     }
 }

@@ -274,12 +274,7 @@ impl Default for Sentry {
 
 impl Default for Tools {
     fn default() -> Self {
-        Self(
-            STANDARD_TOOLS
-                .iter()
-                .map(|name| ((*name).to_owned(), None))
-                .collect(),
-        )
+        Self(STANDARD_TOOLS.map(|name| (name.to_owned(), None)).into())
     }
 }
 

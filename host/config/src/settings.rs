@@ -26,10 +26,7 @@ pub(super) fn to_settings(
     if let Json::Object(values) = json {
         reader.settings.values = values;
     }
-    match Diagnostics::new(reader.diagnostics) {
-        Some(diagnostics) => Err(diagnostics),
-        None => Ok(reader.settings),
-    }
+    Diagnostics::new(reader.diagnostics).map_or(Ok(reader.settings), Err)
 }
 
 struct Reader<'a> {
@@ -55,11 +52,11 @@ impl Reader<'_> {
             Value::Boolean(value) => Json::from(*value),
             Value::Integer(number) => self.number(node, path, Number::from_i128(*number)),
             Value::Float(number) => self.number(node, path, Number::from_f64(*number)),
-            Value::List(items) => items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| self.json(item, &KeyPath::Item(path, index)))
-                .collect(),
+            Value::List(items) => {
+                let items = items.iter().enumerate();
+                let json = items.map(|(at, item)| self.json(item, &KeyPath::Item(path, at)));
+                json.collect()
+            }
             Value::Table(table) => {
                 let entry = |(key, node): (&String, &Node)| {
                     (key.clone(), self.json(node, &KeyPath::Key(path, key)))
@@ -70,22 +67,18 @@ impl Reader<'_> {
     }
 
     fn number(&mut self, node: &Node, path: &KeyPath<'_>, number: Option<Number>) -> Json {
-        number.map_or_else(
-            || {
-                let key = format!("{}{}", self.above, below(path));
-                self.diagnostics.push(Diagnostic {
-                    location: node.location.clone(),
-                    message: format!(
-                        "`{key}` is {}, which JSON cannot represent",
-                        node.describe()
-                    ),
-                    key,
-                    remedy: "write a finite number of at most 64 bits, or a string".to_owned(),
-                });
-                Json::Null
-            },
-            Json::Number,
-        )
+        if let Some(number) = number {
+            return Json::Number(number);
+        }
+        let key = format!("{}{}", self.above, below(path));
+        let shown = node.describe();
+        self.diagnostics.push(Diagnostic {
+            location: node.location.clone(),
+            message: format!("`{key}` is {shown}, which JSON cannot represent"),
+            key,
+            remedy: "write a finite number of at most 64 bits, or a string".to_owned(),
+        });
+        Json::Null
     }
 }
 

@@ -8,7 +8,7 @@ use super::diagnostic::{Diagnostic, Location};
 use super::diagnostics_collector::DiagnosticsCollector;
 use super::environment::{CONFIG, Environment, LOG, LOG_FORMAT, VARIABLES};
 use super::sections::{LogFormat, Logging};
-use super::tree::{Node, Value};
+use super::tree::Node;
 use vitals_model::Text;
 
 /// Where to read a configuration from. The host keeps it to read the configuration again.
@@ -49,7 +49,7 @@ impl Sources {
 
     /// Returns the file to read, and whether it was named explicitly.
     pub(super) fn select_file(&self) -> (PathBuf, bool) {
-        match (&self.file, self.environment.get(CONFIG.name)) {
+        match (&self.file, self.environment.get(CONFIG)) {
             (Some(file), _) => (file.clone(), true),
             (None, Some(file)) => (PathBuf::from(file), true),
             (None, None) => (self.directory.join(DEFAULT_FILE), false),
@@ -66,12 +66,8 @@ impl Sources {
         for (variable, key) in VARIABLES.iter().filter_map(|v| Some((v, v.key?))) {
             match self.environment.text(variable.name) {
                 Ok(Some(value)) => {
-                    put(
-                        root,
-                        key,
-                        Location::Variable(variable.name.to_owned()),
-                        value,
-                    );
+                    let location = Location::Variable(variable.name.to_owned());
+                    put(root, key, location, value);
                 }
                 Ok(None) => {}
                 Err(error) => collector.push(Diagnostic {
@@ -87,28 +83,19 @@ impl Sources {
 
     /// Reads the variables for the log.
     pub(super) fn logging(&self, collector: &DiagnosticsCollector) -> Logging {
-        let read = |name: &str| {
-            self.environment.text(name).unwrap_or_else(|error| {
-                collector.push(error);
-                None
-            })
-        };
-        let format = match read(LOG_FORMAT.name).as_deref() {
+        let read = |name| self.environment.collect(name, collector);
+        let format = match read(LOG_FORMAT).as_deref() {
             None | Some("text") => LogFormat::Text,
             Some("json") => LogFormat::Json,
             Some(other) => {
-                let shown = Text::line(other, 40);
-                collector.push(Diagnostic {
-                    location: Location::Variable(LOG_FORMAT.name.to_owned()),
-                    key: String::new(),
-                    message: format!("`{shown}` is not a log format"),
-                    remedy: "write `text` or `json`".to_owned(),
-                });
+                let message = format!("`{}` is not a log format", Text::line(other, 40));
+                let remedy = "write `text` or `json`";
+                collector.push(Diagnostic::of_variable(LOG_FORMAT, message, remedy));
                 LogFormat::Text
             }
         };
         Logging {
-            filter: read(LOG.name),
+            filter: read(LOG),
             format,
         }
     }
@@ -116,14 +103,11 @@ impl Sources {
 
 fn put(root: &mut Node, key: &str, location: Location, value: String) {
     let path: Vec<_> = key.split('.').collect();
-    root.put(
-        &path,
-        Node {
-            location,
-            secret: false,
-            value: Value::Text(value),
-        },
-    );
+    let node = Node {
+        location,
+        ..Node::text(value)
+    };
+    root.put(&path, node);
 }
 
 /// The file to read if none is named.

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::diagnostic::{Diagnostic, Location};
+use super::diagnostic::Diagnostic;
 use super::diagnostics_collector::DiagnosticsCollector;
 use super::environment::{Environment, NOTIFY_SOCKET, WATCHDOG_PID, WATCHDOG_USEC};
 use vitals_model::Text;
@@ -23,31 +23,24 @@ pub struct Supervision {
 
 impl Supervision {
     pub(super) fn read(environment: &Environment, collector: &DiagnosticsCollector) -> Self {
-        let micros = number(environment, WATCHDOG_USEC.name, collector);
-        let pid = number(environment, WATCHDOG_PID.name, collector);
+        let micros = number(environment, WATCHDOG_USEC, collector);
+        let pid = number(environment, WATCHDOG_PID, collector);
         let is_meant = pid.is_none_or(|pid| pid == u64::from(std::process::id()));
         let watchdog = micros.filter(|micros| is_meant && *micros > 0);
         Self {
-            socket: environment.get(NOTIFY_SOCKET.name),
+            socket: environment.get(NOTIFY_SOCKET),
             watchdog: watchdog.map(Duration::from_micros),
         }
     }
 }
 
 fn number(environment: &Environment, name: &str, collector: &DiagnosticsCollector) -> Option<u64> {
-    let text = environment.text(name).unwrap_or_else(|error| {
-        collector.push(error);
-        None
-    })?;
+    let text = environment.collect(name, collector)?;
     let number = text.parse().ok();
     if number.is_none() {
-        let shown = Text::line(&text, 40);
-        collector.push(Diagnostic {
-            location: Location::Variable(name.to_owned()),
-            key: String::new(),
-            message: format!("`{shown}` is not a whole number"),
-            remedy: "let systemd set it, or unset it".to_owned(),
-        });
+        let message = format!("`{}` is not a whole number", Text::line(&text, 40));
+        let remedy = "let systemd set it, or unset it";
+        collector.push(Diagnostic::of_variable(name, message, remedy));
     }
     number
 }

@@ -12,8 +12,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Diagnostics, Location};
+use vitals_model::Text;
 
-/// A value and its location.
 #[derive(Clone)]
 pub(super) struct Node {
     pub(super) location: Location,
@@ -49,7 +49,6 @@ pub(super) enum KeyPath<'w> {
 }
 
 impl Node {
-    /// Makes an empty document.
     pub(super) fn empty() -> Self {
         Self {
             location: Location::Program,
@@ -101,13 +100,11 @@ impl Node {
         }
     }
 
-    /// Returns the node at a path of keys.
     pub(super) fn find(&self, path: &[&str]) -> Option<&Self> {
         path.iter()
             .try_fold(self, |node, key| node.table()?.get(*key))
     }
 
-    /// Returns the node at a path of keys, to change it.
     pub(super) fn find_mut(&mut self, path: &[&str]) -> Option<&mut Self> {
         path.iter()
             .try_fold(self, |node, key| node.table_mut()?.get_mut(*key))
@@ -133,7 +130,6 @@ impl Node {
         }
     }
 
-    /// Removes the node at a path of keys, if it exists.
     pub(super) fn remove(&mut self, path: &[&str]) {
         if let [parents @ .., key] = path
             && let Some(table) = self.find_mut(parents).and_then(Self::table_mut)
@@ -144,14 +140,8 @@ impl Node {
 
     /// Marks the value at a path of keys, so that no diagnostic shows it.
     pub(super) fn mark_secret(&mut self, path: &[&str]) {
-        match path {
-            [] => self.secret = true,
-            [key, rest @ ..] => {
-                let table = self.table_mut();
-                if let Some(node) = table.and_then(|table| table.get_mut(*key)) {
-                    node.mark_secret(rest);
-                }
-            }
+        if let Some(node) = self.find_mut(path) {
+            node.secret = true;
         }
     }
 
@@ -160,7 +150,7 @@ impl Node {
         match &self.value {
             _ if self.secret => "a secret".to_owned(),
             Value::Null => "nothing".to_owned(),
-            Value::Text(text) => format!("`{}`", vitals_model::Text::line(text, MAX_SHOWN_BYTES)),
+            Value::Text(text) => format!("`{}`", Text::line(text, MAX_SHOWN_BYTES)),
             Value::Integer(number) => number.to_string(),
             Value::Float(number) => number.to_string(),
             Value::Boolean(value) => value.to_string(),
@@ -172,16 +162,25 @@ impl Node {
 }
 
 impl KeyPath<'_> {
+    /// Returns the keys from the top. An item of a list has an empty one.
+    pub(super) fn keys(&self) -> Vec<&str> {
+        let (parent, key) = match self {
+            Self::Top => return Vec::new(),
+            Self::Key(parent, key) => (parent, *key),
+            Self::Item(parent, _) => (parent, ""),
+        };
+        let mut keys = parent.keys();
+        keys.push(key);
+        keys
+    }
+
     /// Returns the path as a JSON pointer (RFC 6901).
     pub(super) fn pointer(&self) -> String {
         match self {
             Self::Top => String::new(),
             Self::Key(parent, key) => {
-                format!(
-                    "{}/{}",
-                    parent.pointer(),
-                    key.replace('~', "~0").replace('/', "~1")
-                )
+                let key = key.replace('~', "~0").replace('/', "~1");
+                format!("{}/{key}", parent.pointer())
             }
             Self::Item(parent, index) => format!("{}/{index}", parent.pointer()),
         }
@@ -202,11 +201,7 @@ impl fmt::Display for KeyPath<'_> {
                 if !key.is_empty() && key.chars().all(bare) {
                     f.write_str(key)
                 } else {
-                    write!(
-                        f,
-                        "{:?}",
-                        vitals_model::Text::line(key, MAX_SHOWN_BYTES).as_str()
-                    )
+                    write!(f, "{:?}", Text::line(key, MAX_SHOWN_BYTES).as_str())
                 }
             }
             Self::Item(parent, index) => write!(f, "{parent}[{index}]"),
@@ -262,21 +257,17 @@ impl<'t> Source<'t> {
             DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
             DeValue::Boolean(value) => Value::Boolean(value),
             DeValue::Datetime(datetime) => Value::Datetime(datetime.to_string()),
-            DeValue::Array(items) => Value::List(
-                items
-                    .into_iter()
-                    .map(|item| self.spanned(item, None))
-                    .collect(),
-            ),
-            DeValue::Table(table) => Value::Table(
-                table
-                    .into_iter()
-                    .map(|(key, value)| {
-                        let at = key.span().start;
-                        (key.into_inner().into_owned(), self.spanned(value, Some(at)))
-                    })
-                    .collect(),
-            ),
+            DeValue::Array(items) => {
+                let items = items.into_iter().map(|item| self.spanned(item, None));
+                Value::List(items.collect())
+            }
+            DeValue::Table(table) => {
+                let entries = table.into_iter().map(|(key, value)| {
+                    let at = key.span().start;
+                    (key.into_inner().into_owned(), self.spanned(value, Some(at)))
+                });
+                Value::Table(entries.collect())
+            }
         };
         Node {
             location,

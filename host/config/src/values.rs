@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -43,13 +42,12 @@ impl<T> As<T> {
 #[derive(Clone, Copy)]
 pub(super) struct Period(pub(super) Duration);
 
-/// A number of runs in a row: 1 to 1000.
-#[derive(Clone, Copy)]
-pub(super) struct RunCount(NonZeroU32);
-
 /// A whole number within limits.
 #[derive(Clone, Copy)]
 pub(super) struct Count<const MIN: u64, const MAX: u64>(u64);
+
+/// A number of runs in a row.
+pub(super) type RunCount = Count<1, 1000>;
 
 /// A size in bytes within limits, as `"64MiB"` or a number.
 #[derive(Clone, Copy)]
@@ -90,14 +88,6 @@ impl<'de> Deserialize<'de> for Period {
     }
 }
 
-impl<'de> Deserialize<'de> for RunCount {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Count(times) = Count::<1, MAX_RUN_COUNT>::deserialize(deserializer)?;
-        let times = u32::try_from(times).ok().and_then(NonZeroU32::new);
-        Ok(Self(times.unwrap_or(NonZeroU32::MIN)))
-    }
-}
-
 impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Count<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expected = match MAX {
@@ -106,15 +96,10 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Count<MIN, MAX> {
         };
         let within = |number| (MIN..=MAX).contains(&number).then_some(Self(number));
         // As a number first: the decoder parses the texts of the environment and the command line.
-        match u64::deserialize(deserializer) {
-            Ok(number) => within(number).ok_or_else(|| {
-                D::Error::invalid_value(Unexpected::Unsigned(number), &expected.as_str())
-            }),
-            Err(_) => Err(D::Error::invalid_type(
-                Unexpected::Other("value"),
-                &expected.as_str(),
-            )),
-        }
+        let number = u64::deserialize(deserializer).ok();
+        number
+            .and_then(within)
+            .ok_or_else(|| D::Error::invalid_value(Unexpected::Other("value"), &expected.as_str()))
     }
 }
 
@@ -146,13 +131,11 @@ impl<'de> Deserialize<'de> for PageUrl {
     }
 }
 
-/// Reads an address to listen on.
 pub(super) fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     let expected = "an IP address with a port: write for example \"127.0.0.1:8000\"";
     deserializer.deserialize_any(text_only(expected, |text| text.parse().ok()))
 }
 
-/// Reads a path that is not empty.
 pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
     deserializer.deserialize_any(text_only("a path", path))
@@ -169,7 +152,6 @@ pub(super) fn token<'de, D: Deserializer<'de>>(
     }))
 }
 
-/// Reads a secret that is not empty.
 pub(super) fn secret<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Secret>, D::Error> {
@@ -185,7 +167,6 @@ pub(super) fn server_url<'de, D: Deserializer<'de>>(
     ServerUrl::deserialize(deserializer).map(|url| Some(url.0))
 }
 
-/// Reads URLs of servers.
 pub(super) fn server_urls<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<String>, D::Error> {
@@ -203,7 +184,6 @@ pub(super) fn secret_url<'de, D: Deserializer<'de>>(
     }))
 }
 
-/// Reads a Sentry DSN.
 pub(super) fn dsn<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     let expected = "a Sentry DSN: write for example \"https://key@sentry.example.com/1\"";
     deserializer.deserialize_any(text_only(expected, |text| {
@@ -215,7 +195,7 @@ pub(super) fn dsn<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
 }
 
 /// Parses the URL of a server: without a user, a query or a fragment.
-pub(super) fn parse_server_url(text: &str) -> Option<url::Url> {
+fn parse_server_url(text: &str) -> Option<url::Url> {
     let has_more = |url: &url::Url| {
         !url.username().is_empty()
             || url.password().is_some()
@@ -225,8 +205,7 @@ pub(super) fn parse_server_url(text: &str) -> Option<url::Url> {
     parse_web_url(text).filter(|url| !has_more(url))
 }
 
-/// Parses an http or https URL.
-pub(super) fn parse_web_url(text: &str) -> Option<url::Url> {
+fn parse_web_url(text: &str) -> Option<url::Url> {
     let url = url::Url::parse(text).ok()?;
     (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
 }
@@ -282,12 +261,8 @@ where
     }
 }
 
-/// The shortest duration.
 pub(super) const MIN_DURATION: Duration = Duration::from_millis(1);
-/// The longest duration.
 pub(super) const MAX_DURATION: Duration = Duration::from_hours(24);
-/// The largest number of runs in a row.
-pub(super) const MAX_RUN_COUNT: u64 = 1000;
 /// The largest whole number of TOML.
 pub(super) const MAX_INTEGER: u64 = i64::MAX as u64;
 

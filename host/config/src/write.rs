@@ -56,13 +56,9 @@ pub(super) fn sections(config: &Config, collector: &DiagnosticsCollector) -> Nod
     root.put(&["notify"], notify(&config.notify, collector));
     root.put(&["tools"], node("tools", &tools.0, collector));
     // Serde leaves secrets out.
-    put_secret(
-        &mut root,
-        &["server", "admin_token"],
-        server.admin_token.as_ref(),
-    );
-    put_secret(&mut root, &["metrics", "token"], metrics.token.as_ref());
-    put_secret(&mut root, &["sentry", "dsn"], sentry.dsn.as_ref());
+    put_secret(&mut root, &["server", "admin_token"], &server.admin_token);
+    put_secret(&mut root, &["metrics", "token"], &metrics.token);
+    put_secret(&mut root, &["sentry", "dsn"], &sentry.dsn);
     root
 }
 
@@ -74,19 +70,15 @@ fn notify(notify: &Notify, collector: &DiagnosticsCollector) -> Node {
         password,
         ..
     } = &notify.alertmanager;
-    put_secret(
-        &mut root,
-        &["alertmanager", "bearer_token"],
-        bearer_token.as_ref(),
-    );
-    put_secret(&mut root, &["alertmanager", "password"], password.as_ref());
+    put_secret(&mut root, &["alertmanager", "bearer_token"], bearer_token);
+    put_secret(&mut root, &["alertmanager", "password"], password);
     if notify.alertmanager == Alertmanager::default() {
         root.remove(&["alertmanager"]);
     } else if urls.is_empty() {
         root.remove(&["alertmanager", "urls"]);
     }
     for (name, webhook) in &notify.webhooks {
-        put_secret(&mut root, &["webhooks", name, "url"], webhook.url.as_ref());
+        put_secret(&mut root, &["webhooks", name, "url"], &webhook.url);
         for (header, value) in &webhook.headers {
             let path = ["webhooks", name, "headers", header];
             root.put(&path, Node::secret(value));
@@ -127,7 +119,8 @@ fn node(key: &str, table: &impl Serialize, collector: &DiagnosticsCollector) -> 
     without_nulls(Node::from(json))
 }
 
-fn put_secret(root: &mut Node, path: &[&str], secret: Option<&Secret>) {
+#[expect(clippy::ref_option, reason = "the fields of sections are options")]
+fn put_secret(root: &mut Node, path: &[&str], secret: &Option<Secret>) {
     if let Some(secret) = secret {
         root.put(path, Node::secret(secret));
     }

@@ -25,7 +25,7 @@ pub use check_result::{
 };
 use first_round::FirstRound;
 pub use page::HealthPage;
-use slot::{Order, Slot};
+use slot::Slot;
 
 use crate::schedule::JobGeneration;
 use vitals_model::{CheckName, Status, verdict};
@@ -165,10 +165,7 @@ impl Board {
             .filter_map(|slot| Some((slot.expires_at()?, slot)));
         let (due, later): (Vec<_>, Vec<_>) = expiries.partition(|(at, _)| *at <= now);
         let next = later.into_iter().map(|(at, _)| at).min();
-        let due: Vec<_> = due
-            .into_iter()
-            .map(|(_, slot)| slot.name().clone())
-            .collect();
+        let due: Vec<_> = due.into_iter().map(|(_, slot)| slot.name.clone()).collect();
         drop(slots);
         for name in due {
             let order = self.order(&name);
@@ -196,7 +193,7 @@ impl Board {
         let sum = verdict(
             slots
                 .values()
-                .map(|slot| (slot.status(), slot.facts().critical)),
+                .map(|slot| (slot.status(), slot.facts.critical)),
         );
         drop(slots);
         let sum = page::limit_verdict(sum, self.directory_is_complete());
@@ -217,7 +214,7 @@ impl Board {
         // out of date.
         let changes = self.changes.load(Ordering::Acquire);
         let last = self.assembled.load_full();
-        let page = if let Some(page) = last.filter(|page| page.changes() == changes) {
+        let page = if let Some(page) = last.filter(|page| page.changes == changes) {
             page.at(now)
         } else {
             let complete = self.directory_is_complete();
@@ -249,9 +246,10 @@ impl Board {
 
     /// Returns the lock that orders the changes of a check. A caller that holds it while it changes
     /// the check and emits the events keeps both in the same order.
-    pub(crate) fn order(&self, name: &CheckName) -> Order {
+    pub(crate) fn order(&self, name: &CheckName) -> Arc<Mutex<()>> {
         let slots = self.slots.read();
-        slots.get(name).map(|slot| slot.order()).unwrap_or_default()
+        let order = slots.get(name).map(|slot| Arc::clone(&slot.order));
+        order.unwrap_or_default()
     }
 
     /// Returns the status of each check, for metrics.
@@ -259,7 +257,7 @@ impl Board {
         let slots = self.slots.read();
         slots
             .values()
-            .map(|slot| (slot.name().clone(), slot.status()))
+            .map(|slot| (slot.name.clone(), slot.status()))
             .collect()
     }
 
@@ -275,8 +273,8 @@ impl Board {
 
     fn current_page(&self, now: Timestamp) -> Option<Arc<HealthPage>> {
         let page = self.assembled.load_full()?;
-        let fresh = page.changes() == self.changes.load(Ordering::Acquire);
-        (fresh && page.second() == now.as_second()).then_some(page)
+        let fresh = page.changes == self.changes.load(Ordering::Acquire);
+        (fresh && page.second == now.as_second()).then_some(page)
     }
 
     /// Returns whether the last scan could read the plugins directory.

@@ -29,7 +29,7 @@ pub(crate) use check_configs::Revision;
 use check_configs::{CheckConfigs, RejectedUnder};
 pub(crate) use check_error::{BindError, CheckError, NotRegistered};
 pub(crate) use check_state::{CheckState, CheckStates, GuestCheck};
-pub(crate) use files::{Excess, Files, LibraryError, link_directories};
+pub(crate) use files::{DirectoryError, Excess, Files, link_directories};
 use files::{InvalidPluginFile, Keep, PluginFile};
 use jiff::Timestamp;
 pub(crate) use load_request::{LoadRequest, Source};
@@ -124,7 +124,7 @@ impl Catalog {
     pub(crate) fn keep(&self) -> Keep {
         Keep {
             named: self.check_configs.named.clone(),
-            known: self.files.names_in_dir().cloned().collect(),
+            known: self.files.in_dir.keys().cloned().collect(),
             auto: self.config.plugins.auto,
         }
     }
@@ -134,8 +134,8 @@ impl Catalog {
     pub(crate) fn ignored_in_dir(&self) -> BTreeSet<PluginName> {
         let names = self.check_configs.by_plugin.keys();
         let is_ignored = |name: &&PluginName| {
-            !self.files.is_one_directory()
-                && self.files.dropped_in(name).is_some()
+            !self.files.is_one_directory
+                && self.files.in_dir.contains_key(*name)
                 && self
                     .file(name)
                     .is_some_and(|(source, _)| source == Source::Library)
@@ -152,7 +152,7 @@ impl Catalog {
     /// directory. Files in an unreadable directory are left out, and plugins loaded from them stay.
     pub(crate) fn load_requests(&self) -> Vec<LoadRequest> {
         let named = self.check_configs.by_plugin.keys();
-        let dropped_in = self.files.names_in_dir();
+        let dropped_in = self.files.in_dir.keys();
         let dropped_in =
             dropped_in.filter(|name| !self.check_configs.by_plugin.contains_key(*name));
         named
@@ -178,11 +178,11 @@ impl Catalog {
     /// Returns the file of a plugin and its directory. Checks of the configuration use the library.
     /// If all of them have `dir = true`, the plugins directory comes first.
     fn file(&self, name: &PluginName) -> Option<(Source, &PluginFile)> {
-        let dir = self.files.dropped_in(name).map(|file| (Source::Dir, file));
+        let dir = self.files.in_dir.get(name).map(|file| (Source::Dir, file));
         let Some(checks) = self.check_configs.by_plugin.get(name) else {
             return dir.filter(|_| self.config.plugins.auto);
         };
-        let library = self.files.in_library(name);
+        let library = self.files.in_library.get(name);
         let library = library.map(|file| (Source::Library, file));
         let mut checks = checks
             .iter()
@@ -283,7 +283,7 @@ impl Catalog {
             states.entry(name).or_insert((check, state));
         }
         self.placeholders.clear();
-        let invalid_files = self.files.invalid_files().iter();
+        let invalid_files = self.files.invalid.iter();
         for file in invalid_files.filter(|_| self.config.plugins.auto) {
             let name = file.placeholder_check(|name| states.contains_key(name));
             let state = CheckState::Failed(CheckError::InvalidName(file.message.clone()));
@@ -330,11 +330,6 @@ impl Catalog {
         self.binder.bind(name, check, plugin)
     }
 
-    /// Returns whether the configuration has a check of this name.
-    pub(crate) fn has_check(&self, name: &CheckName) -> bool {
-        self.config.checks.contains_key(name)
-    }
-
     /// Returns whether a check of the configuration names the plugin, enabled or not.
     pub(crate) fn is_named(&self, plugin: &PluginName) -> bool {
         self.check_configs.named.contains(plugin)
@@ -353,7 +348,7 @@ impl Catalog {
         checks.extend(
             native.map(|name| (name.clone(), Arc::clone(&self.check_configs.unconfigured))),
         );
-        let dropped_in = self.files.names_in_dir();
+        let dropped_in = self.files.in_dir.keys();
         checks.extend(dropped_in.filter_map(|plugin| self.dropped_in(plugin)));
         checks
     }
@@ -371,7 +366,7 @@ impl Catalog {
     /// Returns the checks that may use a file of a plugin from `source`.
     fn checks_on(&self, plugin: &PluginName, source: Source) -> Vec<(CheckName, Arc<CheckConfig>)> {
         let Some(names) = self.check_configs.by_plugin.get(plugin) else {
-            let is_there = self.files.dropped_in(plugin).is_some();
+            let is_there = self.files.in_dir.contains_key(plugin);
             let dropped_in = self.dropped_in(plugin).filter(|_| is_there);
             return dropped_in.into_iter().collect();
         };

@@ -6,14 +6,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vitals_config::{Config, Environment, Sources};
-use vitals_model::{CheckName, InvalidName};
-use vitals_sandbox::Sandbox;
+use vitals_model::{CheckName, ErrorTracker, InvalidName};
+use vitals_sandbox::{Compiler, Sandbox, SandboxOptions};
 
-use crate::background::Background;
 use crate::board::Board;
 use crate::catalog::{Catalog, RegisterError, ReservedNames};
 use crate::events::Events;
@@ -21,8 +21,7 @@ use crate::liveness::{Heartbeats, Loops, sweep};
 use crate::native::NativeCheck;
 use crate::publisher::Publisher;
 use crate::schedule::{Results, Schedule};
-use crate::stats::HostStats;
-use crate::status::HostStatus;
+use crate::status::{HostStats, HostStatus};
 use crate::watch::{Accepts, CatalogPage, Command, Registration, Reloader, Services, Watcher};
 
 /// The checks of a host, which run from its start on. Dropping it aborts its runs.
@@ -37,8 +36,9 @@ pub struct HostCore {
     tasks: TaskTracker,
     /// Cancelled when this is shut down or dropped.
     stop: CancellationToken,
-    /// The runtime of the host's own loops.
-    _background: Background,
+    /// The runtime of the host's own loops: the watcher and the sweep over stale results. Their
+    /// work, and the loading of plugins, takes no thread from the pages.
+    background: Option<Runtime>,
 }
 
 /// The parts of a [`HostCore`].
@@ -69,48 +69,42 @@ impl HostCore {
     ///
     /// The threads for the host's own loops could not be started.
     pub fn start(parts: Parts) -> io::Result<Self> {
-        let Parts {
-            config,
-            environment,
-            sources,
-            accepts,
-            names,
-            natives,
-            sandbox,
-            events,
-        } = parts;
-        let sources = sources.map(|sources| (sources, accepts));
-        let background = Background::start()?;
+        let background = Builder::new_multi_thread()
+            .worker_threads(BACKGROUND_THREADS)
+            .thread_name("vitals-host")
+            .enable_all()
+            .build()?;
         let board = Arc::<Board>::default();
         let publisher = Arc::new(Publisher {
             board: Arc::clone(&board),
-            events,
+            events: parts.events,
         });
         let schedule = Arc::new(Schedule::new(
-            config.engine.max_runs as usize,
+            parts.config.engine.max_runs as usize,
             Arc::clone(&publisher) as Arc<dyn Results>,
         ));
-        let mut catalog = Catalog::new(Arc::clone(&config), environment);
-        for (name, check) in natives {
+        let mut catalog = Catalog::new(Arc::clone(&parts.config), parts.environment);
+        for (name, check) in parts.natives {
             catalog.register(name, check);
         }
         let heartbeats = Heartbeats::default();
         let services = Services {
-            sandbox: sandbox.clone(),
+            sandbox: parts.sandbox.clone(),
             board: Arc::clone(&board),
             schedule: Arc::clone(&schedule),
             publisher: Arc::clone(&publisher),
-            names: names.clone(),
+            names: parts.names.clone(),
             heartbeat: Arc::clone(&heartbeats.watcher),
         };
         let (commands, received) = mpsc::unbounded_channel();
+        let sources = parts.sources.map(|sources| (sources, parts.accepts));
         let watcher = Watcher::new(catalog, sources, services, received);
         let catalog = watcher.page();
-        let loops = Arc::new(Loops::new(
-            sandbox.clone(),
-            Arc::clone(&schedule),
+        let loops = Arc::new(Loops {
+            sandbox: parts.sandbox.clone(),
+            schedule: Arc::clone(&schedule),
             heartbeats,
-        ));
+        });
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         loops.spawn_guest_heartbeat(stop.clone());
@@ -119,7 +113,7 @@ impl HostCore {
         let sweeping = sweep(
             publisher,
             Arc::clone(&loops),
-            Instant::now() + config.server.startup_grace,
+            Instant::now() + parts.config.server.startup_grace,
             stop.clone(),
         );
         tasks.spawn_on(watching, background.handle());
@@ -129,12 +123,12 @@ impl HostCore {
             catalog,
             loops,
             schedule,
-            sandbox,
+            sandbox: parts.sandbox,
             commands,
-            names,
+            names: parts.names,
             tasks,
             stop,
-            _background: background,
+            background: Some(background),
         })
     }
 
@@ -155,7 +149,10 @@ impl HostCore {
 
     /// Returns a handle to the host's status, for a supervisor of the process.
     pub fn status(&self) -> HostStatus {
-        HostStatus::new(Arc::clone(&self.board), self.stats())
+        HostStatus {
+            board: Arc::clone(&self.board),
+            stats: self.stats(),
+        }
     }
 
     /// Returns a handle for requesting reloads of files and configuration.
@@ -170,9 +167,9 @@ impl HostCore {
     /// The name is invalid, or the configuration uses it for a check with a plugin.
     pub fn register(&self, name: &str, check: NativeCheck) -> Result<Registration, RegisterError> {
         let name = self.names.native(name)?;
-        let (applied, registration) = Registration::new();
-        self.send(Command::Register(name, check, applied));
-        Ok(registration)
+        let (sender, applied) = oneshot::channel();
+        self.send(Command::Register(name, check, sender));
+        Ok(Registration(applied))
     }
 
     /// Removes a native check. It disappears from all pages shortly after.
@@ -207,8 +204,29 @@ impl Drop for HostCore {
     fn drop(&mut self) {
         self.stop.cancel();
         self.schedule.abort();
+        if let Some(background) = self.background.take() {
+            // A blocked thread ends later, and nothing waits for it.
+            background.shutdown_background();
+        }
     }
 }
+
+/// Returns the sandbox options of a configuration. Plugins are compiled in this process, and their
+/// metrics are ignored.
+pub fn sandbox_options(config: &Config, tracker: Option<Arc<dyn ErrorTracker>>) -> SandboxOptions {
+    SandboxOptions {
+        max_runs: config.engine.max_runs as usize,
+        guest_threads: config.engine.guest_threads as usize,
+        cache_dir: config.plugins.cache_dir.clone(),
+        compiler: Compiler::default(),
+        roots: config.tls.roots.clone(),
+        tracker,
+        metrics: None,
+    }
+}
+
+/// One thread for the watcher while the other is busy with loading a plugin.
+const BACKGROUND_THREADS: usize = 2;
 
 /// The time limit for ending the host's own tasks.
 const TASKS_TIMEOUT: Duration = Duration::from_secs(1);

@@ -4,7 +4,6 @@
 //! reconciles them with files and configuration. The crate knows neither pages nor sinks: those
 //! read the [`board`] and implement [`events::Sink`].
 
-mod background;
 pub mod board;
 mod catalog;
 pub mod events;
@@ -15,9 +14,7 @@ mod host_core;
 mod liveness;
 mod native;
 mod publisher;
-mod sandbox_options;
 pub mod schedule;
-mod stats;
 mod status;
 pub mod supervisor;
 mod watch;
@@ -25,9 +22,7 @@ pub mod workbench;
 
 pub use catalog::{RegisterError, ReservedNames};
 pub use exposition::{Exposition, Moment, RequestCounter};
-pub use host_core::{HostCore, Parts};
+pub use host_core::{HostCore, Parts, sandbox_options};
 pub use native::{IntoOutcome, NativeCheck};
-pub use sandbox_options::sandbox_options;
-pub use stats::HostStats;
-pub use status::HostStatus;
+pub use status::{HostStats, HostStatus};
 pub use watch::{Accepts, CatalogPage, Command, Registration, Reloader, ShutDown};

@@ -9,15 +9,15 @@ use tokio_util::sync::CancellationToken;
 use crate::board::EXPIRY_SWEEP;
 use crate::publisher::Publisher;
 use crate::schedule::Schedule;
-use crate::stats::HostStats;
+use crate::status::HostStats;
 use crate::watch::Heartbeat;
 use vitals_sandbox::Sandbox;
 
 /// The loops that must make progress.
 pub(crate) struct Loops {
-    sandbox: Sandbox,
-    schedule: Arc<Schedule>,
-    heartbeats: Heartbeats,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) schedule: Arc<Schedule>,
+    pub(crate) heartbeats: Heartbeats,
 }
 
 /// The heartbeats of the loops that run as tasks.
@@ -33,14 +33,6 @@ pub(crate) struct Heartbeats {
 }
 
 impl Loops {
-    pub(crate) fn new(sandbox: Sandbox, schedule: Arc<Schedule>, heartbeats: Heartbeats) -> Self {
-        Self {
-            sandbox,
-            schedule,
-            heartbeats,
-        }
-    }
-
     /// Spawns a heartbeat on the guest threads until shutdown. It runs like the loops of checks and
     /// stalls when they do. Guests that compute endlessly do not stall it, because they share the
     /// threads.

@@ -3,13 +3,12 @@
 //! Finished runs, failed loads and expired results reach the sinks only through this module. The
 //! events of a check come in the same order as its changes on the board.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::board::{Board, CheckFacts, CheckResult, Expired, Promotion, Published, STALE};
+use crate::board::{Board, CheckFacts, CheckResult, Promotion, Published, STALE};
 use crate::events::{Cause, Event, Events, Transition};
 use crate::schedule::{FinishedRun, JobGeneration, Results, Skipped};
 use vitals_model::{Breaker, CheckName, Code, Outcome, RunError, RunReport, Status};
@@ -38,33 +37,25 @@ impl Publisher {
     }
 
     /// Switches checks to new job generations, together with the results of their first runs.
-    pub(crate) fn promote(&self, runs: Vec<(CheckFacts, FinishedRun)>) {
+    pub(crate) fn promote(&self, mut runs: Vec<(CheckFacts, FinishedRun)>) {
         let checked_at = Timestamp::now();
-        let runs: BTreeMap<_, _> = runs
-            .into_iter()
-            .map(|(facts, run)| (run.check.clone(), (facts, run)))
-            .collect();
         // The locks are taken in the order of the names, which prevents a deadlock between two
         // callers.
-        let orders: Vec<_> = runs.keys().map(|check| self.board.order(check)).collect();
+        runs.sort_by(|(_, one), (_, other)| one.check.cmp(&other.check));
+        let order = |(_, run): &(_, FinishedRun)| self.board.order(&run.check);
+        let orders: Vec<_> = runs.iter().map(order).collect();
         let _in_order: Vec<_> = orders.iter().map(|order| order.lock()).collect();
-        let mut promotions = Vec::with_capacity(runs.len());
-        let mut finished = Vec::with_capacity(runs.len());
-        for (name, (facts, run)) in runs {
-            self.emit_upserted(&name, &facts);
-            self.events.emit(&Event::RunFinished {
-                run: &run,
-                checked_at,
-            });
-            promotions.push(Promotion {
-                name,
-                facts,
-                result: result(&run, checked_at),
-            });
-            finished.push(run);
-        }
-        let published = self.board.promote(promotions);
-        for (run, published) in finished.iter().zip(published) {
+        let promotion = |(facts, run): &(CheckFacts, FinishedRun)| {
+            self.emit_upserted(&run.check, facts);
+            self.events.emit(&Event::RunFinished { run, checked_at });
+            Promotion {
+                name: run.check.clone(),
+                facts: facts.clone(),
+                result: result(run, checked_at),
+            }
+        };
+        let published = self.board.promote(runs.iter().map(promotion).collect());
+        for ((_, run), published) in runs.iter().zip(published) {
             self.emit_transition(run, published);
         }
     }
@@ -116,24 +107,22 @@ impl Publisher {
 
     /// Turns stale results into `unknown`. Returns when the next result becomes stale.
     pub(crate) fn expire(&self, now: Instant) -> Option<Instant> {
-        self.board.expire(now, |expired| self.emit_expired(expired))
+        self.board.expire(now, |expired| {
+            let outcome = Outcome::new(Status::Unknown, STALE);
+            self.events.emit(&Event::Transition(&Transition {
+                check: &expired.check,
+                facts: Some(&expired.facts),
+                before: Some(expired.before),
+                status: Status::Unknown,
+                report: &RunReport::answered(outcome, Duration::ZERO),
+                consecutive_failures: 0,
+                cause: Cause::Expired,
+            }));
+        })
     }
 
     fn emit_upserted(&self, check: &CheckName, facts: &CheckFacts) {
         self.events.emit(&Event::CheckUpserted { check, facts });
-    }
-
-    fn emit_expired(&self, expired: &Expired) {
-        let outcome = Outcome::new(Status::Unknown, STALE);
-        self.events.emit(&Event::Transition(&Transition {
-            check: &expired.check,
-            facts: Some(&expired.facts),
-            before: Some(expired.before),
-            status: Status::Unknown,
-            report: &RunReport::answered(outcome, Duration::ZERO),
-            consecutive_failures: 0,
-            cause: Cause::Expired,
-        }));
     }
 
     /// Emits the transition that a published result caused, if any.

@@ -7,7 +7,6 @@
 //! requests. A panic costs at most one run of one check.
 
 mod check_loop;
-mod context;
 mod history;
 mod job;
 mod phase;
@@ -25,12 +24,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use check_loop::CheckLoop;
-use context::LoopContext;
+use check_loop::{CheckLoop, LoopContext};
 use history::History;
 pub use job::{FirstRun, Job, JobGeneration, Probe, Timing};
 pub use results::{FinishedRun, Results, Skipped};
-pub use trial_run::JobPromotion;
 use vitals_model::CheckName;
 
 /// Runs checks, each at its own interval.
@@ -104,7 +101,7 @@ impl Schedule {
             if let Some(before) = before {
                 before.cancelled().await;
             }
-            check_loop.run_until_removed().await;
+            let _stopped = check_loop.run_until_stopped().await;
             check_loop.release();
         };
         checks.scheduled.insert(

@@ -1,24 +1,35 @@
-//! A summary of the host for a supervisor. It only reads the board and the heartbeats.
+//! The state of the host itself, for pages, metrics and the service manager. No plugin can change
+//! the statistics.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::board::Board;
-use crate::stats::HostStats;
 use vitals_model::Status;
+
+/// Statistics of the host.
+pub trait HostStats: Send + Sync {
+    /// Returns the name of a stalled loop of the host.
+    fn stalled_loop(&self) -> Option<&'static str>;
+
+    /// Returns the number of runs in flight.
+    fn runs_in_flight(&self) -> usize;
+
+    /// Returns the limit on concurrent runs.
+    fn max_runs(&self) -> usize;
+
+    /// Returns the ticks of the epoch clock since the start.
+    fn epoch_ticks(&self) -> u64;
+}
 
 /// The status of a host. Cheap to clone; it does not keep the host running.
 #[derive(Clone)]
 pub struct HostStatus {
-    board: Arc<Board>,
-    stats: Arc<dyn HostStats>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) stats: Arc<dyn HostStats>,
 }
 
 impl HostStatus {
-    pub(crate) fn new(board: Arc<Board>, stats: Arc<dyn HostStats>) -> Self {
-        Self { board, stats }
-    }
-
     /// Returns the name of a stalled loop of the host, as `/health/live` reports it.
     pub fn stalled_loop(&self) -> Option<&'static str> {
         self.stats.stalled_loop()

@@ -3,10 +3,8 @@
 //! One task owns the catalog. Compilation takes place outside it, so that a slow plugin delays no
 //! other. The module does not decide what is healthy.
 
-mod applied;
 mod command;
 mod configuration;
-mod debounce;
 mod directory;
 mod disk;
 mod evaluate;
@@ -15,8 +13,6 @@ mod heartbeat;
 mod load;
 mod reconcile;
 mod reconfigure;
-mod registration;
-mod reloader;
 mod reloads;
 mod scan;
 mod services;
@@ -35,22 +31,18 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use self::applied::Applied;
-pub use self::command::Command;
+pub use self::command::{Command, Registration, Reloader, ShutDown};
 pub use self::configuration::Accepts;
 use self::configuration::Configuration;
-use self::debounce::Debounce;
-use self::directory::DirectoryWatch;
+use self::directory::{Debounce, DirectoryWatch};
 use self::disk::{Disk, DiskError};
 use self::evaluate::{Finished, Trial};
 use self::heartbeat::HEARTBEAT_INTERVAL;
 pub(crate) use self::heartbeat::Heartbeat;
 use self::load::Loader;
-pub use self::registration::Registration;
-pub use self::reloader::{Reloader, ShutDown};
 use self::reloads::Reloads;
 pub(crate) use self::services::Services;
-use crate::catalog::{Catalog, ConfigurationPage, Excess, LibraryError};
+use crate::catalog::{Catalog, CheckStates, ConfigurationPage, DirectoryError, Excess};
 use crate::events::Event;
 use vitals_config::Sources;
 use vitals_io::panic_text;
@@ -93,7 +85,7 @@ pub(crate) struct Watcher {
     /// The directories that links among the plugin files lead through.
     linked: DirectoryWatch,
     disk: Disk,
-    library_error: Option<LibraryError>,
+    library_error: Option<DirectoryError>,
     excess: Option<Excess>,
     /// The plugins with an unused file in the plugins directory.
     ignored_in_dir: BTreeSet<PluginName>,
@@ -115,7 +107,8 @@ pub(crate) struct Watcher {
     registrations: Vec<oneshot::Sender<()>>,
     /// Trial runs of new versions that are not yet published.
     trials: BTreeMap<CheckName, Trial>,
-    applied: BTreeMap<CheckName, Applied>,
+    /// The states that schedule and board have.
+    applied: CheckStates,
     /// Whether anything has changed since the last reconciliation.
     needs_reconciling: bool,
     /// The earliest time of the next reconciliation, unless somebody waits for it.
@@ -172,7 +165,7 @@ impl Watcher {
             reloads: Reloads::default(),
             registrations: Vec::new(),
             trials: BTreeMap::new(),
-            applied: BTreeMap::new(),
+            applied: CheckStates::new(),
             needs_reconciling: false,
             reconcile_at: Instant::now(),
             first_scan: FirstScan::Awaited,

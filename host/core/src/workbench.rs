@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::catalog::{Catalog, CheckState, Files, LoadOutcome, LoadRequest};
-use crate::sandbox_options::sandbox_options;
+use crate::host_core::sandbox_options;
 use vitals_config::{AllowEntry, CheckConfig, Config, Environment, Settings};
 use vitals_model::{CheckName, Digest, PluginName, RunReport, Text};
 use vitals_sandbox::{
@@ -97,7 +97,7 @@ impl Workbench {
     pub async fn problems(&mut self) -> Vec<String> {
         self.load(|_| true).await;
         let files = self.catalog.files();
-        let directory = files.error().map(ToString::to_string);
+        let directory = files.error.as_ref().map(ToString::to_string);
         let excess = files.excess().map(|excess| excess.to_string());
         let directory = directory.into_iter().chain(excess).collect::<Vec<_>>();
         let checks = self.catalog.states().into_iter();
@@ -119,10 +119,7 @@ impl Workbench {
             .filter_map(|(name, (_, state))| match state {
                 CheckState::Guest(guest) => Some((name, Ok(guest.shown_grants()))),
                 CheckState::NeedsConfig(error) => Some((name, Err(error.to_string()))),
-                CheckState::Native(_)
-                | CheckState::Loading
-                | CheckState::NotRegistered(_)
-                | CheckState::Failed(_) => None,
+                _ => None,
             })
             .collect()
     }

@@ -12,6 +12,8 @@ use std::path::Path;
 use std::time::Instant;
 
 #[cfg(target_os = "linux")]
+use self::linux::open;
+#[cfg(target_os = "linux")]
 pub use self::linux::{pseudo_filesystem, reopen};
 
 /// Why a file was not read.
@@ -102,11 +104,6 @@ pub fn read_open_file(
 
 /// Bytes that are read between two checks of the deadline.
 const CHUNK_BYTES: u64 = 1 << 20;
-
-#[cfg(target_os = "linux")]
-fn open(path: &Path, allow_pseudo_files: bool) -> Result<File, ReadError> {
-    linux::open(path, allow_pseudo_files)
-}
 
 #[cfg(not(target_os = "linux"))]
 fn open(path: &Path, _: bool) -> Result<File, ReadError> {

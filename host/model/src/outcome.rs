@@ -210,9 +210,7 @@ fn entry_bytes(key: &str, value: &Value) -> usize {
 
 const MESSAGE_BYTES: usize = 2 << 10;
 const KEY_BYTES: usize = 128;
-/// The largest number of details.
 const MAX_DETAILS: usize = 64;
-/// The largest number of measurements.
 const MAX_MEASUREMENTS: usize = 32;
 
 #[cfg(test)]

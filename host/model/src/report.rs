@@ -152,13 +152,6 @@ impl RunError {
         self
     }
 
-    /// Adds the amount that the guest asked for.
-    #[must_use]
-    pub fn with_asked(mut self, asked: impl Into<String>) -> Self {
-        self.asked = Some(asked.into());
-        self
-    }
-
     /// Adds the stack frames of the guest, innermost first.
     #[must_use]
     pub fn with_frames(mut self, frames: Vec<Text>) -> Self {

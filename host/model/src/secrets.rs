@@ -229,7 +229,6 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// The replacement for a secret.
 const REDACTED: &str = "[redacted]";
 /// The number of bytes of a text that are searched. The rest is left out.
 const SEARCHED_BYTES: usize = 64 << 10;

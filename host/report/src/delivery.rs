@@ -75,8 +75,8 @@ impl<O: Outbox, E: Endpoint> Delivery<O, E> {
     /// Switches to another target. If roots have changed, TLS connections are also made anew.
     pub(crate) fn redirect(&self, target: Target, roots_changed: bool) {
         self.sender.send_if_modified(|sender| {
-            let is_other = *sender.target() != target;
-            let is_to_change = is_other || (roots_changed && target.is_over_tls());
+            let is_other = sender.target != target;
+            let is_to_change = is_other || (roots_changed && target.roots.is_some());
             if is_to_change {
                 *sender = Arc::new(HttpSender::new(target));
             }
@@ -111,14 +111,14 @@ impl<O: Outbox, E: Endpoint> Delivery<O, E> {
         // The remaining messages keep waiting.
         let _ = tokio::time::timeout(timeout, self.drain()).await;
         self.reopen();
-        self.state.outbox().len()
+        self.state.outbox.lock().len()
     }
 
     /// Ends the delivery. Waiting messages are lost.
     pub(crate) fn end(self) {
         let Self { state, thread, .. } = self;
         drop(thread);
-        let left = state.outbox().len();
+        let left = state.outbox.lock().len();
         if left > 0 {
             state.endpoint.dropped(left);
         }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use self::alert_state::{AlertStates, Change, Event, LastResult, Rules};
@@ -71,7 +71,7 @@ impl Notifier {
     /// continues if it is named again meanwhile.
     fn apply_config(&self, config: &Config, roots_changed: bool) {
         let now = TimePoint::now();
-        let mut state = self.state();
+        let mut state = self.0.state.lock();
         let state = &mut *state;
         state.rules = Rules::new(config);
         state.instance = InstanceInfo::new(&config.notify);
@@ -125,7 +125,7 @@ impl Notifier {
 
     /// Handles a transition of a check.
     fn record_transition(&self, transition: &Transition<'_>) {
-        let mut state = self.state();
+        let mut state = self.0.state.lock();
         let State {
             alert_states,
             rules,
@@ -139,7 +139,7 @@ impl Notifier {
 
     /// Handles the removal of a check.
     fn check_removed(&self, check: &CheckName) {
-        let mut state = self.state();
+        let mut state = self.0.state.lock();
         if let Some(change) = state.alert_states.remove(check, Timestamp::now()) {
             state.notify(&change);
         }
@@ -160,12 +160,12 @@ impl Notifier {
 
     /// Removes a receiver, unless it was revived.
     fn remove_retired(&self, id: &ReceiverId) {
-        let mut state = self.state();
+        let mut state = self.0.state.lock();
         let retired = state.receivers.get(id);
         if retired.is_some_and(Receiver::is_retired)
             && let Some(receiver) = state.receivers.remove(id)
         {
-            receiver.end();
+            receiver.delivery.end();
             // Still under the lock, because a new receiver of this name has series of its own.
             if let Some(metrics) = &self.0.metrics {
                 metrics.receiver_removed(&id.to_string());
@@ -176,17 +176,15 @@ impl Notifier {
     /// Drains all receivers for at most `timeout`, and ends them. Active alerts are not resolved: a
     /// restarted host continues them, and otherwise they end by their `endsAt`.
     async fn shut_down(&self, timeout: Duration) {
-        let receivers = std::mem::take(&mut self.state().receivers);
+        let receivers = std::mem::take(&mut self.0.state.lock().receivers);
         let until = Instant::now() + timeout;
-        let drained: Vec<_> = receivers.values().map(Receiver::drain).collect();
+        let drained: Vec<_> = receivers.values().map(|it| it.delivery.drain()).collect();
         for drained in drained {
             let _ = tokio::time::timeout_at(until, drained).await;
         }
-        receivers.into_values().for_each(Receiver::end);
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock()
+        for receiver in receivers.into_values() {
+            receiver.delivery.end();
+        }
     }
 }
 
@@ -247,13 +245,6 @@ fn last_result(transition: &Transition<'_>) -> LastResult {
         message: report.outcome.message().as_str().to_owned(),
         details: report.outcome.details().clone(),
         at: Timestamp::now(),
-    }
-}
-
-impl std::fmt::Debug for Notifier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let receivers = self.state().receivers.len();
-        write!(f, "Notifier({receivers})")
     }
 }
 

@@ -5,7 +5,6 @@
 //! hub, no panic hook, no integrations.
 
 mod breadcrumbs;
-mod error;
 mod event;
 mod rate_limiter;
 mod scrub;
@@ -24,9 +23,9 @@ use sentry_types::Dsn;
 use sentry_types::protocol::v7::{ClientSdkInfo, Event};
 
 use self::breadcrumbs::Breadcrumbs;
-pub use self::error::NoReports;
 use self::rate_limiter::{Rate, RateLimiter};
 use self::scrub::Scrubber;
+pub use self::transport::NoReports;
 use self::transport::{Transport, report_dropped};
 use crate::delivery::DropCounter;
 use crate::delivery_metrics::DeliveryMetrics;
@@ -116,12 +115,7 @@ impl Sentry {
         if transition.before.is_some() || transition.status != Status::Healthy {
             let message = transition.report.outcome.message();
             let message = inner.scrubber.load().clean(message.as_str());
-            let crumb = breadcrumbs::transition(
-                transition.check,
-                transition.before,
-                transition.status,
-                &message,
-            );
+            let crumb = breadcrumbs::transition(transition, &message);
             inner.breadcrumbs.record(crumb);
         }
     }

@@ -10,8 +10,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use self::describe::describe;
-use super::admitted::Admitted;
-use super::bindings::PluginPre;
+use super::admitted::{Admitted, Linked};
 use super::compile::{Artifact, CompileError, LoadedBytes};
 use super::load_error::LoadError;
 use super::plugin::Plugin;
@@ -55,7 +54,15 @@ impl Plugin {
         let size = bytes.as_ref().len() as u64;
         let admitted = match prepare(sandbox, bytes, digest).await? {
             Prepared::InUse(admitted) => admitted,
-            Prepared::New(linked) => describe_and_insert(sandbox, linked, size).await?,
+            Prepared::New(linked) => {
+                let (description, schema) = describe(sandbox, &linked.pre, digest).await?;
+                sandbox.0.admitted.insert(Admitted {
+                    linked,
+                    size,
+                    description,
+                    schema,
+                })
+            }
         };
         Ok(Arc::new(Self::new(sandbox, name, admitted)))
     }
@@ -106,16 +113,6 @@ enum Prepared {
     New(Linked),
 }
 
-/// A component that is linked to the host.
-struct Linked {
-    digest: Digest,
-    pre: PluginPre,
-    imports: Vec<String>,
-    code: LoadedBytes,
-    /// How long it took to compile and load it, or to load it from the cache.
-    compile_time: Duration,
-}
-
 /// Checks the shape and the imports of a component, and links it. Blocks, because a component can
 /// have many types.
 fn link(
@@ -126,43 +123,18 @@ fn link(
     compile_time: Duration,
 ) -> Result<Linked, LoadError> {
     shape::check(component)?;
-    let version = imports::contract(component, sandbox.engine())?;
-    imports::check(component, sandbox.engine(), version)?;
+    let engine = &sandbox.0.engine;
+    let imports = imports::imports(component, engine);
+    let version = imports::contract(component, engine, &imports)?;
     let types = |error: wasmtime::Error| LoadError::Types(error_text(&error));
-    let pre = sandbox.linker().instantiate_pre(component).map_err(types)?;
+    let pre = sandbox.0.linker.instantiate_pre(component);
     Ok(Linked {
         digest,
-        pre: version.prepare(pre).map_err(types)?,
-        imports: imports::imports(component, sandbox.engine()),
-        code,
-        compile_time,
-    })
-}
-
-/// Describes a component, and shares it with other files of the same digest.
-async fn describe_and_insert(
-    sandbox: &Sandbox,
-    linked: Linked,
-    size: u64,
-) -> Result<Arc<Admitted>, LoadError> {
-    let (description, schema) = describe(sandbox, &linked.pre, linked.digest).await?;
-    let Linked {
-        digest,
-        pre,
+        pre: pre.and_then(|pre| version.prepare(pre)).map_err(types)?,
         imports,
-        code,
         compile_time,
-    } = linked;
-    Ok(sandbox.admitted().insert(Admitted {
-        imports,
-        digest,
-        size,
-        description,
-        schema,
-        compile_time,
-        pre,
         _code: code,
-    }))
+    })
 }
 
 /// Returns the admitted component if its digest is in use, loads it from the cache, or compiles it.
@@ -175,7 +147,7 @@ async fn prepare(
     let handle = sandbox.clone();
     let (bytes, known) = run_blocking(move || {
         shape::check_instances(bytes.as_ref())?;
-        if let Some(admitted) = handle.admitted().get(digest) {
+        if let Some(admitted) = handle.0.admitted.get(digest) {
             return Ok((bytes, Some(Prepared::InUse(admitted))));
         }
         let started = Instant::now();
@@ -189,10 +161,10 @@ async fn prepare(
     if let Some(known) = known {
         return Ok(known);
     }
-    let compilation = sandbox.compilation();
+    let compilation = &sandbox.0.compilation;
     let permit = compilation.permit().await?;
     let started = Instant::now();
-    let artifact = compilation.compile(permit, sandbox.engine(), bytes);
+    let artifact = compilation.compile(permit, &sandbox.0.engine, bytes);
     let artifact = artifact.await?;
     let handle = sandbox.clone();
     let linked = run_blocking(move || {
@@ -210,10 +182,9 @@ fn cached(
     sandbox: &Sandbox,
     digest: Digest,
 ) -> Result<Option<(Component, LoadedBytes)>, LoadError> {
-    let Some(cache) = sandbox.cache() else {
-        return Ok(None);
-    };
-    let Some(artifact) = cache.load(digest) else {
+    let cache = sandbox.0.cache.as_ref();
+    let found = cache.and_then(|cache| Some((cache, cache.load(digest)?)));
+    let Some((cache, artifact)) = found else {
         return Ok(None);
     };
     let (component, code) = load(sandbox, &artifact)?;
@@ -226,11 +197,10 @@ fn load(
     sandbox: &Sandbox,
     artifact: &Artifact,
 ) -> Result<(wasmtime::Result<Component>, LoadedBytes), CompileError> {
-    let code = sandbox.loaded().reserve(artifact.code().len())?;
-    Ok((artifact.load(sandbox.engine()), code))
+    let code = sandbox.0.loaded.reserve(artifact.code().len())?;
+    Ok((artifact.load(&sandbox.0.engine), code))
 }
 
-/// Runs blocking work off the async runtime's threads.
 async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LoadError> + Send + 'static,
 ) -> Result<T, LoadError> {

@@ -15,14 +15,19 @@ use vitals_model::Digest;
 
 /// A component that is compiled, linked and described.
 pub(super) struct Admitted {
-    pub(super) digest: Digest,
+    pub(super) linked: Linked,
     pub(super) size: u64,
     pub(super) description: Description,
     pub(super) schema: Schema,
+}
+
+/// A component that is compiled, and linked to the host.
+pub(super) struct Linked {
+    pub(super) digest: Digest,
+    pub(super) pre: PluginPre,
     pub(super) imports: Vec<String>,
     /// How long it took to compile the component, or to load it from the cache.
     pub(super) compile_time: Duration,
-    pub(super) pre: PluginPre,
     /// The component's share of the loaded code.
     pub(super) _code: LoadedBytes,
 }
@@ -42,11 +47,12 @@ impl AdmittedByDigest {
     pub(super) fn insert(&self, admitted: Admitted) -> Arc<Admitted> {
         let mut known = self.0.lock();
         known.retain(|_, admitted| admitted.strong_count() > 0);
-        if let Some(first) = known.get(&admitted.digest).and_then(Weak::upgrade) {
+        let digest = admitted.linked.digest;
+        if let Some(first) = known.get(&digest).and_then(Weak::upgrade) {
             return first;
         }
         let admitted = Arc::new(admitted);
-        known.insert(admitted.digest, Arc::downgrade(&admitted));
+        known.insert(digest, Arc::downgrade(&admitted));
         admitted
     }
 }

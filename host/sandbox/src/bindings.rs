@@ -5,6 +5,31 @@
 //! version is another module and another arm of [`ContractVersion`] and [`PluginPre`]. Nothing
 //! outside this directory names a version.
 
+/// Converts types of the host to those of a version that have the same fields.
+macro_rules! convert_fields {
+    ($($type:ident { $($field:ident),* })*) => {$(
+        impl From<crate::contract::$type> for $type {
+            fn from(value: crate::contract::$type) -> Self {
+                let crate::contract::$type { $($field),* } = value;
+                Self { $($field),* }
+            }
+        }
+    )*};
+}
+
+/// Converts types of the host to those of a version that have the same cases.
+macro_rules! convert_cases {
+    ($($type:ident { $($case:ident $(($inner:ident))?),* })*) => {$(
+        impl From<crate::contract::$type> for $type {
+            fn from(value: crate::contract::$type) -> Self {
+                match value {
+                    $(crate::contract::$type::$case $(($inner))? => Self::$case $(($inner))?),*
+                }
+            }
+        }
+    )*};
+}
+
 mod v0_1;
 
 use wasmtime::Store;
@@ -19,7 +44,6 @@ pub(super) const PACKAGE: &str = "vitals:health";
 /// A version of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ContractVersion {
-    /// `vitals:health@0.1.0`.
     V0_1,
 }
 
@@ -41,7 +65,6 @@ impl ContractVersion {
         }
     }
 
-    /// Prepares a component that exports this version.
     pub(super) fn prepare(self, component: InstancePre<State>) -> wasmtime::Result<PluginPre> {
         Ok(match self {
             Self::V0_1 => PluginPre::V0_1(v0_1::PluginPre::new(component)?),
@@ -52,12 +75,10 @@ impl ContractVersion {
 /// A linked component, ready for any number of instances.
 #[derive(Clone)]
 pub(super) enum PluginPre {
-    /// A component that exports `vitals:health@0.1.0`.
     V0_1(v0_1::PluginPre<State>),
 }
 
 impl PluginPre {
-    /// The version of the contract that the component exports.
     pub(super) fn version(&self) -> ContractVersion {
         match self {
             Self::V0_1(_) => ContractVersion::V0_1,
@@ -93,7 +114,6 @@ impl PluginPre {
     }
 }
 
-/// Links the interfaces of every version.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     v0_1::add_to_linker(linker)
 }

@@ -13,10 +13,14 @@ use std::time::{Duration, Instant};
 use wasmtime::{Store, UpdateDeadline};
 
 use super::classify::{DeadlinePassed, classify, timeout};
-use super::run_limits::RunLimits;
+use super::egress::Egress;
+use super::grants::Grants;
+use super::run_limits::{MAX_RESOURCES, RunLimits};
+use super::run_log::RunLog;
 use super::sandbox::Sandbox;
 use super::state::State;
 use super::threads::with_deadline;
+use vitals_io::trust::Roots;
 use vitals_model::{Activity, RunError, Usage};
 
 /// What a call used, and the state of its store, however the call ended.
@@ -27,15 +31,42 @@ pub(super) struct FinishedStore {
 }
 
 impl Sandbox {
-    /// Arms the limits of a run: makes a store with all of them before any guest code runs in it.
-    pub(super) fn store(&self, state: State, limits: &RunLimits) -> Store<State> {
-        let mut store = Store::new(self.engine(), state);
+    /// Arms the limits of a run that began at `started`: makes a store with all of them before any
+    /// guest code runs in it.
+    pub(super) fn store(
+        &self,
+        limits: &RunLimits,
+        started: Instant,
+        grants: &Arc<Grants>,
+        roots: Roots,
+        run_log: RunLog,
+    ) -> Store<State> {
+        let deadline = started + limits.timeout;
+        let egress = Egress::new(
+            Arc::clone(&self.0.network),
+            Arc::clone(grants),
+            run_log.check.clone(),
+            deadline,
+            limits.connections,
+            limits.http_body,
+            roots,
+        );
+        let state = State::new(
+            limits.memory,
+            deadline,
+            egress,
+            Arc::clone(grants),
+            Arc::clone(&self.0.files),
+            run_log,
+            self.0.clock.keep_ticking(),
+        );
+        let mut store = Store::new(&self.0.engine, state);
         store.limiter(|state| &mut state.limiter);
         store
             .set_fuel(limits.fuel)
             .expect("the engine is configured to consume fuel");
         store.set_hostcall_fuel(usize::try_from(limits.output).unwrap_or(usize::MAX));
-        store.set_max_component_handles(limits.resources);
+        store.set_max_component_handles(MAX_RESOURCES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|context| {
             let state = context.data();
@@ -91,7 +122,7 @@ pub(super) async fn until_deadline<T>(
             let State {
                 output, run_log, ..
             } = store.data();
-            Err(classify(&error, limits, &output.lines(), run_log.secrets()))
+            Err(classify(&error, limits, &output.lines(), &run_log.secrets))
         }
         None if was_computing.load(Ordering::Relaxed) => Err(timeout(limits, activity)),
         None => Err(timeout(limits, Activity::Waiting)),

@@ -9,7 +9,7 @@ use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 
 use super::egress::RetainedBytesExceeded;
 use super::limiter::MemoryExceeded;
-use super::run_limits::RunLimits;
+use super::run_limits::{MAX_RESOURCES, RunLimits};
 use super::symbols::Symbols;
 use vitals_model::{Activity, Code, RunError, Secrets, Text};
 
@@ -42,8 +42,9 @@ pub(super) fn classify(
         let (limit, asked) = (exceeded.limit as u64, exceeded.requested as u64);
         let (limit, asked) = (size(limit), size(asked));
         let message = format!("asked for {asked} of memory, the limit is {limit}");
-        let error = RunError::new(Code::Memory, &message);
-        return error.with_limit(limit).with_asked(asked);
+        let mut error = RunError::new(Code::Memory, &message).with_limit(limit);
+        error.asked = Some(asked);
+        return error;
     }
     if error.is::<DeadlinePassed>() {
         return timeout(limits, Activity::Computing);
@@ -53,7 +54,7 @@ pub(super) fn classify(
         return RunError::new(Code::Exit, &with_panic(&message, output));
     }
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
-        return resources(limits);
+        return resources();
     }
     if let Some(exceeded) = error.downcast_ref::<RetainedBytesExceeded>() {
         let limit = size(exceeded.limit);
@@ -75,7 +76,7 @@ pub(super) fn classify(
         return RunError::new(Code::Output, &message).with_limit(limit);
     }
     if cause.as_str().contains(HANDLE_LIMIT) {
-        return resources(limits);
+        return resources();
     }
     let message = secrets.line(&format!("trapped: {cause}"), CAUSE_BYTES);
     RunError::new(Code::Trap, &with_panic(message.as_str(), output))
@@ -110,8 +111,8 @@ fn trapped(
     }
 }
 
-fn resources(limits: &RunLimits) -> RunError {
-    let limit = limits.resources.to_string();
+fn resources() -> RunError {
+    let limit = MAX_RESOURCES.to_string();
     let message = format!("held more than {limit} host resources (streams, pollables, handles)");
     RunError::new(Code::Resources, &message).with_limit(limit)
 }

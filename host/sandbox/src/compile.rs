@@ -13,7 +13,6 @@ mod error;
 mod frame;
 #[cfg(feature = "compile-in-process")]
 mod job;
-mod limits;
 mod loaded;
 mod memory;
 #[cfg(feature = "compile-in-process")]
@@ -24,6 +23,7 @@ mod thread;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Engine;
@@ -33,7 +33,6 @@ use self::child::Program;
 pub use self::error::CompileError;
 #[cfg(feature = "compile-in-process")]
 pub use self::job::CompileJob;
-pub use self::limits::CompileLimits;
 pub(super) use self::loaded::{LoadedBytes, LoadedCode};
 #[cfg(feature = "compile-in-process")]
 use self::thread::CompilerThread;
@@ -82,13 +81,33 @@ impl Compiler {
     }
 }
 
+/// The limits of one compilation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// Processor time, and wall-clock time. A child that the machine starves gets five times as
+    /// much wall-clock time. Default: 60 s.
+    pub time: Duration,
+    /// Memory of the child process, in bytes. It does not limit a thread of this process. Default:
+    /// 2 GiB.
+    pub memory: u64,
+}
+
+impl Default for CompileLimits {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_mins(1),
+            memory: 2 << 30,
+        }
+    }
+}
+
 /// The compiler of one sandbox, with the permits for parallel compilations.
 #[derive(Debug)]
 pub(super) struct Compilation {
     backend: Backend,
     limits: CompileLimits,
     permits: Arc<Semaphore>,
-    max_parallel: usize,
+    pub(super) max_parallel: usize,
 }
 
 #[derive(Debug)]
@@ -121,12 +140,6 @@ impl Compilation {
         }
     }
 
-    /// The maximum number of parallel compilations.
-    pub(super) fn max_parallel(&self) -> usize {
-        self.max_parallel
-    }
-
-    /// Waits for a permit.
     pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, CompileError> {
         let permit = Arc::clone(&self.permits).acquire_owned();
         match &self.backend {

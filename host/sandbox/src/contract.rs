@@ -7,13 +7,10 @@ use std::time::Duration;
 
 use vitals_model::{CheckName, OutcomeParts, Status};
 
-/// The request of a check.
 pub(super) struct CheckRequest<'a> {
-    /// The name of the check.
     pub(super) check: &'a CheckName,
     /// The configuration of the check, a JSON object.
     pub(super) config: &'a str,
-    /// How long the run may take.
     pub(super) timeout: Duration,
     /// The status of the previous run.
     pub(super) previous: Option<Status>,
@@ -47,12 +44,11 @@ pub(super) enum MetricsError {
     Invalid(String),
     /// The metric is already used with another type or other labels.
     Conflict(String),
-    /// The limit on series is reached.
     TooManySeries,
 }
 
 /// A certificate as guests see it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Certificate {
     pub(super) subject: String,
     pub(super) issuer: String,
@@ -84,7 +80,6 @@ pub(super) struct Handshake {
 pub(super) enum TlsError {
     /// No grant covers the peer; the text says what to grant.
     Denied(String),
-    /// The operation timed out.
     Timeout,
     /// The peer closed the connection, or the host has closed it.
     Closed,

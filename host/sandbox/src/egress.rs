@@ -26,21 +26,17 @@ use std::time::Instant;
 use parking_lot::{Mutex, MutexGuard};
 use wasmtime::component::ResourceTable;
 
-pub(super) use self::budgeted::BudgetedStream;
-pub(super) use self::connect::DialError;
+pub(super) use self::budgeted::{BudgetedStream, Stream};
 pub(super) use self::name_lookup::add_name_lookup_to_linker;
 pub(super) use self::network::Network;
 pub(super) use self::requests::{RetainedBytesExceeded, add_http_to_linker};
 use self::resolver::{LookupRequest, ResolveError};
 pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
-pub(super) use self::tls::{
-    ConnectionError, HandshakeError, Purpose, TlsSession, connection_error, verify,
-};
+pub(super) use self::tls::{ConnectionError, Purpose, TlsSession, connection_error, verify};
 use super::grants::{Denial, GrantKind, Grants, Host, Peer, ResolvedAddress};
 use vitals_io::blocking_pool::PoolError;
 use vitals_io::trust::Roots;
-use vitals_model::Secrets;
-use vitals_model::{self, CheckName};
+use vitals_model::{CheckName, Secrets};
 
 /// The network access of one run. Cheap to make and to clone: nothing is opened, started or looked
 /// up before the guest asks for it.
@@ -106,20 +102,16 @@ impl Egress {
 
     /// The distinct denials so far, at most 16, without `secrets`.
     pub(super) fn denials(&self, secrets: &Secrets) -> Vec<vitals_model::Denial> {
-        let activity = self.activity();
-        activity
-            .denials
-            .iter()
-            .map(|denial| denial.shown(&self.0.check, secrets))
-            .collect()
+        let shown = |denial: &Denial| denial.shown(&self.0.check, secrets);
+        self.activity().denials.iter().map(shown).collect()
     }
 
     /// The number of denials by the kind of grant that was missing.
     pub(super) fn denied(&self) -> Vec<(&'static str, u64)> {
         let denied = self.activity().denied;
         let counts = GrantKind::ALL
-            .into_iter()
             .map(GrantKind::as_str)
+            .into_iter()
             .zip(denied);
         counts.filter(|(_, count)| *count > 0).collect()
     }
@@ -139,15 +131,7 @@ impl Egress {
 
     fn record_denial(&self, denial: Denial) {
         let activity = &mut *self.activity();
-        let kind = denial.kind();
-        for (count, _) in activity
-            .denied
-            .iter_mut()
-            .zip(GrantKind::ALL)
-            .filter(|(_, this_kind)| *this_kind == kind)
-        {
-            *count += 1;
-        }
+        activity.denied[denial.kind as usize] += 1;
         if activity.denials.len() < MAX_DENIALS && !activity.denials.contains(&denial) {
             activity.denials.push(denial);
         }
@@ -163,11 +147,8 @@ impl Egress {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
         let _turn = self.0.certificate_lock.lock().await;
-        self.0
-            .network
-            .certificates()
-            .run(self.0.check.as_str(), work)
-            .await
+        let pool = &self.0.network.certificates;
+        pool.run(self.0.check.as_str(), work).await
     }
 
     /// Takes one connection from the budget; `false` if none is left.
@@ -190,9 +171,8 @@ impl Egress {
         let found = match &peer.host {
             Host::Address(address) => return Ok(vec![SocketAddr::new(*address, peer.port)]),
             Host::Name(name) => {
-                run.network
-                    .resolve(self.lookup_request(name), deadline)
-                    .await?
+                let found = run.network.resolve(self.lookup_request(name), deadline);
+                found.await.map_err(AddressError::Unresolved)?
             }
         };
         let mut open = Vec::with_capacity(found.len());
@@ -238,14 +218,7 @@ impl Egress {
 enum AddressError {
     /// No grant covers the peer; the denial was recorded.
     Denied(Denial),
-    /// The name could not be resolved.
     Unresolved(ResolveError),
-}
-
-impl From<ResolveError> for AddressError {
-    fn from(error: ResolveError) -> Self {
-        Self::Unresolved(error)
-    }
 }
 
 /// A store whose guest has network access.
@@ -256,9 +229,7 @@ pub(super) trait EgressView: Send {
 
 /// What host functions for the network work with.
 pub(super) struct EgressCtx<'a> {
-    /// The network access of the run.
     pub(super) egress: &'a mut Egress,
-    /// The resources of the run.
     pub(super) table: &'a mut ResourceTable,
 }
 

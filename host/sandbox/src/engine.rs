@@ -19,24 +19,20 @@ use self::idle_detector::IdleDetector;
 /// Instances come from a pool if the machine grants the address space for it. Otherwise they are
 /// allocated on demand, which costs about 20 µs per run and is logged.
 pub(super) fn build(runs: usize) -> wasmtime::Result<Engine> {
-    if has_address_space_for_a_pool() {
+    let error = if has_address_space_for_a_pool() {
         let mut config = settings()?;
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool_config(runs)));
         match Engine::new(&config) {
             Ok(engine) => return Ok(engine),
-            Err(error) => {
-                tracing::warn!(
-                    error = error.to_string(),
-                    "instance pool cannot be reserved, every run is slower"
-                );
-            }
+            Err(error) => error.to_string(),
         }
     } else {
-        tracing::warn!(
-            error = "the address space is limited (ulimit -v)",
-            "instance pool cannot be reserved, every run is slower"
-        );
-    }
+        "the address space is limited (ulimit -v)".to_owned()
+    };
+    tracing::warn!(
+        error,
+        "instance pool cannot be reserved, every run is slower"
+    );
     build_without_pool()
 }
 
@@ -172,7 +168,6 @@ impl EpochClock {
         TickGuard(Arc::clone(&self.state))
     }
 
-    /// The number of ticks so far.
     pub(super) fn ticks(&self) -> u64 {
         self.state.ticks.load(Ordering::Relaxed)
     }

@@ -20,7 +20,6 @@ use super::state::State;
 use vitals_model::Text;
 
 impl State {
-    /// The metadata of a granted file or directory.
     pub(super) async fn stat_file(&mut self, path: &str) -> Result<Metadata, FileError> {
         self.on_file(path, operations::stat).await
     }
@@ -36,7 +35,6 @@ impl State {
         self.on_file(path, read).await
     }
 
-    /// Lists the names in a granted directory.
     pub(super) async fn list_directory(&mut self, path: &str) -> Result<Vec<String>, FileError> {
         self.on_file(path, operations::list).await
     }
@@ -53,7 +51,7 @@ impl State {
         }
         let (grants, there) = (self.grants.clone(), asked.clone());
         let work = move || work(&there, &grants);
-        let answer = self.files.run(self.run_log.check().as_str(), work).await;
+        let answer = self.files.run(self.run_log.check.as_str(), work).await;
         let error = match answer {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error,

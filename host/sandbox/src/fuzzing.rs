@@ -11,17 +11,11 @@ use super::grants::{self, Channel, Grant, GrantError, Grants, Host, Peer, Resolv
 use super::schema::{Binding, BindingError, Schema};
 use super::symbols::Symbols;
 use vitals_io::trust;
-use vitals_model::Secrets;
-use vitals_model::Text;
+use vitals_model::{Secrets, Text};
 
 /// Whether `grants` permits a check to reach `host` at `port` when it resolves to `address`.
 pub fn reaches(grants: &Grants, channel: Channel, host: &Host, port: u16, address: IpAddr) -> bool {
-    let host = host.clone();
-    let peer = Peer {
-        channel,
-        host,
-        port,
-    };
+    let peer = Peer::new(channel, host.clone(), port);
     grants.permit(&peer).is_ok()
         && grants
             .permit_address(&peer, ResolvedAddress::assumed_remote(address))

@@ -6,11 +6,9 @@
 
 mod address;
 mod allow;
-mod allow_key;
 mod cover;
 mod denial;
 mod error;
-mod grant;
 mod host;
 mod kind;
 mod marks;
@@ -19,16 +17,14 @@ mod target;
 
 use self::address::AddressClass;
 pub(super) use self::address::ResolvedAddress;
-pub use self::allow_key::AllowKey;
 pub(super) use self::denial::Denial;
 pub use self::error::{EntryError, GrantError};
-pub use self::grant::{Grant, Origin};
 pub use self::host::{HostPattern, parse_host};
-pub(super) use self::kind::GrantKind;
+pub use self::kind::GrantKind;
 pub use self::marks::{Mark, MarkedProperty};
 pub use self::marks::{granted_by_marks, marked_properties};
 pub(super) use self::target::Peer;
-pub use self::target::{Channel, Target};
+pub use self::target::{Channel, Grant, Origin, Target};
 pub use vitals_values::{Host, HostError};
 
 /// What one check may reach; fixed until its configuration or plugin changes.
@@ -84,19 +80,13 @@ impl Grants {
     /// Decides whether `peer` may be contacted. For a name this is half of the decision:
     /// [`Grants::permit_address`] decides on each address that it resolves to.
     pub(super) fn permit(&self, peer: &Peer) -> Result<(), Denial> {
-        match peer.host {
-            Host::Address(address) => {
-                self.permit_address(peer, ResolvedAddress::assumed_remote(address))
-            }
-            Host::Name(_)
-                if self
-                    .patterns(peer)
-                    .any(|granted| granted.covers(&peer.host)) =>
-            {
-                Ok(())
-            }
-            Host::Name(_) => Err(Denial::new(peer.channel.kind(), &peer.to_string())),
+        if let Host::Address(address) = peer.host {
+            return self.permit_address(peer, ResolvedAddress::assumed_remote(address));
         }
+        let mut patterns = self.patterns(peer);
+        let is_granted = patterns.any(|granted| granted.covers(&peer.host));
+        let denial = || Denial::new(peer.channel.kind(), &peer.to_string());
+        is_granted.then_some(()).ok_or_else(denial)
     }
 
     /// Decides on an address of `peer`, which is already permitted.
@@ -107,7 +97,7 @@ impl Grants {
     ) -> Result<(), Denial> {
         let literal = Host::Address(resolved.address);
         let class = resolved.class();
-        let granted = self.patterns(peer).any(|granted| match granted {
+        let is_granted = self.patterns(peer).any(|granted| match granted {
             HostPattern::Exact(Host::Address(_)) => granted.covers(&literal),
             HostPattern::Network(_) => {
                 class != AddressClass::Restricted && granted.covers(&literal)
@@ -124,25 +114,17 @@ impl Grants {
                 class == AddressClass::Public && granted.covers(&peer.host)
             }
         });
-        if granted {
-            Ok(())
-        } else {
-            Err(Denial::of_address(
-                peer,
-                literal,
-                class == AddressClass::ThisHost,
-            ))
-        }
+        let denial = || Denial::of_address(peer, literal, class == AddressClass::ThisHost);
+        is_granted.then_some(()).ok_or_else(denial)
     }
 
     /// Decides whether a guest may look up a name. Grants of `tcp` and `udp` permit it, because
     /// guests connect sockets themselves; those of `http` and `tls` do not, because there the host
     /// resolves the name.
     pub(super) fn permit_lookup(&self, name: &Host) -> Result<(), Denial> {
-        if self.names(name) || self.sockets(name).next().is_some() {
-            return Ok(());
-        }
-        Err(Denial::new(GrantKind::Name, &name.to_string()))
+        let is_granted = self.names(name) || self.sockets(name).next().is_some();
+        let denial = || Denial::new(GrantKind::Name, &name.to_string());
+        is_granted.then_some(()).ok_or_else(denial)
     }
 
     /// Decides whether a permitted lookup may return an address: any address for a grant of
@@ -157,11 +139,7 @@ impl Grants {
         }
         let mut refused = None;
         for (channel, port) in self.sockets(name) {
-            let peer = Peer {
-                channel,
-                host: name.clone(),
-                port,
-            };
+            let peer = Peer::new(channel, name.clone(), port);
             match self.permit_address(&peer, resolved) {
                 Ok(()) => return Ok(()),
                 Err(denial) => refused = Some(denial),

@@ -18,50 +18,37 @@ pub(super) fn imports(component: &Component, engine: &Engine) -> Vec<String> {
     names
 }
 
-/// The version of the contract that a component exports. Fails if it names a version that the host
-/// does not support.
+/// The version of the contract that a component exports. Fails if the host does not support a
+/// version that the component names, or does not offer what it imports.
 pub(super) fn contract(
     component: &Component,
     engine: &Engine,
+    imports: &[String],
 ) -> Result<ContractVersion, LoadError> {
     let exports: Vec<_> = component
         .component_type()
         .exports(engine)
         .map(|(name, _)| name.to_owned())
         .collect();
-    let imports = imports(component, engine);
-    if let Some(other) = unknown_version(exports.iter().chain(&imports)) {
-        return Err(LoadError::Contract {
-            guest: other,
-            host: ContractVersion::ALL.map(ContractVersion::as_str).join(OR),
-        });
+    if let Some(guest) = unknown_version(exports.iter().chain(imports)) {
+        let host = ContractVersion::ALL.map(ContractVersion::as_str).join(OR);
+        return Err(LoadError::Contract { guest, host });
     }
     let mut versions = ContractVersion::ALL.into_iter();
     let exported = versions.find(|version| exports.contains(&export(*version)));
-    exported.ok_or_else(|| LoadError::AnotherWorld {
+    let version = exported.ok_or_else(|| LoadError::AnotherWorld {
         exports: listed(&exports),
         contract: ContractVersion::ALL
             .map(|version| format!("`{}`", export(version)))
             .join(OR),
-    })
-}
-
-/// Checks that the host offers everything that a component of a version imports.
-pub(super) fn check(
-    component: &Component,
-    engine: &Engine,
-    version: ContractVersion,
-) -> Result<(), LoadError> {
-    let unknown: Vec<_> = imports(component, engine)
-        .into_iter()
-        .filter(|name| !is_offered(name, version))
-        .collect();
+    })?;
+    let is_unknown = |name: &&String| !is_offered(name, version);
+    let unknown: Vec<_> = imports.iter().filter(is_unknown).cloned().collect();
     if unknown.is_empty() {
-        Ok(())
+        Ok(version)
     } else {
-        Err(LoadError::Imports {
-            names: listed(&unknown),
-        })
+        let names = listed(&unknown);
+        Err(LoadError::Imports { names })
     }
 }
 

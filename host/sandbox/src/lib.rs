@@ -41,12 +41,9 @@ pub use compile::CompileJob;
 pub use compile::{CompileError, CompileLimits, Compiler};
 pub use describe::Description;
 pub use engine::WASMTIME;
-pub use grants::{
-    AllowKey, Channel, EntryError, Grant, GrantError, Grants, Host, HostError, HostPattern, Mark,
-    MarkedProperty, Origin, Target, parse_host,
-};
+pub use grants::{Channel, Grant, GrantError, Grants, Host, HostPattern, Target, parse_host};
 pub use load_error::LoadError;
 pub use plugin::Plugin;
 pub use run::Task;
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
-pub use schema::{Binding, BindingError, HeldValidator, Schema};
+pub use schema::{Binding, BindingError, Schema};

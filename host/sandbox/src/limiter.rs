@@ -26,7 +26,6 @@ impl MemoryLimiter {
         Self { limit, used: 0 }
     }
 
-    /// The peak of the memory in bytes.
     pub(super) fn peak(&self) -> u64 {
         // The count never decreases.
         self.used as u64

@@ -17,7 +17,7 @@ impl RunLog {
         labels: &[Label],
         update: MetricUpdate<'_>,
     ) -> Result<(), MetricsError> {
-        let Some(metrics) = self.metrics() else {
+        let Some(metrics) = &self.metrics else {
             return Ok(());
         };
         let labels = self
@@ -25,7 +25,7 @@ impl RunLog {
             .map_err(MetricsError::Invalid)?;
         let help = || self.clean(help, HELP_BYTES);
         let sample = Sample::new(name, &help, labels, update);
-        let recorded = metrics.record(self.check(), &sample);
+        let recorded = metrics.record(&self.check, &sample);
         recorded.map_err(|why| match why {
             SampleError::TooManySeries => MetricsError::TooManySeries,
             conflict => MetricsError::Conflict(conflict.to_string()),
@@ -47,10 +47,7 @@ impl RunLog {
         check_labels(pairs, shown)?;
         update.check()?;
         let names = labels.iter().map(|label| label.name.as_str());
-        if let Some(secret) = names
-            .chain([name])
-            .find(|name| self.secrets().occur_in(name))
-        {
+        if let Some(secret) = names.chain([name]).find(|name| self.secrets.occur_in(name)) {
             return Err(format!(
                 "`{}` contains a secret of the configuration: use another name",
                 shown(secret)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::admitted::Admitted;
-use super::bindings::{self, PluginPre};
+use super::bindings;
 use super::describe::Description;
 use super::sandbox::Sandbox;
 use super::schema::Schema;
@@ -16,22 +16,23 @@ use vitals_model::{Digest, PluginIdentity, PluginName, Root, VersionMetrics};
 
 /// An admitted plugin: compiled, linked and described, ready to be run by any number of checks.
 pub struct Plugin {
-    sandbox: Sandbox,
-    identity: Arc<PluginIdentity>,
-    admitted: Arc<Admitted>,
+    pub(super) sandbox: Sandbox,
+    /// Name, version and digest.
+    pub(super) identity: Arc<PluginIdentity>,
+    pub(super) admitted: Arc<Admitted>,
     /// The metrics of this version. Each version counts separately.
-    metrics: Option<Arc<dyn VersionMetrics>>,
+    pub(super) metrics: Option<Arc<dyn VersionMetrics>>,
 }
 
 impl Plugin {
     /// Gives an admitted component the name of its file.
     pub(super) fn new(sandbox: &Sandbox, name: PluginName, admitted: Arc<Admitted>) -> Self {
-        let metrics = sandbox.metrics().cloned();
+        let metrics = sandbox.0.metrics.clone();
         let metrics = metrics.map(|metrics| metrics.version(&name));
         let identity = Arc::new(PluginIdentity::new(
             name,
             admitted.description.version.clone(),
-            admitted.digest,
+            admitted.linked.digest,
         ));
         Self {
             sandbox: sandbox.clone(),
@@ -46,14 +47,9 @@ impl Plugin {
         &self.identity.name
     }
 
-    /// Name, version and digest.
-    pub(super) fn identity(&self) -> &Arc<PluginIdentity> {
-        &self.identity
-    }
-
     /// The digest of the file.
     pub fn digest(&self) -> Digest {
-        self.admitted.digest
+        self.admitted.linked.digest
     }
 
     /// The size of the file in bytes.
@@ -68,18 +64,18 @@ impl Plugin {
 
     /// The contract that the plugin was built against: `vitals:health@0.1.0`.
     pub fn contract(&self) -> String {
-        let version = self.admitted.pre.version();
+        let version = self.admitted.linked.pre.version();
         format!("{}@{}", bindings::PACKAGE, version.as_str())
     }
 
     /// The names of the interfaces that the component imports, sorted.
     pub fn imports(&self) -> &[String] {
-        &self.admitted.imports
+        &self.admitted.linked.imports
     }
 
     /// How long it took to compile the component, or to load it from the cache.
     pub fn compile_time(&self) -> Duration {
-        self.admitted.compile_time
+        self.admitted.linked.compile_time
     }
 
     /// The roots that TLS connections of a check trust: its own if it has any, else the host's.
@@ -88,7 +84,7 @@ impl Plugin {
     ///
     /// A PEM file that can't be read or holds no usable certificates.
     pub fn roots(&self, own: Option<&[Root]>) -> Result<Roots, RootsError> {
-        self.sandbox.roots(own)
+        self.sandbox.0.network.roots(own)
     }
 
     /// The schema of a check's configuration.
@@ -111,25 +107,13 @@ impl Plugin {
         &self,
         bind: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
-        let pool = self.sandbox.bind_pool();
+        let pool = &self.sandbox.0.bind_pool;
         pool.run(self.name().as_str(), bind).await
-    }
-
-    pub(super) fn sandbox(&self) -> &Sandbox {
-        &self.sandbox
-    }
-
-    pub(super) fn pre(&self) -> &PluginPre {
-        &self.admitted.pre
-    }
-
-    pub(super) fn metrics(&self) -> Option<&Arc<dyn VersionMetrics>> {
-        self.metrics.as_ref()
     }
 
     /// Makes this version's metrics the ones that are shown. Called when the version is promoted.
     pub fn serve(&self) {
-        if let Some(metrics) = self.metrics() {
+        if let Some(metrics) = &self.metrics {
             Arc::clone(metrics).activate();
         }
     }

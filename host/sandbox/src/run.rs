@@ -11,7 +11,6 @@ use wasmtime::Store;
 
 use super::call::{FinishedStore, finish_store, until_deadline};
 use super::contract::{CheckAnswer, CheckRequest};
-use super::egress::Egress;
 use super::grants::Grants;
 use super::plugin::Plugin;
 use super::run_limits::RunLimits;
@@ -49,7 +48,7 @@ impl Plugin {
     pub async fn run(self: &Arc<Self>, task: Arc<Task>, previous: Option<Status>) -> RunReport {
         let (plugin, panicking_task) = (Arc::clone(self), Arc::clone(&task));
         let work = async move { plugin.run_uncontained(&task, previous).await };
-        let outcome = self.sandbox().threads().run(work).await;
+        let outcome = self.sandbox.0.threads.run(work).await;
         outcome.unwrap_or_else(|panic| self.panicked(&panicking_task, panic.as_ref()))
     }
 
@@ -74,7 +73,7 @@ impl Plugin {
                 );
             }
         };
-        self.sandbox().threads().run(contained).detach();
+        self.sandbox.0.threads.run(contained).detach();
     }
 
     fn panicked(&self, task: &Task, panic: &(dyn std::any::Any + Send)) -> RunReport {
@@ -95,14 +94,14 @@ impl Plugin {
         let (plugin, panicking_task) = (Arc::clone(self), Arc::clone(&task));
         let work = async move {
             let started = Instant::now();
-            let limits = RunLimits::new(&task.limits, task.timeout);
+            let limits = task.run_limits();
             let mut store = plugin.fresh_store(&task, &limits, started);
             let instance = until_deadline(&mut store, &limits, async |store| {
-                plugin.pre().instantiate(store).await
+                plugin.admitted.linked.pre.instantiate(store).await
             });
             instance.await.map(|()| started.elapsed())
         };
-        let instantiated = self.sandbox().threads().run(work).await;
+        let instantiated = self.sandbox.0.threads.run(work).await;
         instantiated.unwrap_or_else(|panic| {
             let report = self.panicked(&panicking_task, panic.as_ref());
             Err(report.error.expect("a panic is an error"))
@@ -111,7 +110,7 @@ impl Plugin {
 
     async fn run_uncontained(&self, task: &Task, previous: Option<Status>) -> RunReport {
         let started = Instant::now();
-        let limits = RunLimits::new(&task.limits, task.timeout);
+        let limits = task.run_limits();
         let mut store = self.fresh_store(task, &limits, started);
         let request = CheckRequest {
             check: &task.check,
@@ -120,42 +119,33 @@ impl Plugin {
             previous,
         };
         let answer = until_deadline(&mut store, &limits, async |store| {
-            self.pre().check(store, &request).await
+            self.admitted.linked.pre.check(store, &request).await
         });
         let answer = answer.await;
         let finished = finish_store(store, &limits, started);
         report(answer, finished, &task.secrets)
     }
 
-    /// Makes the store of a run that began at `started`.
     fn fresh_store(&self, task: &Task, limits: &RunLimits, started: Instant) -> Store<State> {
-        let sandbox = self.sandbox();
-        let egress = Egress::new(
-            Arc::clone(sandbox.network()),
-            Arc::clone(&task.grants),
+        let run_log = RunLog::new(
             task.check.clone(),
-            started + limits.timeout,
-            limits.connections,
-            limits.http_body,
-            task.roots.clone(),
+            Origin::Run(Arc::clone(&self.identity)),
+            Arc::clone(&task.secrets),
+            self.sandbox.0.tracker.clone(),
+            self.metrics.clone(),
         );
-        let tracker = sandbox.tracker().cloned();
-        let (check, metrics) = (task.check.clone(), self.metrics().cloned());
-        let origin = Origin::Run(Arc::clone(self.identity()));
-        let secrets = Arc::clone(&task.secrets);
-        let run_log = RunLog::new(check, origin, secrets, tracker, metrics);
-        let grants = Arc::clone(&task.grants);
-        let deadline = started + limits.timeout;
-        let state = State::new(
-            limits,
-            deadline,
-            egress,
-            grants,
-            Arc::clone(sandbox.files()),
-            run_log,
-            sandbox.tick_guard(),
-        );
-        sandbox.store(state, limits)
+        let roots = task.roots.clone();
+        self.sandbox
+            .store(limits, started, &task.grants, roots, run_log)
+    }
+}
+
+impl Task {
+    fn run_limits(&self) -> RunLimits {
+        RunLimits {
+            timeout: self.timeout,
+            limits: self.limits.clone(),
+        }
     }
 }
 
@@ -183,7 +173,7 @@ fn report(
     report.usage = usage;
     report.denials = state.egress.denials(secrets);
     report.denied = state.egress.denied();
-    report.dropped_log_lines = state.run_log.dropped();
+    report.dropped_log_lines = state.run_log.dropped;
     report.output = state.output.lines();
     state.run_log.close(&report.output);
     if report.error.is_none()

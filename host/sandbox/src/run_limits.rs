@@ -1,34 +1,24 @@
 //! The limits of one run as the sandbox arms them.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use vitals_model::Limits;
 
-/// The limits of one run as the sandbox arms them.
+/// The limits of one run, and how long it may take.
 #[derive(Clone, Debug)]
 pub(super) struct RunLimits {
     pub(super) timeout: Duration,
-    pub(super) fuel: u64,
-    pub(super) memory: u64,
-    pub(super) output: u64,
-    pub(super) resources: usize,
-    pub(super) connections: u32,
-    pub(super) http_body: u64,
+    pub(super) limits: Limits,
 }
 
-impl RunLimits {
-    pub(super) fn new(limits: &Limits, timeout: Duration) -> Self {
-        Self {
-            timeout,
-            fuel: limits.fuel,
-            memory: limits.memory,
-            output: limits.output,
-            resources: RESOURCES,
-            connections: limits.connections,
-            http_body: limits.http_body,
-        }
+impl Deref for RunLimits {
+    type Target = Limits;
+
+    fn deref(&self) -> &Limits {
+        &self.limits
     }
 }
 
 /// Streams, pollables and other handles that one run may hold.
-const RESOURCES: usize = 1_000;
+pub(super) const MAX_RESOURCES: usize = 1_000;

@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use vitals_model::Secrets;
 use vitals_model::{
-    CheckName, Digest, ErrorTracker, GuestReport, PluginIdentity, Severity, Text, VersionMetrics,
+    CheckName, Digest, ErrorTracker, GuestReport, PluginIdentity, Secrets, Severity, Text,
+    VersionMetrics,
 };
 
 /// The source of log lines.
@@ -37,13 +37,16 @@ macro_rules! log_line {
 
 /// The log lines and reports of one run, each counted against its limit.
 pub(super) struct RunLog {
-    check: CheckName,
+    pub(super) check: CheckName,
     origin: Origin,
-    secrets: Arc<Secrets>,
+    /// The texts that must not leave the host.
+    pub(super) secrets: Arc<Secrets>,
     tracker: Option<Arc<dyn ErrorTracker>>,
-    metrics: Option<Arc<dyn VersionMetrics>>,
+    /// Where the plugin's metrics are counted, if anywhere.
+    pub(super) metrics: Option<Arc<dyn VersionMetrics>>,
     logged_lines: u32,
-    dropped: u32,
+    /// The number of log lines that were dropped because of the limit.
+    pub(super) dropped: u32,
     captures: u32,
 }
 
@@ -65,26 +68,6 @@ impl RunLog {
             dropped: 0,
             captures: 0,
         }
-    }
-
-    /// The check of the run.
-    pub(super) fn check(&self) -> &CheckName {
-        &self.check
-    }
-
-    /// The number of log lines that were dropped because of the limit.
-    pub(super) fn dropped(&self) -> u32 {
-        self.dropped
-    }
-
-    /// The texts that must not leave the host.
-    pub(super) fn secrets(&self) -> &Arc<Secrets> {
-        &self.secrets
-    }
-
-    /// Where the plugin's metrics are counted, if anywhere.
-    pub(super) fn metrics(&self) -> Option<&dyn VersionMetrics> {
-        self.metrics.as_deref()
     }
 
     /// Cleans a text of the guest, and redacts secrets.

@@ -1,8 +1,9 @@
 //! The sandbox: one engine, one linker, the guest threads and the network access.
 
 mod linker;
-mod options;
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,43 +13,90 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use self::linker::linker;
-pub use self::options::{SandboxError, SandboxOptions};
 use super::admitted::AdmittedByDigest;
 use super::cache::CodeCache;
-use super::compile::{Artifact, Compilation, LoadedCode};
+use super::compile::{Artifact, Compilation, Compiler, LoadedCode};
 use super::egress::Network;
-use super::engine::{self, EpochClock, TickGuard};
+use super::engine::{self, EpochClock};
 use super::state::State;
 use super::threads::GuestThreads;
 use vitals_io::blocking_pool::{BlockingPool, Work};
-use vitals_io::trust::{Roots, RootsError};
+use vitals_io::trust::RootsError;
 use vitals_model::{Digest, ErrorTracker, GuestMetrics, Root};
 
 /// What all guests of a host share. Cheap to clone.
 #[derive(Clone)]
-pub struct Sandbox(Arc<Inner>);
+pub struct Sandbox(pub(super) Arc<Inner>);
 
-struct Inner {
-    engine: Engine,
-    linker: Linker<State>,
-    clock: EpochClock,
-    threads: GuestThreads,
-    network: Arc<Network>,
-    files: Arc<BlockingPool>,
-    cache: Option<CodeCache>,
+pub(super) struct Inner {
+    pub(super) engine: Engine,
+    pub(super) linker: Linker<State>,
+    pub(super) clock: EpochClock,
+    pub(super) threads: GuestThreads,
+    pub(super) network: Arc<Network>,
+    /// The threads for blocking file system calls.
+    pub(super) files: Arc<BlockingPool>,
+    pub(super) cache: Option<CodeCache>,
     /// Writes of compiled code to the cache that are in progress.
     cache_writes: TaskTracker,
-    admitted: AdmittedByDigest,
-    loaded: LoadedCode,
-    tracker: Option<Arc<dyn ErrorTracker>>,
-    metrics: Option<Arc<dyn GuestMetrics>>,
-    compilation: Compilation,
+    pub(super) admitted: AdmittedByDigest,
+    pub(super) loaded: LoadedCode,
+    pub(super) tracker: Option<Arc<dyn ErrorTracker>>,
+    pub(super) metrics: Option<Arc<dyn GuestMetrics>>,
+    pub(super) compilation: Compilation,
     describe_permits: Arc<Semaphore>,
     bind_permits: Arc<Semaphore>,
-    /// Threads that bind the checks of plugins.
-    bind_pool: BlockingPool,
-    /// Permits for writes to the cache.
+    /// The threads on which the checks of plugins are bound.
+    pub(super) bind_pool: BlockingPool,
     cache_write_permits: Arc<Semaphore>,
+}
+
+/// The options of a sandbox.
+pub struct SandboxOptions {
+    /// The number of parallel runs that the instance pool has room for.
+    pub max_runs: usize,
+    /// The number of guest threads; 0 means one per core.
+    pub guest_threads: usize,
+    /// The directory of the code cache; `None` disables it.
+    pub cache_dir: Option<PathBuf>,
+    /// Where plugins are compiled.
+    pub compiler: Compiler,
+    /// The roots that TLS connections of guests trust, unless their check has its own.
+    pub roots: Vec<Root>,
+    /// The receiver of guests' reports.
+    pub tracker: Option<Arc<dyn ErrorTracker>>,
+    /// The receiver of guests' metrics; without it metrics are accepted and ignored.
+    pub metrics: Option<Arc<dyn GuestMetrics>>,
+}
+
+impl Default for SandboxOptions {
+    /// 64 parallel runs, one guest thread per core, in-process compilation and no cache.
+    fn default() -> Self {
+        Self {
+            max_runs: 64,
+            guest_threads: 0,
+            cache_dir: None,
+            compiler: Compiler::default(),
+            roots: Vec::new(),
+            tracker: None,
+            metrics: None,
+        }
+    }
+}
+
+/// The sandbox could not be created on this machine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SandboxError {
+    /// The engine rejected its settings.
+    #[error("cannot set up the WebAssembly engine: {0}")]
+    Engine(String),
+    /// A thread could not be started.
+    #[error("cannot start a thread for guests: {0}; raise the limit on processes (ulimit -u)")]
+    Thread(#[source] io::Error),
+    /// The TLS roots could not be read.
+    #[error(transparent)]
+    Roots(#[from] RootsError),
 }
 
 impl Sandbox {
@@ -99,53 +147,9 @@ impl Sandbox {
         self.0.clock.since_last_tick()
     }
 
-    /// The roots that TLS connections of a check trust: its own if it has any, else the host's.
-    ///
-    /// # Errors
-    ///
-    /// A PEM file that can't be read or holds no usable certificates.
-    pub fn roots(&self, own: Option<&[Root]>) -> Result<Roots, RootsError> {
-        self.network().roots(own)
-    }
-
     /// Runs `task` to completion on the guest threads.
     pub fn spawn_on_guest_runtime(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.threads().run(task).detach();
-    }
-
-    pub(super) fn engine(&self) -> &Engine {
-        &self.0.engine
-    }
-
-    pub(super) fn linker(&self) -> &Linker<State> {
-        &self.0.linker
-    }
-
-    pub(super) fn threads(&self) -> &GuestThreads {
-        &self.0.threads
-    }
-
-    pub(super) fn network(&self) -> &Arc<Network> {
-        &self.0.network
-    }
-
-    /// The threads for blocking file system calls.
-    pub(super) fn files(&self) -> &Arc<BlockingPool> {
-        &self.0.files
-    }
-
-    pub(super) fn cache(&self) -> Option<&CodeCache> {
-        self.0.cache.as_ref()
-    }
-
-    /// The admitted components by digest.
-    pub(super) fn admitted(&self) -> &AdmittedByDigest {
-        &self.0.admitted
-    }
-
-    /// The sum of loaded compiled code.
-    pub(super) fn loaded(&self) -> &LoadedCode {
-        &self.0.loaded
+        self.0.threads.run(task).detach();
     }
 
     /// Writes compiled code to the cache in the background. If too many writes are waiting for the
@@ -158,7 +162,7 @@ impl Sandbox {
         let sandbox = self.clone();
         self.0.cache_writes.spawn_blocking(move || {
             let _permit = permit;
-            if let Some(cache) = sandbox.cache() {
+            if let Some(cache) = &sandbox.0.cache {
                 cache.store(digest, &artifact);
             }
         });
@@ -173,44 +177,22 @@ impl Sandbox {
 
     /// Whether a file of this digest would not have to be compiled. Blocks.
     pub fn has_code(&self, digest: Digest) -> bool {
-        let admitted = self.admitted().get(digest).is_some();
-        admitted || self.cache().is_some_and(|cache| cache.has(digest))
-    }
-
-    pub(super) fn tracker(&self) -> Option<&Arc<dyn ErrorTracker>> {
-        self.0.tracker.as_ref()
-    }
-
-    pub(super) fn metrics(&self) -> Option<&Arc<dyn GuestMetrics>> {
-        self.0.metrics.as_ref()
-    }
-
-    pub(super) fn compilation(&self) -> &Compilation {
-        &self.0.compilation
+        let admitted = self.0.admitted.get(digest).is_some();
+        let cache = self.0.cache.as_ref();
+        admitted || cache.is_some_and(|cache| cache.has(digest))
     }
 
     /// The maximum number of parallel compilations.
     pub fn max_compilations(&self) -> usize {
-        self.0.compilation.max_parallel()
+        self.0.compilation.max_parallel
     }
 
-    /// Waits for a permit to call a plugin's `describe` and parse its schema.
     pub(super) async fn describe_permit(&self) -> OwnedSemaphorePermit {
         acquire(&self.0.describe_permits).await
     }
 
-    /// Waits for a permit to bind the checks of a plugin.
     pub(super) async fn bind_permit(&self) -> OwnedSemaphorePermit {
         acquire(&self.0.bind_permits).await
-    }
-
-    /// The threads on which the checks of plugins are bound.
-    pub(super) fn bind_pool(&self) -> &BlockingPool {
-        &self.0.bind_pool
-    }
-
-    pub(super) fn tick_guard(&self) -> TickGuard {
-        self.0.clock.keep_ticking()
     }
 }
 

@@ -20,10 +20,10 @@ use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
-pub(super) use self::applicators::resolve_reference;
+pub(super) use self::applicators::referenced;
 use self::footprint::memory_size;
 use self::patterns::Patterns;
-use self::violation::bounded_text;
+use self::violation::ERROR_BYTES;
 use vitals_model::Text;
 
 /// A schema within all bounds.
@@ -105,8 +105,8 @@ impl Schema {
     /// # Errors
     ///
     /// The validator could not be built.
-    pub fn hold_validator(&self) -> Result<HeldValidator, BindingError> {
-        self.validator().map(HeldValidator)
+    pub fn hold_validator(&self) -> Result<impl Sized + use<>, BindingError> {
+        self.validator()
     }
 
     /// Returns the validator, and builds it if nothing holds it.
@@ -145,11 +145,6 @@ impl Schema {
     }
 }
 
-/// Keeps the validator of a schema in memory.
-#[derive(Debug)]
-#[expect(dead_code, reason = "holding the validator is all that it does")]
-pub struct HeldValidator(Arc<Validator>);
-
 /// Builds the validator of a schema within all bounds.
 fn build(document: &Value) -> Result<Validator, BindingError> {
     let patterns = PatternOptions::regex()
@@ -163,7 +158,7 @@ fn build(document: &Value) -> Result<Validator, BindingError> {
 }
 
 fn unusable(why: &dyn fmt::Display) -> BindingError {
-    BindingError::Schema(bounded_text(why))
+    BindingError::Schema(Text::display(why, ERROR_BYTES))
 }
 
 /// Removes the base URI and the dialect of the schema: references are local, and the dialect is
@@ -176,7 +171,6 @@ fn without_base_uri(document: &Value) -> Value {
     document
 }
 
-/// Refuses to fetch external references.
 struct NoExternalReferences;
 
 impl Retrieve for NoExternalReferences {

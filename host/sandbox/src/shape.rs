@@ -76,13 +76,12 @@ pub(super) fn check_instances(wasm: &[u8]) -> Result<(), LoadError> {
 /// Whether components are nested more than [`MAX_NESTING`] deep.
 fn exceeds_nesting(wasm: &[u8]) -> bool {
     let mut depth = 0;
-    for payload in Parser::new(0).parse_all(wasm) {
+    for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
         match payload {
-            Ok(Payload::Version { .. }) if depth == MAX_NESTING => return true,
-            Ok(Payload::Version { .. }) => depth += 1,
-            Ok(Payload::End(_)) => depth -= 1,
-            Ok(_) => {}
-            Err(_) => return false,
+            Payload::Version { .. } if depth == MAX_NESTING => return true,
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            _ => {}
         }
     }
     false

@@ -14,7 +14,7 @@ use super::engine::TickGuard;
 use super::grants::Grants;
 use super::limiter::MemoryLimiter;
 use super::output::OutputTail;
-use super::run_limits::RunLimits;
+use super::run_limits::MAX_RESOURCES;
 use super::run_log::RunLog;
 use vitals_io::blocking_pool::BlockingPool;
 
@@ -38,7 +38,7 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(
-        limits: &RunLimits,
+        memory: u64,
         deadline: Instant,
         egress: Egress,
         grants: Arc<Grants>,
@@ -46,7 +46,7 @@ impl State {
         run_log: RunLog,
         tick_guard: TickGuard,
     ) -> Self {
-        let output = OutputTail::new(Arc::clone(run_log.secrets()));
+        let output = OutputTail::new(Arc::clone(&run_log.secrets));
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(output.clone())
             .stderr(output.clone())
@@ -60,13 +60,13 @@ impl State {
         let mut table = ResourceTable::new();
         // The store limits the number of handles. One handle can have two entries: a timer and its
         // pollable.
-        table.set_max_capacity(limits.resources.saturating_mul(2));
+        table.set_max_capacity(2 * MAX_RESOURCES);
         Self {
             wasi: wasi.build(),
             http,
             table,
             egress,
-            limiter: MemoryLimiter::new(limits.memory),
+            limiter: MemoryLimiter::new(memory),
             output,
             run_log,
             grants,
@@ -76,9 +76,7 @@ impl State {
             _tick_guard: tick_guard,
         }
     }
-}
 
-impl State {
     /// Creates the sockets of the run.
     pub(super) fn new_sockets(&mut self) -> NewSockets<'_> {
         NewSockets {

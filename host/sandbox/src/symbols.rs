@@ -8,8 +8,7 @@
 
 use std::fmt::{self, Write as _};
 
-use vitals_model::Secrets;
-use vitals_model::Text;
+use vitals_model::{Secrets, Text};
 
 /// Demangles the names of one stack, which share a budget.
 pub(super) struct Symbols<'s> {
@@ -51,7 +50,6 @@ impl<'s> Symbols<'s> {
     }
 }
 
-/// The writer for the demangler.
 struct BudgetedWriter<'s> {
     text: String,
     cost: usize,

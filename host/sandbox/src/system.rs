@@ -8,38 +8,36 @@ use std::path::Path;
 
 use super::contract::{Disk, Load, Memory, SystemError};
 use super::files::{error_text, normalize};
-use super::grants::Denial;
+use super::grants::Target;
 use super::state::State;
 
 impl State {
     /// The usage of the file system that holds a granted path.
     pub(super) async fn disk_usage_of(&mut self, path: &str) -> Result<Disk, SystemError> {
         let path = normalize(path).map_err(|reason| SystemError::Unavailable(reason.to_owned()))?;
-        let decision = self.grants.permit_disk(&path);
-        self.read_fact(decision, move || disk(&path)).await
+        let fact = Target::Disk(path.clone());
+        self.read_fact(&fact, move || disk(&path)).await
     }
 
     /// The machine's memory, if granted.
     pub(super) async fn machine_memory(&mut self) -> Result<Memory, SystemError> {
-        let decision = self.grants.permit_memory();
-        self.read_fact(decision, machine::memory).await
+        self.read_fact(&Target::Memory, machine::memory).await
     }
 
     /// The machine's load, if granted.
     pub(super) async fn machine_load(&mut self) -> Result<Load, SystemError> {
-        let decision = self.grants.permit_load();
-        self.read_fact(decision, machine::load).await
+        self.read_fact(&Target::Load, machine::load).await
     }
 
     async fn read_fact<T: Send + 'static>(
         &mut self,
-        decision: Result<(), Denial>,
+        fact: &Target,
         read: impl FnOnce() -> Result<T, String> + Send + 'static,
     ) -> Result<T, SystemError> {
-        if let Err(denial) = decision {
+        if let Err(denial) = self.grants.permit_fact(fact) {
             return Err(SystemError::Denied(self.egress.deny(denial)));
         }
-        match self.files.run(self.run_log.check().as_str(), read).await {
+        match self.files.run(self.run_log.check.as_str(), read).await {
             Ok(answer) => answer.map_err(SystemError::Unavailable),
             Err(error) => Err(SystemError::Unavailable(error.to_string())),
         }

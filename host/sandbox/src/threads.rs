@@ -19,7 +19,7 @@ use std::{io, thread};
 
 use async_task::{Runnable, Task};
 use futures_lite::FutureExt as _;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{unconstrained, yield_now};
 use vitals_io::lower_priority;
@@ -39,7 +39,6 @@ pub(super) struct GuestThreads {
 #[derive(Debug)]
 struct Inner {
     clock: Clock,
-    /// The number of threads.
     thread_count: usize,
     threads: Handle,
     run_queue: Mutex<RunQueue>,
@@ -48,7 +47,6 @@ struct Inner {
     finished_polls: AtomicU64,
 }
 
-/// The tasks that are ready to run.
 #[derive(Debug)]
 struct RunQueue {
     queue: FairQueue<Runnable<Arc<TaskMeta>>>,
@@ -120,7 +118,7 @@ impl GuestThreads {
 
 impl Drop for GuestThreads {
     fn drop(&mut self) {
-        let mut run_queue = self.inner.run_queue();
+        let mut run_queue = self.inner.run_queue.lock();
         run_queue.closed = true;
         let remaining = run_queue.queue.drain();
         drop(run_queue);
@@ -155,7 +153,7 @@ impl Inner {
 
     /// Takes the next task. Without one the worker ends.
     fn next(&self) -> Option<Runnable<Arc<TaskMeta>>> {
-        let mut run_queue = self.run_queue();
+        let mut run_queue = self.run_queue.lock();
         let next = run_queue.queue.pop(self.clock.now());
         if next.is_none() {
             run_queue.active_workers -= 1;
@@ -165,7 +163,7 @@ impl Inner {
 
     fn push(self: &Arc<Self>, runnable: Runnable<Arc<TaskMeta>>) {
         let meta = Arc::clone(runnable.metadata());
-        let mut run_queue = self.run_queue();
+        let mut run_queue = self.run_queue.lock();
         if run_queue.closed {
             drop(run_queue);
             drop(runnable);
@@ -185,10 +183,6 @@ impl Inner {
             self.threads
                 .spawn(unconstrained(Arc::clone(self).run_worker()));
         }
-    }
-
-    fn run_queue(&self) -> MutexGuard<'_, RunQueue> {
-        self.run_queue.lock()
     }
 }
 

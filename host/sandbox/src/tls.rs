@@ -17,7 +17,7 @@ pub(super) use self::certificate::describe_certificate;
 )]
 pub use self::connection::Connection;
 use super::contract::{Handshake, TlsError};
-use super::egress::DialError;
+use super::egress::ConnectionError;
 use super::grants::{Channel, HostError, Peer, parse_host};
 use super::state::State;
 use vitals_model::Text;
@@ -36,9 +36,7 @@ impl State {
             self.deadline + GRACE_AFTER_RUN
         }
     }
-}
 
-impl State {
     /// Connects to a granted peer.
     pub(super) async fn connect_tls(
         &mut self,
@@ -76,11 +74,7 @@ fn peer(host: &str, port: u16) -> Result<Peer, TlsError> {
     if port == 0 {
         return Err(host_error(&format!("{host}:0"), HostError::Port));
     }
-    Ok(Peer {
-        channel: Channel::Tls,
-        host: named,
-        port,
-    })
+    Ok(Peer::new(Channel::Tls, named, port))
 }
 
 fn host_error(text: &str, error: HostError) -> TlsError {
@@ -88,13 +82,13 @@ fn host_error(text: &str, error: HostError) -> TlsError {
     TlsError::Failed(format!("`{shown}` cannot be used: {error}"))
 }
 
-impl From<DialError> for TlsError {
-    fn from(error: DialError) -> Self {
+impl From<ConnectionError> for TlsError {
+    fn from(error: ConnectionError) -> Self {
         match error {
-            DialError::Denied(why) => Self::Denied(why),
-            DialError::Timeout => Self::Timeout,
-            DialError::Closed => Self::Closed,
-            DialError::Failed(why) => Self::Failed(why),
+            ConnectionError::Denied(why) => Self::Denied(why),
+            ConnectionError::Timeout => Self::Timeout,
+            ConnectionError::Closed => Self::Closed,
+            ConnectionError::Protocol(_, why) | ConnectionError::Failed(why) => Self::Failed(why),
         }
     }
 }

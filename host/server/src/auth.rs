@@ -1,10 +1,5 @@
 //! Access control: the access that each route declares, and the tokens that grant it.
 
-use std::sync::Arc;
-
-use arc_swap::ArcSwap;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
@@ -13,7 +8,6 @@ use subtle::ConstantTimeEq;
 
 use super::answer;
 use vitals_config::{Config, Details, Secret};
-use vitals_core::events::{Event, Sink};
 
 /// The clients that may request a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +23,9 @@ pub(super) enum Access {
     Admin,
 }
 
-/// The tokens that grant access. A new configuration replaces all of them at once. Clones share
-/// them.
-#[derive(Clone)]
-pub struct Tokens(Arc<ArcSwap<Expected>>);
-
 /// The tokens of one configuration. Only digests are kept, so that the time of a comparison depends
 /// neither on the sent token nor on its length.
-struct Expected {
+pub(super) struct Tokens {
     details: Details,
     admin: Option<[u8; 32]>,
     metrics: Option<[u8; 32]>,
@@ -59,20 +48,14 @@ pub(super) enum Token {
     Metrics,
 }
 
-/// Applies the tokens of a new configuration. Each request is judged by either the old or the new
-/// set.
-impl Sink for Tokens {
-    fn on(&self, event: &Event<'_>) {
-        if let Event::ConfigurationApplied(applied) = event {
-            self.0.store(Arc::new(Expected::new(applied.config)));
-        }
-    }
-}
-
 impl Tokens {
-    /// Returns the tokens of a configuration.
-    pub fn new(config: &Config) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(Expected::new(config))))
+    pub(super) fn new(config: &Config) -> Self {
+        let digest = |token: &Secret| Sha256::digest(token.expose().as_bytes()).into();
+        Self {
+            details: config.server.details,
+            admin: config.server.admin_token.as_ref().map(digest),
+            metrics: config.metrics.token.as_ref().map(digest),
+        }
     }
 
     /// Returns whether a client that sent these headers may see messages and details.
@@ -81,26 +64,7 @@ impl Tokens {
     }
 
     /// Admits a client that `access` allows, or returns why it is refused.
-    fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), AccessDenied> {
-        self.0.load().admit(access, headers)
-    }
-}
-
-impl Expected {
-    fn new(
-        Config {
-            server, metrics, ..
-        }: &Config,
-    ) -> Self {
-        let digest = |token: &Secret| Sha256::digest(token.expose().as_bytes()).into();
-        Self {
-            details: server.details,
-            admin: server.admin_token.as_ref().map(digest),
-            metrics: metrics.token.as_ref().map(digest),
-        }
-    }
-
-    fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), AccessDenied> {
+    pub(super) fn admit(&self, access: Access, headers: &HeaderMap) -> Result<(), AccessDenied> {
         let is_open = self.details == Details::Always;
         let (token, expected) = match access {
             Access::Public => return Ok(()),
@@ -125,18 +89,6 @@ impl Expected {
         } else {
             Err(AccessDenied::WrongToken(token))
         }
-    }
-}
-
-/// Passes a request on to its page if the access of the route allows it.
-pub(super) async fn guard(
-    State((tokens, access)): State<(Tokens, Access)>,
-    request: Request,
-    page: Next,
-) -> Response {
-    match tokens.admit(access, request.headers()) {
-        Ok(()) => page.run(request).await,
-        Err(refused) => refused.into_response(),
     }
 }
 

@@ -8,13 +8,13 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::answer;
-use super::state::PageState;
+use super::state::PageDeps;
 use vitals_model::Text;
 
 /// Returns one check, or 404. Does not wait for the first round: a check without a result is shown
 /// as such.
 pub(super) async fn check(
-    State(state): State<Arc<PageState>>,
+    State(deps): State<Arc<PageDeps>>,
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
@@ -22,8 +22,8 @@ pub(super) async fn check(
         let text = "the name of a check must be UTF-8; `/health` lists all checks";
         return answer::error(StatusCode::NOT_FOUND, text);
     };
-    let authorized = state.tokens.shows_details(request.headers());
-    let Some(page) = state.board.check(&name, authorized) else {
+    let authorized = deps.settings.load().tokens.shows_details(request.headers());
+    let Some(page) = deps.board.check(&name, authorized) else {
         let name = Text::line(&name, SHOWN_BYTES);
         let text = format!("there is no check `{name}`; `/health` lists all checks");
         return answer::error(StatusCode::NOT_FOUND, &text);

@@ -23,11 +23,9 @@ mod state;
 mod tools;
 mod write_timeout;
 
-pub use auth::Tokens;
 pub use routes::{probes_router, router, site};
 pub use server::serve;
-pub use state::{AppState, PageDeps, ServerSettings};
-pub use tools::ToolsPage;
+pub use state::{AppState, PageDeps, PageSettings};
 
 #[cfg(test)]
 mod tests;

@@ -9,11 +9,11 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::answer;
-use super::state::PageState;
+use super::state::PageDeps;
 
 /// Returns 200 while every loop makes progress, otherwise 503 with the name of a stalled loop.
-pub(super) async fn live(State(state): State<Arc<PageState>>) -> Response {
-    match state.stats.stalled_loop() {
+pub(super) async fn live(State(deps): State<Arc<PageDeps>>) -> Response {
+    match deps.stats.stalled_loop() {
         None => answer::json(StatusCode::OK, r#"{"status":"alive"}"#),
         Some(name) => {
             let body = json!({"status": "stalled", "loop": name});

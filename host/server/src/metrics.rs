@@ -1,26 +1,25 @@
 //! `GET /metrics`: all metrics, for Prometheus.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::answer;
-use super::state::PageState;
+use super::state::{AppState, PageDeps};
 use vitals_core::Moment;
 
 /// Returns the metrics, or 404 with how to enable them. They are encoded on a blocking thread,
 /// because that takes a while with thousands of checks.
-pub(super) async fn metrics(State(state): State<Arc<PageState>>) -> Response {
-    let Some(metrics) = state.metrics.clone() else {
+pub(super) async fn metrics(State(state): State<AppState>) -> Response {
+    let AppState { deps, scraping } = state;
+    let Some(metrics) = deps.metrics.clone() else {
         return answer::error(StatusCode::NOT_FOUND, DISABLED);
     };
     // Moved into the closure, because the encoding goes on when the client disconnects.
-    let alone = Arc::clone(&state.scraping).lock_owned().await;
+    let alone = scraping.lock_owned().await;
     let scrape = move || {
-        let text = metrics.text(&state.moment());
+        let text = metrics.text(&deps.moment());
         drop(alone);
         text
     };
@@ -31,7 +30,7 @@ pub(super) async fn metrics(State(state): State<Arc<PageState>>) -> Response {
     response
 }
 
-impl PageState {
+impl PageDeps {
     /// Reads the values that belong to the moment of the scrape.
     fn moment(&self) -> Moment {
         let health = self.board.health();

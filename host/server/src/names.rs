@@ -13,15 +13,15 @@ use tower::ServiceExt;
 use vitals_model::Text;
 
 use super::answer;
-use super::state::ServerSettings;
+use super::state::PageSettings;
 
 /// Passes a request on to its page if each name in it belongs to the host, otherwise to `refused`.
 pub(super) async fn check(
-    State((settings, refused)): State<(ServerSettings, Router)>,
+    State((settings, refused)): State<(PageSettings, Router)>,
     request: Request,
     page: Next,
 ) -> Response {
-    if settings.names().foreign(&request).is_none() {
+    if settings.load().names.foreign(&request).is_none() {
         return page.run(request).await;
     }
     match refused.with_state(()).oneshot(request).await {
@@ -32,10 +32,10 @@ pub(super) async fn check(
 
 /// Answers a request by a foreign name, and explains how to allow the name.
 pub(super) async fn misdirected(
-    State(settings): State<ServerSettings>,
+    State(settings): State<PageSettings>,
     request: Request,
 ) -> impl IntoResponse {
-    let name = settings.names().foreign(&request).unwrap_or_default();
+    let name = settings.load().names.foreign(&request).unwrap_or_default();
     let name = Text::line(&name, SHOWN_BYTES);
     let text = format!(
         "this host does not answer to the name `{name}`: use its IP address, or add the name to \

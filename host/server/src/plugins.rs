@@ -7,9 +7,9 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::answer;
-use super::state::PageState;
+use super::state::PageDeps;
 
 /// Returns the plugins.
-pub(super) async fn plugins(State(state): State<Arc<PageState>>) -> Response {
-    answer::json(StatusCode::OK, state.catalog.page())
+pub(super) async fn plugins(State(deps): State<Arc<PageDeps>>) -> Response {
+    answer::json(StatusCode::OK, deps.catalog.page())
 }

@@ -7,14 +7,14 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::answer;
-use super::state::PageState;
+use super::state::PageDeps;
 use vitals_model::Status;
 
 /// Returns 200 when ready, and 503 while a critical check is unhealthy, before the end of the first
 /// round, and during shutdown.
-pub(super) async fn ready(State(state): State<Arc<PageState>>) -> Response {
-    let health = state.board.health();
-    let (status, word) = if state.is_ready(health) {
+pub(super) async fn ready(State(deps): State<Arc<PageDeps>>) -> Response {
+    let health = deps.board.health();
+    let (status, word) = if deps.is_ready(health) {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not_ready")
@@ -25,7 +25,7 @@ pub(super) async fn ready(State(state): State<Arc<PageState>>) -> Response {
     )
 }
 
-impl PageState {
+impl PageDeps {
     /// Returns whether the host is ready with this verdict.
     pub(super) fn is_ready(&self, health: Status) -> bool {
         health != Status::Unhealthy

@@ -11,21 +11,21 @@ use http::StatusCode;
 use url::form_urlencoded;
 
 use super::answer;
-use super::state::PageState;
+use super::state::PageDeps;
 use vitals_core::ShutDown;
 use vitals_model::{CheckName, Text};
 
 /// Returns the changes once all new files have been loaded or rejected. A disconnect of the client
 /// does not undo anything.
-pub(super) async fn reload(State(state): State<Arc<PageState>>, request: Request) -> Response {
+pub(super) async fn reload(State(deps): State<Arc<PageDeps>>, request: Request) -> Response {
     let accept_grants = match accept_grants(request.uri().query().unwrap_or_default()) {
         Ok(checks) => checks,
         Err(why) => return answer::error(StatusCode::BAD_REQUEST, &why),
     };
-    if state.closing.is_cancelled() {
+    if deps.closing.is_cancelled() {
         return shut_down();
     }
-    match state.reloader.reload(accept_grants).await {
+    match deps.reloader.reload(accept_grants).await {
         Ok(reload) => {
             let body = serde_json::to_vec(&reload);
             answer::json(StatusCode::OK, body.expect("its keys are strings"))

@@ -1,14 +1,14 @@
 //! The routes: the page of each path, and its access.
 
-use std::sync::Arc;
-
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
 
-use super::auth::{self, Access};
+use super::auth::Access;
 use super::page_layer::PageLayer;
-use super::state::{AppState, PageState};
+use super::state::{AppState, PageSettings};
 use super::{
     check, health, live, metrics, names, not_found, plugins, ready, reload, startup, tools,
 };
@@ -16,8 +16,9 @@ use super::{
 /// Returns the router of the host's own server: [`router`], an error for any other path, and one
 /// for requests by a foreign name.
 pub fn site(state: AppState) -> Router {
-    let page_layer = PageLayer::new("other", state.0.metrics.as_ref(), &state.0.events);
-    let settings = state.0.settings.clone();
+    let deps = &state.deps;
+    let page_layer = PageLayer::new("other", deps.metrics.as_ref(), &deps.events);
+    let settings = deps.settings.clone();
     let refused = any(names::misdirected).layer(page_layer.clone());
     let refused = Router::new().fallback_service(refused.with_state(settings.clone()));
     let other = any(not_found::not_found).layer(page_layer);
@@ -29,7 +30,7 @@ pub fn site(state: AppState) -> Router {
 /// Returns all pages, for mounting in a service that answers other paths itself.
 pub fn router(state: AppState) -> Router {
     Routes::new(state)
-        .add(HEALTH, Access::Public, get(health::health))
+        .add("/health", Access::Public, get(health::health))
         .add_probes()
         .into_router()
 }
@@ -40,34 +41,29 @@ pub fn probes_router(state: AppState) -> Router {
 }
 
 struct Routes {
-    router: Router<Arc<PageState>>,
-    state: Arc<PageState>,
+    router: Router<AppState>,
+    state: AppState,
 }
 
 impl Routes {
-    fn new(AppState(state): AppState) -> Self {
-        Self {
-            router: Router::new(),
-            state,
-        }
+    fn new(state: AppState) -> Self {
+        let router = Router::new();
+        Self { router, state }
     }
 
     fn add_probes(self) -> Self {
-        self.add(LIVE, Access::Public, get(live::live))
-            .add(READY, Access::Public, get(ready::ready))
-            .add(STARTUP, Access::Public, get(startup::startup))
-            .add(CHECK, Access::Public, get(check::check))
-            .add(TOOLS, Access::Details, get(tools::tools))
-            .add(PLUGINS, Access::Details, get(plugins::plugins))
-            .add(METRICS, Access::Metrics, get(metrics::metrics))
-            .add_with_fallback(
-                RELOAD,
-                Access::Admin,
-                post(reload::reload).fallback(not_found::only_post),
-            )
+        let reload = post(reload::reload).fallback(not_found::only_post);
+        self.add("/health/live", Access::Public, get(live::live))
+            .add("/health/ready", Access::Public, get(ready::ready))
+            .add("/health/startup", Access::Public, get(startup::startup))
+            .add("/health/checks/{name}", Access::Public, get(check::check))
+            .add("/health/tools", Access::Details, get(tools::tools))
+            .add("/plugins", Access::Details, get(plugins::plugins))
+            .add("/metrics", Access::Metrics, get(metrics::metrics))
+            .add_with_fallback("/-/reload", Access::Admin, reload)
     }
 
-    fn add(self, route: &'static str, access: Access, page: MethodRouter<Arc<PageState>>) -> Self {
+    fn add(self, route: &'static str, access: Access, page: MethodRouter<AppState>) -> Self {
         self.add_with_fallback(route, access, page.fallback(not_found::only_get))
     }
 
@@ -76,15 +72,14 @@ impl Routes {
         self,
         route: &'static str,
         access: Access,
-        page: MethodRouter<Arc<PageState>>,
+        page: MethodRouter<AppState>,
     ) -> Self {
-        let state = &self.state;
-        let page_layer = PageLayer::new(route, state.metrics.as_ref(), &state.events);
-        let guard = from_fn_with_state((state.tokens.clone(), access), auth::guard);
+        let deps = &self.state.deps;
+        let page_layer = PageLayer::new(route, deps.metrics.as_ref(), &deps.events);
+        let guard = from_fn_with_state((deps.settings.clone(), access), guard);
+        let page = page.route_layer(guard).layer(page_layer);
         Self {
-            router: self
-                .router
-                .route(route, page.route_layer(guard).layer(page_layer)),
+            router: self.router.route(route, page),
             ..self
         }
     }
@@ -94,12 +89,14 @@ impl Routes {
     }
 }
 
-const HEALTH: &str = "/health";
-const LIVE: &str = "/health/live";
-const READY: &str = "/health/ready";
-const STARTUP: &str = "/health/startup";
-const CHECK: &str = "/health/checks/{name}";
-const TOOLS: &str = "/health/tools";
-const PLUGINS: &str = "/plugins";
-const METRICS: &str = "/metrics";
-const RELOAD: &str = "/-/reload";
+/// Passes a request on to its page if the access of the route allows it.
+async fn guard(
+    State((settings, access)): State<(PageSettings, Access)>,
+    request: Request,
+    page: Next,
+) -> Response {
+    match settings.load().tokens.admit(access, request.headers()) {
+        Ok(()) => page.run(request).await,
+        Err(refused) => refused.into_response(),
+    }
+}

@@ -7,11 +7,11 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::answer;
-use super::state::PageState;
+use super::state::PageDeps;
 
 /// Returns 503 until the end of the first round, and 200 from then on.
-pub(super) async fn startup(State(state): State<Arc<PageState>>) -> Response {
-    if state.board.first_round_is_over() {
+pub(super) async fn startup(State(deps): State<Arc<PageDeps>>) -> Response {
+    if deps.board.first_round_is_over() {
         answer::json(StatusCode::OK, r#"{"status":"started"}"#)
     } else {
         answer::json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"starting"}"#)

@@ -1,4 +1,4 @@
-//! The state that the pages share, prepared once.
+//! The state that the pages share, and the part of it that follows the configuration.
 //!
 //! It knows neither routes nor the content of pages.
 
@@ -6,46 +6,24 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::extract::FromRef;
+use bytes::Bytes;
 use http::StatusCode;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Tokens;
 use super::host_names::HostNames;
-use super::tools::ToolsPage;
-use vitals_config::{Server, UnhealthyStatus};
+use vitals_config::{Config, UnhealthyStatus};
 use vitals_core::board::Board;
 use vitals_core::events::{Event, Events, Sink};
 use vitals_core::{CatalogPage, Exposition, HostStats, Reloader};
 
 /// The state that the pages share. Clones share it.
 #[derive(Clone)]
-pub struct AppState(pub(super) Arc<PageState>);
-
-/// The content of [`AppState`], which each page gets.
-pub(super) struct PageState {
-    pub(super) board: Arc<Board>,
-    pub(super) settings: ServerSettings,
-    pub(super) tokens: Tokens,
-    pub(super) tools: ToolsPage,
-    pub(super) catalog: CatalogPage,
-    pub(super) stats: Arc<dyn HostStats>,
-    pub(super) closing: CancellationToken,
-    /// `None` while metrics are disabled.
-    pub(super) metrics: Option<Arc<dyn Exposition>>,
-    pub(super) events: Events,
-    pub(super) reloader: Reloader,
+pub struct AppState {
+    pub(super) deps: Arc<PageDeps>,
     /// Serializes scrapes, which cost CPU time with many checks.
-    pub(super) scraping: Arc<tokio::sync::Mutex<()>>,
-}
-
-/// The keys of `[server]` that pages read for each request. A reload replaces all of them at once;
-/// clones share them.
-#[derive(Clone)]
-pub struct ServerSettings(Arc<ArcSwap<Settings>>);
-
-struct Settings {
-    unhealthy_status: StatusCode,
-    names: Arc<HostNames>,
+    pub(super) scraping: Arc<Mutex<()>>,
 }
 
 /// The parts of the host that the pages use.
@@ -54,12 +32,8 @@ pub struct PageDeps {
     pub board: Arc<Board>,
     /// The loaded plugins.
     pub catalog: CatalogPage,
-    /// The links to other tools.
-    pub tools: ToolsPage,
-    /// The keys of `[server]` that pages read.
-    pub settings: ServerSettings,
-    /// The tokens that grant access.
-    pub tokens: Tokens,
+    /// The keys of the configuration that pages read.
+    pub settings: PageSettings,
     /// The statistics of the host.
     pub stats: Arc<dyn HostStats>,
     /// The metrics to show, or `None` while they are disabled.
@@ -72,79 +46,70 @@ pub struct PageDeps {
     pub closing: CancellationToken,
 }
 
+/// The keys of the configuration that pages read for each request. A new configuration replaces all
+/// of them at once; clones share them.
+#[derive(Clone)]
+pub struct PageSettings(Arc<ArcSwap<Settings>>);
+
+/// What the pages read of one configuration.
+pub(super) struct Settings {
+    /// The status of `GET /health` while the verdict is unhealthy.
+    pub(super) unhealthy_status: StatusCode,
+    /// The names by which requests may address this host.
+    pub(super) names: HostNames,
+    /// The tokens that grant access.
+    pub(super) tokens: Tokens,
+    /// The body of `GET /health/tools`.
+    pub(super) tools: Bytes,
+}
+
 impl AppState {
     /// Creates the state of the pages.
     pub fn new(deps: PageDeps) -> Self {
-        let PageDeps {
-            board,
-            catalog,
-            tools,
-            settings,
-            tokens,
-            stats,
-            metrics,
-            events,
-            reloader,
-            closing,
-        } = deps;
-        Self(Arc::new(PageState {
-            board,
-            settings,
-            tokens,
-            tools,
-            catalog,
-            stats,
-            closing,
-            metrics,
-            events,
-            reloader,
+        Self {
+            deps: Arc::new(deps),
             scraping: Arc::default(),
-        }))
+        }
     }
 }
 
-impl ServerSettings {
-    /// The settings of one configuration.
-    pub fn new(server: &Server) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(Settings::new(server))))
-    }
-
-    /// The status of `GET /health` while the verdict is unhealthy.
-    pub(super) fn unhealthy_status(&self) -> StatusCode {
-        self.0.load().unhealthy_status
-    }
-
-    /// The names by which requests may address this host.
-    pub(super) fn names(&self) -> Arc<HostNames> {
-        Arc::clone(&self.0.load().names)
+impl FromRef<AppState> for Arc<PageDeps> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.deps)
     }
 }
 
-/// Replaces the settings by those of a new configuration.
-impl Sink for ServerSettings {
+impl PageSettings {
+    /// Returns the settings of one configuration.
+    pub fn new(config: &Config) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(Settings::new(config))))
+    }
+
+    /// Returns the settings at this moment.
+    pub(super) fn load(&self) -> Arc<Settings> {
+        self.0.load_full()
+    }
+}
+
+impl Sink for PageSettings {
     fn on(&self, event: &Event<'_>) {
         if let Event::ConfigurationApplied(applied) = event {
-            let settings = Settings::new(&applied.config.server);
-            self.0.store(Arc::new(settings));
+            self.0.store(Arc::new(Settings::new(applied.config)));
         }
     }
 }
 
 impl Settings {
-    fn new(server: &Server) -> Self {
-        let unhealthy_status = match server.unhealthy_status {
-            UnhealthyStatus::Ok => StatusCode::OK,
-            UnhealthyStatus::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-        };
+    fn new(config: &Config) -> Self {
+        let tools = serde_json::to_vec(&config.tools.0);
         Self {
-            unhealthy_status,
-            names: Arc::new(HostNames(server.hosts.clone())),
+            unhealthy_status: match config.server.unhealthy_status {
+                UnhealthyStatus::Ok => StatusCode::OK,
+                UnhealthyStatus::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            },
+            names: HostNames(config.server.hosts.clone()),
+            tokens: Tokens::new(config),
+            tools: tools.expect("the keys are strings").into(),
         }
-    }
-}
-
-impl FromRef<Arc<PageState>> for ToolsPage {
-    fn from_ref(state: &Arc<PageState>) -> Self {
-        state.tools.clone()
     }
 }

@@ -229,7 +229,7 @@ async fn tools_can_change() {
     let config: Config = "[tools]\nwiki = 'https://wiki.example.com'"
         .parse()
         .unwrap();
-    rig.tools
+    rig.settings
         .on(&Event::ConfigurationApplied(&ConfigurationApplied {
             config: &config,
             is_change: true,

@@ -9,7 +9,7 @@ use vitals_core::events::Events;
 use vitals_core::{HostCore, IntoOutcome, NativeCheck, Parts, ReservedNames, sandbox_options};
 use vitals_model::ErrorTracker;
 use vitals_sandbox::{Compiler, Sandbox, SandboxOptions};
-use vitals_server::{AppState, PageDeps, ServerSettings, Tokens, ToolsPage};
+use vitals_server::{AppState, PageDeps, PageSettings};
 
 use super::Host;
 use super::reporters::Reporters;
@@ -17,17 +17,15 @@ use super::start_error::StartError;
 use crate::features::Features;
 
 /// A host that is being configured.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct HostBuilder {
     config: Config,
     environment: Environment,
     natives: Vec<(String, NativeCheck)>,
-    tracker: Option<Tracker>,
+    tracker: Option<Arc<dyn ErrorTracker>>,
     compiler: Compiler,
     sources: Option<Sources>,
 }
-
-struct Tracker(Arc<dyn ErrorTracker>);
 
 impl Host {
     /// Starts to configure a host.
@@ -87,8 +85,10 @@ impl HostBuilder {
     /// share, and must not block.
     #[must_use]
     pub fn error_tracker(self, tracker: Arc<dyn ErrorTracker>) -> Self {
-        let tracker = Some(Tracker(tracker));
-        Self { tracker, ..self }
+        Self {
+            tracker: Some(tracker),
+            ..self
+        }
     }
 
     /// Starts the host, which loads plugins and runs checks from then on. Native checks run on the
@@ -99,46 +99,38 @@ impl HostBuilder {
     /// See [`StartError`]. A plugin that can't be loaded is not an error: its checks show the
     /// reason.
     pub async fn start(self) -> Result<Host, StartError> {
-        let Self {
-            config,
-            environment,
-            natives,
-            tracker,
-            compiler,
-            sources,
-        } = self;
+        let config = Arc::new(self.config);
         config.validate()?;
         Features::BUILT.suffice_for(&config)?;
         let names = ReservedNames::new(&config);
         let named = |(name, check): (String, _)| names.native(&name).map(|name| (name, check));
-        let natives = natives.into_iter().map(named).collect::<Result<_, _>>()?;
+        let natives = self
+            .natives
+            .into_iter()
+            .map(named)
+            .collect::<Result<_, _>>()?;
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             // If another thread sets one at the same moment, that one is used.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let config = Arc::new(config);
         let from = Arc::clone(&config);
         let reporters = run_blocking(move || Reporters::start(&from)).await?;
-        let tracker = reporters.error_tracker(tracker.map(|Tracker(tracker)| tracker));
+        let tracker = reporters.error_tracker(self.tracker);
         let options = SandboxOptions {
-            compiler,
+            compiler: self.compiler,
             metrics: reporters.guest_metrics(),
             ..sandbox_options(&config, tracker)
         };
         // Probing the address space and starting threads blocks for a moment.
         let sandbox = run_blocking(move || Sandbox::new(options)).await?;
-        let tools = ToolsPage::new(&config.tools);
-        let tokens = Tokens::new(&config);
-        let settings = ServerSettings::new(&config.server);
+        let settings = PageSettings::new(&config);
         let mut sinks = reporters.sinks();
-        sinks.push(Arc::new(tools.clone()));
-        sinks.push(Arc::new(tokens.clone()));
         sinks.push(Arc::new(settings.clone()));
         let events = Events::new(sinks);
         let core = HostCore::start(Parts {
             config: Arc::clone(&config),
-            environment,
-            sources,
+            environment: self.environment,
+            sources: self.sources,
             accepts,
             names,
             natives,
@@ -150,9 +142,7 @@ impl HostBuilder {
         let pages = PageDeps {
             board: Arc::clone(core.board()),
             catalog: core.catalog(),
-            tools,
             settings,
-            tokens,
             stats: core.stats(),
             metrics: reporters.exposition(),
             events: events.clone(),
@@ -176,9 +166,9 @@ async fn run_blocking<T: Send + 'static>(set_up: impl FnOnce() -> T + Send + 'st
     done.expect("setting up a part of the host does not panic")
 }
 
-impl std::fmt::Debug for Tracker {
+impl std::fmt::Debug for HostBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Tracker")
+        f.debug_struct("HostBuilder").finish_non_exhaustive()
     }
 }
 

@@ -103,10 +103,9 @@ impl Reporters {
 
 #[cfg(feature = "metrics")]
 fn metrics(config: &Config) -> Metrics {
-    if !config.metrics.enabled {
-        return Metrics::disabled();
+    if config.metrics.enabled {
+        Metrics::enabled(env!("CARGO_PKG_VERSION"), vitals_sandbox::WASMTIME)
+    } else {
+        Metrics::default()
     }
-    let metrics = Metrics::enabled(env!("CARGO_PKG_VERSION"), vitals_sandbox::WASMTIME);
-    metrics.config_reloaded(true, jiff::Timestamp::now());
-    metrics
 }

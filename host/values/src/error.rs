@@ -20,7 +20,6 @@ pub struct ValueError {
 pub(crate) struct Kind {
     /// The name with its article.
     pub(crate) name: &'static str,
-    /// Examples of valid texts.
     pub(crate) examples: &'static str,
 }
 

@@ -1,5 +1,6 @@
 //! The whole check against responses of Flower.
 
+use vitals_sdk::http::Problem;
 use vitals_sdk::testing::{Response, World};
 
 use super::*;
@@ -8,15 +9,31 @@ const WORKERS: &str = "http://flower:5555/ops/api/workers?status=true";
 const AGAIN: &str = "http://flower:5555/ops/api/workers?refresh=true&status=true";
 const QUEUES: &str = "http://flower:5555/ops/api/queues/length";
 
-fn settings(more: &Value) -> Settings {
-    let mut settings = json!({
-        "url": "http://me:secret@flower:5555/ops/",
-        "headers": { "x-token": "secret" },
-    });
-    for (key, value) in more.as_object().into_iter().flatten() {
-        settings[key] = value.clone();
+/// Returns what the host would show of a check in this world.
+fn outcome_in(world: &World, mut settings: Value) -> Outcome {
+    settings["url"] = "http://me:secret@flower:5555/ops/".into();
+    settings["headers"] = json!({ "x-token": "secret" });
+    let outcome = world.outcome(|| check(Settings::read(settings).unwrap()));
+    assert!(!format!("{outcome:?}").contains("secret"), "{outcome:?}");
+    for sent in world.requests() {
+        assert_eq!(sent.header("x-token"), Some("secret"));
+        assert_eq!(sent.header("authorization"), Some("Basic bWU6c2VjcmV0"));
     }
-    Settings::read(settings).unwrap()
+    outcome
+}
+
+/// Returns what the host would show if Flower answers so.
+fn outcome(settings: Value, workers: Response, queues: Response) -> Outcome {
+    let world = World::new();
+    world.http("GET", WORKERS).responds(workers);
+    world.http("GET", AGAIN).responds("{}");
+    world.http("GET", QUEUES).responds(queues);
+    outcome_in(&world, settings)
+}
+
+/// Returns status and message.
+fn shown(outcome: &Outcome) -> String {
+    format!("{}: {}", outcome.status(), outcome.message())
 }
 
 fn workers(all: &[(&str, bool)]) -> Response {
@@ -30,86 +47,62 @@ fn queues(all: &[(&str, u64)]) -> Response {
     Response::new(200).body(json!({ "active_queues": all }).to_string())
 }
 
-fn outcome(more: &Value, workers: Response, queues: Response) -> Outcome {
-    let world = World::new();
-    world.http("GET", WORKERS).responds(workers);
-    world.http("GET", AGAIN).responds("{}");
-    world.http("GET", QUEUES).responds(queues);
-    let outcome = world.outcome(|| check(settings(more)));
-    assert!(!format!("{outcome:?}").contains("secret"), "{outcome:?}");
-    for sent in world.requests() {
-        assert_eq!(sent.header("x-token"), Some("secret"));
-        assert_eq!(sent.header("authorization"), Some("Basic bWU6c2VjcmV0"));
-    }
-    outcome
+/// One worker, which is online.
+fn one_worker() -> Response {
+    workers(&[("a", true)])
 }
 
 #[test]
 fn online_workers_are_counted_and_offline_ones_named() {
     let all = [("a", true), ("b", false), ("c", true)];
-    for (more, all, status, message) in [
+    for (settings, all, expected) in [
         (
             json!({}),
             &all[..],
-            Status::Healthy,
-            "2 of 3 workers are online, b is not",
+            "healthy: 2 of 3 workers are online, b is not",
         ),
         (
             json!({ "workers": ["a", "c"], "degraded_below_workers": 2 }),
             &all,
-            Status::Healthy,
-            "2 of 3 workers are online, b is not",
+            "healthy: 2 of 3 workers are online, b is not",
         ),
         (
             json!({ "workers": ["d", "b"] }),
             &all,
-            Status::Unhealthy,
-            "2 of 4 workers are online, d and b are not",
+            "unhealthy: 2 of 4 workers are online, d and b are not",
         ),
         (
             json!({ "degraded_below_workers": 3 }),
             &all,
-            Status::Degraded,
-            "2 of 3 workers are online (degraded below 3), b is not",
+            "degraded: 2 of 3 workers are online (degraded below 3), b is not",
         ),
         (
             json!({ "min_workers": 2 }),
             &[("a", true)],
-            Status::Unhealthy,
-            "1 worker is online (unhealthy below 2)",
+            "unhealthy: 1 worker is online (unhealthy below 2)",
         ),
         (
             json!({}),
             &[("a", false)],
-            Status::Unhealthy,
-            "worker a is not online",
+            "unhealthy: worker a is not online",
         ),
         (
             json!({}),
             &[("a", false), ("b", false)],
-            Status::Unhealthy,
-            "none of 2 workers is online",
+            "unhealthy: none of 2 workers is online",
         ),
-        (json!({}), &[], Status::Unhealthy, "Flower knows no workers"),
+        (json!({}), &[], "unhealthy: Flower knows no workers"),
         (
             json!({ "min_workers": 0 }),
             &[],
-            Status::Healthy,
-            "Flower knows no workers",
+            "healthy: Flower knows no workers",
         ),
     ] {
-        let outcome = outcome(&more, workers(all), queues(&[]));
-        assert_eq!(
-            (outcome.status(), outcome.message()),
-            (status, message),
-            "{more}"
-        );
+        let outcome = outcome(settings, workers(all), queues(&[]));
+        assert_eq!(shown(&outcome), expected);
     }
-    let outcome = outcome(
-        &json!({ "degraded_below_workers": 3 }),
-        workers(&all),
-        queues(&[]),
-    );
+    let bound = json!({ "degraded_below_workers": 3 });
+    let outcome = outcome(bound, workers(&all), queues(&[]));
     let measured = &outcome.measurements()[0];
     assert_eq!((measured.name(), measured.value()), ("workers_online", 2.0));
     assert_eq!(measured.degraded_at(), Some(Bound::Below(3.0)));
@@ -123,7 +116,7 @@ fn many_offline_workers_do_not_fill_the_message() {
     let names: Vec<_> = (0..8).map(|number| format!("celery@{number}")).collect();
     let away = names.iter().map(|name| (name.as_str(), false));
     let all: Vec<_> = away.chain([("celery@x", true)]).collect();
-    let outcome = outcome(&json!({}), workers(&all), queues(&[]));
+    let outcome = outcome(json!({}), workers(&all), queues(&[]));
     assert_eq!(
         outcome.message(),
         "1 of 9 workers is online, celery@0, celery@1, celery@2, celery@3, celery@4 and 3 more are not"
@@ -132,48 +125,43 @@ fn many_offline_workers_do_not_fill_the_message() {
 
 #[test]
 fn the_longest_queue_is_judged() {
-    let bounds = json!({ "degraded_above": 100, "unhealthy_above": 1000 });
-    let of_mail = json!({ "queues": ["mail"], "degraded_above": 100, "unhealthy_above": 1000 });
-    for (more, all, status, message) in [
+    let (all_queues, mail) = (json!([]), json!(["mail"]));
+    for (checked, all, expected) in [
         (
-            &bounds,
+            &all_queues,
             &[("mail", 1200), ("sms", 7)][..],
-            Status::Unhealthy,
-            "queue mail has 1200 messages (unhealthy above 1000), 2 workers are online",
+            "unhealthy: queue mail has 1200 messages (unhealthy above 1000), 2 workers are online",
         ),
         (
-            &bounds,
+            &all_queues,
             &[("mail", 120), ("sms", 700)],
-            Status::Degraded,
-            "queue sms has 700 messages (degraded above 100), the longest of 2 that exceed the bound, 2 workers are online",
+            "degraded: queue sms has 700 messages (degraded above 100), the longest of 2 that exceed the bound, 2 workers are online",
         ),
         (
-            &bounds,
+            &all_queues,
             &[("mail", 12), ("sms", 7)],
-            Status::Healthy,
-            "2 workers are online, queue mail has 12 messages, the longest of 2",
+            "healthy: 2 workers are online, queue mail has 12 messages, the longest of 2",
         ),
         (
-            &bounds,
+            &all_queues,
             &[("mail", 0), ("sms", 0)],
-            Status::Healthy,
-            "2 workers are online, 2 queues have no messages",
+            "healthy: 2 workers are online, 2 queues have no messages",
         ),
         (
-            &of_mail,
+            &mail,
             &[("mail", 1), ("sms", 1200)],
-            Status::Healthy,
-            "2 workers are online, queue mail has 1 message",
+            "healthy: 2 workers are online, queue mail has 1 message",
         ),
         (
-            &of_mail,
+            &mail,
             &[("mail", 0), ("sms", 1200)],
-            Status::Healthy,
-            "2 workers are online, queue mail has no messages",
+            "healthy: 2 workers are online, queue mail has no messages",
         ),
     ] {
-        let outcome = outcome(more, workers(&[("a", true), ("b", true)]), queues(all));
-        assert_eq!((outcome.status(), outcome.message()), (status, message));
+        let settings = json!({ "queues": checked, "degraded_above": 100, "unhealthy_above": 1000 });
+        let both = workers(&[("a", true), ("b", true)]);
+        let outcome = outcome(settings, both, queues(all));
+        assert_eq!(shown(&outcome), expected);
         let measured = &outcome.measurements()[1];
         assert_eq!(measured.name(), "longest_queue");
         assert_eq!(measured.degraded_at(), Some(Bound::Above(100.0)));
@@ -186,31 +174,23 @@ fn the_longest_queue_is_judged() {
 #[test]
 fn workers_are_asked_again_before_a_required_queue_is_missing() {
     let world = World::new();
-    world.http("GET", WORKERS).responds(workers(&[("a", true)]));
+    world.http("GET", WORKERS).responds(one_worker());
     world.http("GET", AGAIN).responds("{}");
     world.http("GET", QUEUES).responds_in_turn([
         queues(&[("celery", 0)]),
         queues(&[("celery", 0), ("mail", 3)]),
     ]);
-    let result = world.outcome(|| check(settings(&json!({ "queues": ["mail"] }))));
     assert_eq!(
-        (result.status(), result.message()),
-        (
-            Status::Healthy,
-            "1 worker is online, queue mail has 3 messages"
-        )
+        shown(&outcome_in(&world, json!({ "queues": ["mail"] }))),
+        "healthy: 1 worker is online, queue mail has 3 messages"
     );
     assert_eq!(world.requests().len(), 4);
 
-    let more = json!({ "queues": ["mail", "sms", "celery"], "degraded_above": 5 });
-    let result = outcome(&more, workers(&[("a", true)]), queues(&[("celery", 7)]));
+    let settings = json!({ "queues": ["mail", "sms", "celery"], "degraded_above": 5 });
     assert_eq!(
-        (result.status(), result.message()),
-        (
-            Status::Unhealthy,
-            "no worker consumes the queues mail and sms (known: celery), queue celery has 7 messages (degraded above 5), \
-             1 worker is online"
-        )
+        shown(&outcome(settings, one_worker(), queues(&[("celery", 7)]))),
+        "unhealthy: no worker consumes the queues mail and sms (known: celery), \
+         queue celery has 7 messages (degraded above 5), 1 worker is online"
     );
 
     // No online worker can be asked.
@@ -219,89 +199,82 @@ fn workers_are_asked_again_before_a_required_queue_is_missing() {
         .http("GET", WORKERS)
         .responds(workers(&[("a", false)]));
     world.http("GET", QUEUES).responds(queues(&[]));
-    let result = world.outcome(|| check(settings(&json!({ "queues": ["mail"] }))));
     assert_eq!(
-        result.message(),
-        "worker a is not online, no worker consumes the queue mail (known: none)"
+        shown(&outcome_in(&world, json!({ "queues": ["mail"] }))),
+        "unhealthy: worker a is not online, no worker consumes the queue mail (known: none)"
     );
 }
 
 #[test]
 fn bounds_on_queues_without_a_length_are_unhealthy() {
-    let unknown = || Response::new(200).body(r#"{"active_queues":[{"name":"mail"}]}"#);
-    let one = || workers(&[("a", true)]);
-    let result = outcome(&json!({ "unhealthy_above": 5 }), one(), unknown());
-    assert_eq!(
-        (result.status(), result.message()),
+    for (settings, expected) in [
         (
-            Status::Unhealthy,
-            "Flower reports no queue lengths, 1 worker is online"
-        )
-    );
-    let result = outcome(&json!({ "queues": ["mail"] }), one(), unknown());
-    assert_eq!(
-        (result.status(), result.message()),
-        (Status::Healthy, "1 worker is online")
-    );
+            json!({ "unhealthy_above": 5 }),
+            "unhealthy: Flower reports no queue lengths, 1 worker is online",
+        ),
+        (json!({ "queues": ["mail"] }), "healthy: 1 worker is online"),
+    ] {
+        let unknown = Response::new(200).body(r#"{"active_queues":[{"name":"mail"}]}"#);
+        assert_eq!(shown(&outcome(settings, one_worker(), unknown)), expected);
+    }
 }
 
 #[test]
 fn errors_are_explained() {
-    let one = || workers(&[("a", true)]);
     let asked = "http://flower:5555/ops/api/workers?…";
-    for (workers, queues, message) in [
+    for (workers, expected) in [
         (
             Response::new(401).body("FLOWER_UNAUTHENTICATED_API environment variable is required"),
-            queues(&[]),
-            format!(
-                "{asked} responded with 401 Unauthorized: FLOWER_UNAUTHENTICATED_API environment variable is required"
-            ),
+            "responded with 401 Unauthorized: FLOWER_UNAUTHENTICATED_API environment variable is required",
         ),
         (
             Response::new(401),
-            queues(&[]),
-            format!(
-                "{asked} responded with 401 Unauthorized: `url` lacks a valid user and password"
-            ),
+            "responded with 401 Unauthorized: `url` lacks a valid user and password",
         ),
         (
             Response::new(302),
-            queues(&[]),
-            format!("{asked} responded with 302 Found: it requires an interactive login; "),
+            "responded with 302 Found: it requires an interactive login; ",
         ),
         (
             Response::new(404).body("<html>"),
-            queues(&[]),
-            format!("{asked} responded with 404 Not Found: `url` must point to Flower, "),
+            "responded with 404 Not Found: `url` must point to Flower, ",
         ),
         (
             Response::new(503).body("Failed to update workers: no"),
-            queues(&[]),
-            format!("{asked} responded with 503 Service Unavailable: Failed to update workers: no"),
-        ),
-        (
-            one(),
-            Response::new(500),
-            format!(
-                "{QUEUES} responded with 500 Internal Server Error: Flower probably cannot reach the broker"
-            ),
+            "responded with 503 Service Unavailable: Failed to update workers: no",
         ),
         (
             Response::new(200).body("<html>"),
-            queues(&[]),
-            format!("{asked} did not return a Flower response: "),
+            "did not return a Flower response: ",
         ),
         (
-            one(),
-            Response::new(200).body(r#"{"active_queues":"many"}"#),
-            format!("{QUEUES} did not return a Flower response: "),
+            Response::new(200).body(r#"["shop@one"]"#),
+            "did not return a Flower response: ",
         ),
     ] {
-        let result = outcome(&json!({}), workers, queues);
-        assert_eq!(result.status(), Status::Unhealthy);
-        assert!(
-            result.message().starts_with(&message),
-            "{message}\n{result:?}"
-        );
+        let shown = shown(&outcome(json!({}), workers, queues(&[])));
+        let expected = format!("unhealthy: {asked} {expected}");
+        assert!(shown.starts_with(&expected), "{expected}\n{shown}");
+    }
+    let not_http = Response::problem(Problem::Protocol("it is not HTTP".to_owned()));
+    assert_eq!(
+        shown(&outcome(json!({}), not_http, queues(&[]))),
+        format!(
+            "unhealthy: Flower does not respond: cannot get {asked}: the response is not valid: it is not HTTP"
+        )
+    );
+    for (queues, expected) in [
+        (
+            Response::new(500),
+            "responded with 500 Internal Server Error: Flower probably cannot reach the broker",
+        ),
+        (
+            Response::new(200).body(r#"{"active_queues":"many"}"#),
+            "did not return a Flower response: ",
+        ),
+    ] {
+        let shown = shown(&outcome(json!({}), one_worker(), queues));
+        let expected = format!("unhealthy: {QUEUES} {expected}");
+        assert!(shown.starts_with(&expected), "{expected}\n{shown}");
     }
 }

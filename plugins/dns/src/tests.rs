@@ -1,3 +1,5 @@
+//! The whole check against servers that follow a script, and against the host's resolver.
+
 use domain::base::iana::Rcode as Code;
 use domain::base::{Message, MessageBuilder, Name};
 use domain::rdata::A;
@@ -5,24 +7,28 @@ use vitals_sdk::testing::{Peer, World};
 
 use super::*;
 
-fn settings(more: &Value) -> Settings {
-    let mut all = json!({ "name": "shop.test", "server": "ns:53" });
-    for (key, value) in more.as_object().unwrap() {
-        all[key] = value.clone();
-    }
-    Settings::read(all).unwrap()
+/// Returns what the host would show of a query for `shop.test` with these settings.
+fn outcome(world: &World, mut settings: Value) -> Outcome {
+    settings["name"] = "shop.test".into();
+    world.outcome(|| check(Settings::read(settings).unwrap()))
 }
 
-fn outcome(world: &World, more: &Value) -> Outcome {
-    world.outcome(|| check(settings(more)))
+/// The same for a query to the server `ns`.
+fn outcome_of_server(world: &World, mut settings: Value) -> Outcome {
+    settings["server"] = "ns:53".into();
+    outcome(world, settings)
 }
 
-/// Returns what the host would show if the server behaves like `peer`.
-fn answered(peer: Peer, more: &Value) -> (Status, String) {
+/// Returns status and message.
+fn shown(outcome: &Outcome) -> String {
+    format!("{}: {}", outcome.status(), outcome.message())
+}
+
+/// Returns status and message if the server behaves like `peer`.
+fn answered(peer: Peer, settings: Value) -> String {
     let world = World::new();
     world.udp("ns:53").responds(peer);
-    let outcome = outcome(&world, more);
-    (outcome.status(), outcome.message().to_owned())
+    shown(&outcome_of_server(&world, settings))
 }
 
 /// Makes a response to a query, with these addresses.
@@ -46,141 +52,134 @@ fn server(code: Code, addresses: &'static [&'static str]) -> Peer {
 
 #[test]
 fn records_are_compared_with_what_is_expected() {
-    for (more, status, message) in [
+    for (more, expected) in [
         (
             json!({}),
-            Status::Healthy,
-            "ns returned 192.0.2.1, 192.0.2.7 for shop.test (A)",
+            "healthy: ns returned 192.0.2.1, 192.0.2.7 for shop.test (A)",
         ),
         (
             json!({ "expect": ["192.0.2.7"] }),
-            Status::Healthy,
-            "ns returned 192.0.2.1, 192.0.2.7 for shop.test (A)",
+            "healthy: ns returned 192.0.2.1, 192.0.2.7 for shop.test (A)",
         ),
         (
             json!({ "expect": ["192.0.2.7"], "matching": "exactly" }),
-            Status::Unhealthy,
-            "ns: expected exactly 192.0.2.7 for shop.test (A), got 192.0.2.1, 192.0.2.7",
+            "unhealthy: ns: expected exactly 192.0.2.7 for shop.test (A), got 192.0.2.1, 192.0.2.7",
         ),
         (
             json!({ "expect": ["192.0.2.7", "192.0.2.1"], "matching": "exactly" }),
-            Status::Healthy,
-            "ns returned 192.0.2.1, 192.0.2.7 for shop.test (A)",
+            "healthy: ns returned 192.0.2.1, 192.0.2.7 for shop.test (A)",
         ),
         (
             json!({ "expect": ["192.0.2.7", "192.0.2.9"] }),
-            Status::Unhealthy,
-            "ns: expected 192.0.2.7, 192.0.2.9 for shop.test (A), got 192.0.2.1, 192.0.2.7",
+            "unhealthy: ns: expected 192.0.2.7, 192.0.2.9 for shop.test (A), got 192.0.2.1, 192.0.2.7",
         ),
         (
             json!({ "expect": ["192.0.2.9", "192.0.2.7"], "matching": "any" }),
-            Status::Healthy,
-            "ns returned 192.0.2.1, 192.0.2.7 for shop.test (A)",
+            "healthy: ns returned 192.0.2.1, 192.0.2.7 for shop.test (A)",
         ),
         (
             json!({ "expect": ["192.0.2.9"], "matching": "any" }),
-            Status::Unhealthy,
-            "ns: expected any of 192.0.2.9 for shop.test (A), got 192.0.2.1, 192.0.2.7",
+            "unhealthy: ns: expected any of 192.0.2.9 for shop.test (A), got 192.0.2.1, 192.0.2.7",
         ),
         (
             json!({ "rcode": "NXDOMAIN" }),
-            Status::Unhealthy,
-            "ns returned 192.0.2.1, 192.0.2.7 for shop.test (A), expected NXDOMAIN",
+            "unhealthy: ns returned 192.0.2.1, 192.0.2.7 for shop.test (A), expected NXDOMAIN",
         ),
         (
             json!({ "authoritative": true }),
-            Status::Unhealthy,
-            "ns is not authoritative for shop.test (A)",
+            "unhealthy: ns is not authoritative for shop.test (A)",
         ),
         (
             json!({ "dnssec": true }),
-            Status::Unhealthy,
-            "ns did not validate shop.test (A) with DNSSEC",
+            "unhealthy: ns did not validate shop.test (A) with DNSSEC",
         ),
     ] {
         let peer = server(Code::NOERROR, &["192.0.2.7", "192.0.2.1", "192.0.2.7"]);
-        assert_eq!(answered(peer, &more), (status, message.to_owned()));
+        assert_eq!(answered(peer, more), expected);
     }
 }
 
 #[test]
 fn another_response_code_is_unhealthy_unless_expected() {
-    for (code, wanted, status, message) in [
+    for (code, wanted, expected) in [
         (
             Code::NXDOMAIN,
             "NOERROR",
-            Status::Unhealthy,
-            "ns returned NXDOMAIN for shop.test (A)",
+            "unhealthy: ns returned NXDOMAIN for shop.test (A)",
         ),
         (
             Code::NXDOMAIN,
             "NXDOMAIN",
-            Status::Healthy,
-            "ns returned NXDOMAIN for shop.test (A), as expected",
+            "healthy: ns returned NXDOMAIN for shop.test (A), as expected",
         ),
         (
             Code::REFUSED,
             "NXDOMAIN",
-            Status::Unhealthy,
-            "ns returned REFUSED for shop.test (A), expected NXDOMAIN",
+            "unhealthy: ns returned REFUSED for shop.test (A), expected NXDOMAIN",
         ),
         (
             Code::NOERROR,
             "NOERROR",
-            Status::Unhealthy,
-            "ns returned no A record for shop.test",
+            "unhealthy: ns returned no A record for shop.test",
         ),
         (
             Code::NOERROR,
             "REFUSED",
-            Status::Unhealthy,
-            "ns returned NOERROR for shop.test (A), expected REFUSED",
+            "unhealthy: ns returned NOERROR for shop.test (A), expected REFUSED",
         ),
     ] {
-        let result = answered(server(code, &[]), &json!({ "rcode": wanted }));
-        assert_eq!(result, (status, message.to_owned()));
+        let shown = answered(server(code, &[]), json!({ "rcode": wanted }));
+        assert_eq!(shown, expected);
     }
 }
 
 #[test]
 fn datagrams_that_do_not_match_the_query_are_ignored() {
-    let forged = |question: &[u8]| {
-        let right = answer(question, Code::NOERROR, &["192.0.2.1"]);
-        let mut other_number = right.clone();
+    let right = |question: &[u8]| answer(question, Code::NOERROR, &["192.0.2.1"]);
+    let forged = move |question: &[u8]| {
+        let [mut other_number, mut other_name] = [right(question), right(question)];
         other_number[0] ^= 1;
-        let mut other_name = right.clone();
         other_name[13] ^= 1;
-        let strange = Peer::new()
+        Peer::new()
             .sends(other_number)
             .sends(other_name)
             .sends(question)
-            .sends("garbage");
-        (strange, right)
+            .sends("garbage")
+            .sends([0xff; 900])
+            .sends("")
     };
-    let peer = Peer::new().replies(move |question| {
-        let (strange, right) = forged(question);
-        strange.sends(right)
-    });
-    let result = answered(peer, &json!({}));
-    assert_eq!(result.1, "ns returned 192.0.2.1 for shop.test (A)");
+    let peer = Peer::new().replies(move |question| forged(question).sends(right(question)));
+    assert_eq!(
+        answered(peer, json!({})),
+        "healthy: ns returned 192.0.2.1 for shop.test (A)"
+    );
+    let cut = move |question: &[u8]| {
+        let whole = right(question);
+        Peer::new().sends(&whole[..whole.len() - 2])
+    };
+    assert!(
+        answered(Peer::new().replies(cut), json!({}))
+            .starts_with("unhealthy: cannot parse the response for shop.test (A): ")
+    );
     let silent = "no response for shop.test (A): cannot read from ns:53: timed out after 2s";
-    let peer = Peer::new().replies(move |question| forged(question).0);
-    assert_eq!(
-        answered(peer, &json!({ "timeout": "2s" })),
+    for (peer, problem) in [
         (
-            Status::Unhealthy,
-            format!("{silent}, after 4 datagrams that did not match the query")
-        )
-    );
-    assert_eq!(answered(Peer::new(), &json!({ "timeout": "2s" })).1, silent);
-    assert_eq!(
-        answered(Peer::new().resets(), &json!({})).1,
-        "no response for shop.test (A): cannot send to ns:53: connection refused"
-    );
-    assert_eq!(
-        answered(Peer::denied(), &json!({})).1,
-        "cannot connect to ns:53: denied: udp ns:53 (add it to `allow.udp` of the check)"
-    );
+            Peer::new().replies(forged),
+            &*format!("{silent}, after 6 datagrams that did not match the query"),
+        ),
+        (Peer::new(), silent),
+        (
+            Peer::new().resets(),
+            "no response for shop.test (A): cannot send to ns:53: connection refused",
+        ),
+        (
+            Peer::denied(),
+            "cannot connect to ns:53: denied: udp ns:53 (add it to `allow.udp` of the check)",
+        ),
+    ] {
+        let shown = answered(peer, json!({ "timeout": "2s" }));
+        assert_eq!(shown, format!("unhealthy: {problem}"));
+    }
 }
 
 #[test]
@@ -192,14 +191,14 @@ fn a_trickle_of_datagrams_does_not_extend_the_timeout() {
     });
     let world = World::new();
     world.udp("ns:53").responds(peer);
-    let outcome = outcome(&world, &json!({ "timeout": "1s" }));
+    let outcome = outcome_of_server(&world, json!({ "timeout": "1s" }));
     assert_eq!(outcome.status(), Status::Unhealthy);
     assert_eq!(world.elapsed(), Duration::from_secs(1));
 }
 
 #[test]
 fn a_long_response_is_fetched_over_tcp() {
-    let over_tcp = || {
+    let answers_over_tcp = || {
         Peer::new().replies(|message| {
             let reply = answer(&message[2..], Code::NOERROR, &["192.0.2.1"]);
             let length = u16::try_from(reply.len()).unwrap().to_be_bytes();
@@ -212,72 +211,67 @@ fn a_long_response_is_fetched_over_tcp() {
         reply[2] |= 2;
         Peer::new().sends(reply)
     }));
-    world.tcp("ns:53").responds(over_tcp());
-    let message = "ns returned 192.0.2.1 for shop.test (A)";
-    assert_eq!(outcome(&world, &json!({})).message(), message);
+    world.tcp("ns:53").responds(answers_over_tcp());
+    let expected = "healthy: ns returned 192.0.2.1 for shop.test (A)";
+    assert_eq!(shown(&outcome_of_server(&world, json!({}))), expected);
 
     let world = World::new();
-    world.tcp("ns:53").responds(over_tcp());
-    let at_once = outcome(&world, &json!({ "transport": "tcp" }));
-    assert_eq!(at_once.message(), message);
+    world.tcp("ns:53").responds(answers_over_tcp());
+    let over_tcp = || shown(&outcome_of_server(&world, json!({ "transport": "tcp" })));
+    assert_eq!(over_tcp(), expected);
     world
         .tcp("ns:53")
         .responds(Peer::new().replies(|_| Peer::new().sends("\0\x04garb")));
-    let garbage = outcome(&world, &json!({ "transport": "tcp" }));
     assert_eq!(
-        garbage.message(),
-        "the response of ns:53 over TCP does not match the query for shop.test (A)"
+        over_tcp(),
+        "unhealthy: the response of ns:53 over TCP does not match the query for shop.test (A)"
     );
 }
 
 #[test]
 fn the_hosts_resolver_returns_addresses() {
     let world = World::new();
-    let ask = |more: Value| {
-        let mut all = json!({ "name": "shop.test" });
-        for (key, value) in more.as_object().unwrap() {
-            all[key] = value.clone();
-        }
-        let outcome = world.outcome(|| check(Settings::read(all).unwrap()));
-        (outcome.status(), outcome.message().to_owned())
-    };
+    let ask = |settings: Value| shown(&outcome(&world, settings));
     world
         .dns("shop.test")
         .resolves_to(&["2001:db8::1", "192.0.2.1", "192.0.2.1"]);
-    for (more, status, message) in [
+    for (settings, expected) in [
         (
             json!({}),
-            Status::Healthy,
-            "the host's resolver returned 192.0.2.1 for shop.test (A)",
+            "healthy: the host's resolver returned 192.0.2.1 for shop.test (A)",
         ),
         (
             json!({ "type": "AAAA", "expect": ["2001:DB8:0::1"], "matching": "exactly" }),
-            Status::Healthy,
-            "the host's resolver returned 2001:db8::1 for shop.test (AAAA)",
+            "healthy: the host's resolver returned 2001:db8::1 for shop.test (AAAA)",
         ),
         (
             json!({ "type": "MX" }),
-            Status::Unhealthy,
-            "the host's resolver does not return MX records: set `server`",
+            "unhealthy: the host's resolver does not return MX records: set `server`",
+        ),
+        (
+            json!({ "dnssec": true }),
+            "unhealthy: the host's resolver reports neither authority nor DNSSEC: set `server`",
         ),
         (
             json!({ "rcode": "NXDOMAIN" }),
-            Status::Unhealthy,
-            "the host's resolver returned 192.0.2.1 for shop.test (A), expected NXDOMAIN",
+            "unhealthy: the host's resolver returned 192.0.2.1 for shop.test (A), expected NXDOMAIN",
         ),
     ] {
-        assert_eq!(ask(more), (status, message.to_owned()));
+        assert_eq!(ask(settings), expected);
     }
     world.dns("shop.test").fails(dns::Problem::NotFound);
     assert_eq!(
-        ask(json!({})).1,
-        "the host's resolver returned no address for shop.test (A)"
+        ask(json!({})),
+        "unhealthy: the host's resolver returned no address for shop.test (A)"
     );
-    assert_eq!(ask(json!({ "rcode": "NXDOMAIN" })).0, Status::Healthy);
+    assert_eq!(
+        ask(json!({ "rcode": "NXDOMAIN" })),
+        "healthy: the host's resolver returned NXDOMAIN for shop.test (A), as expected"
+    );
     world.dns("shop.test").never_resolves();
     assert_eq!(
-        ask(json!({ "timeout": "1s" })).1,
-        "cannot look up shop.test: timed out after 1s"
+        ask(json!({ "timeout": "1s" })),
+        "unhealthy: cannot look up shop.test: timed out after 1s"
     );
 }
 
@@ -296,19 +290,18 @@ fn records_are_normalized() {
 }
 
 #[test]
-fn the_smallest_ttl_is_measured() {
+fn the_number_of_records_the_smallest_ttl_and_the_time_are_measured() {
     let world = World::new();
     world
         .udp("ns:53")
         .responds(server(Code::NOERROR, &["192.0.2.1", "192.0.2.7"]));
-    let outcome = outcome(&world, &json!({}));
-    let measured: Vec<_> = outcome
-        .measurements()
-        .iter()
-        .map(|measured| (measured.name(), measured.value_text()))
-        .collect();
-    assert_eq!(measured[0], ("records", "2".to_owned()));
-    assert_eq!(measured[1], ("ttl", "4 min".to_owned()));
+    let outcome = outcome_of_server(&world, json!({ "degraded_above": "5s" }));
+    let [records, ttl, time] = outcome.measurements() else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!((records.name(), records.value()), ("records", 2.0));
+    assert_eq!((ttl.name(), ttl.value()), ("ttl", 299.0));
+    assert_eq!(time.degraded_at(), Some(Bound::Above(5.0)));
     assert_eq!(outcome.detail_of("rcode"), Some(&json!("NOERROR")));
 }
 

@@ -69,41 +69,50 @@ const CHARS_SHOWN: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use vitals_sdk::testing::World;
+
     use super::*;
 
-    fn problem_of(settings: Value, text: &str, is_cut: bool) -> Option<String> {
-        let mut settings = settings;
-        settings["path"] = "/var/log/backup.log".into();
-        missing(&Settings::read(settings).unwrap(), text, is_cut)
-    }
-
     #[test]
-    fn missing_text_is_named_with_its_place() {
-        let text = "private\ncompleted 12 of 12\n";
-        for (settings, is_cut, problem) in [
-            (json!({ "contains": "completed" }), false, None),
+    fn missing_text_is_named_with_its_place_and_content_is_not_shown() {
+        let world = World::new();
+        let text = format!(
+            "private-0815\n{}\ncompleted 12 of 12\n",
+            "x".repeat(100 << 10)
+        );
+        world.file("/log", text);
+        for (mut settings, problem) in [
+            (json!({ "contains": "completed" }), ""),
+            (json!({ "matches": "(?m)^completed \\d+ of \\d+$" }), ""),
             (
-                json!({ "matches": "(?m)^completed (\\d+) of" }),
-                false,
-                None,
+                json!({ "contains": "private", "search": "beginning", "search_kib": 1 }),
+                "",
+            ),
+            (json!({ "contains": "private", "search_kib": 1000 }), ""),
+            (
+                json!({ "contains": "done", "search_kib": 1000 }),
+                ", and does not contain `done`",
             ),
             (
-                json!({ "contains": "done" }),
-                false,
-                Some("does not contain `done`"),
+                json!({ "contains": "private" }),
+                ", and does not contain `private` in its last 64 KiB",
             ),
             (
-                json!({ "contains": "done", "search_kib": 8 }),
-                true,
-                Some("does not contain `done` in its last 8 KiB"),
+                json!({ "contains": "completed", "search": "beginning", "search_kib": 8 }),
+                ", and does not contain `completed` in its first 8 KiB",
             ),
             (
-                json!({ "contains": "completed", "matches": "^completed", "search": "beginning" }),
-                true,
-                Some("does not match `^completed` in its first 64 KiB"),
+                json!({ "contains": "completed", "matches": "^completed" }),
+                ", and does not match `^completed` in its last 64 KiB",
             ),
         ] {
-            assert_eq!(problem_of(settings, text, is_cut).as_deref(), problem);
+            settings["path"] = "/log".into();
+            let outcome = world.outcome(|| crate::check(Settings::read(settings).unwrap()));
+            let expected = format!("/log is 0 s old, 100 KiB{problem}");
+            assert_eq!(outcome.message(), expected);
+            let is_healthy = outcome.status() == Status::Healthy;
+            assert_eq!(is_healthy, problem.is_empty(), "{outcome:?}");
+            assert!(!format!("{outcome:?}").contains("0815"), "{outcome:?}");
         }
     }
 

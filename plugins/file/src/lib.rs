@@ -140,10 +140,16 @@ mod tests {
     const NOW: i64 = 1_800_000_000;
     const HOUR: i64 = 3_600;
 
-    fn settings(value: Value) -> Settings {
-        let mut value = value;
-        value["path"] = "/var/backups".into();
+    fn settings(mut value: Value) -> Settings {
+        if value["path"].is_null() {
+            value["path"] = "/var/backups".into();
+        }
         Settings::read(value).unwrap()
+    }
+
+    /// Returns status and message.
+    fn shown(outcome: &Outcome) -> String {
+        format!("{}: {}", outcome.status(), outcome.message())
     }
 
     fn file(age: i64, size_bytes: u64) -> File {
@@ -162,80 +168,45 @@ mod tests {
     fn age_and_size_are_judged() {
         let aged = json!({ "degraded_above": "20h", "unhealthy_above": "26h" });
         let sized = json!({ "min_size": "1MiB", "max_size": "2MiB" });
-        for (written, file, status, message) in [
+        for (value, age, size, expected) in [
+            (&aged, 20 * HOUR, 5 << 20, "healthy: 20 h old, 5 MiB"),
             (
                 &aged,
-                file(20 * HOUR, 5 << 20),
-                Status::Healthy,
-                "is 20 h old, 5 MiB",
+                22 * HOUR,
+                5 << 20,
+                "degraded: 22 h old (degraded above 20 h), 5 MiB",
             ),
             (
                 &aged,
-                file(22 * HOUR, 5 << 20),
-                Status::Degraded,
-                "is 22 h old (degraded above 20 h), 5 MiB",
+                31 * HOUR,
+                5 << 20,
+                "unhealthy: 31 h old (unhealthy above 26 h), 5 MiB",
             ),
             (
                 &aged,
-                file(31 * HOUR, 5 << 20),
-                Status::Unhealthy,
-                "is 31 h old (unhealthy above 26 h), 5 MiB",
+                -HOUR,
+                1,
+                "degraded: dated 60 min ahead of the clock, 1 B",
             ),
+            (&sized, -HOUR, 1 << 20, "healthy: 0 s old, 1 MiB"),
+            (&sized, HOUR, 2 << 20, "healthy: 60 min old, 2 MiB"),
             (
-                &aged,
-                file(-HOUR, 1),
-                Status::Degraded,
-                "is dated 60 min ahead of the clock, 1 B",
+                &sized,
+                HOUR,
+                12,
+                "unhealthy: 60 min old, 12 B (unhealthy below 1 MiB)",
             ),
             (
                 &sized,
-                file(-HOUR, 1 << 20),
-                Status::Healthy,
-                "is 0 s old, 1 MiB",
-            ),
-            (
-                &sized,
-                file(HOUR, 12),
-                Status::Unhealthy,
-                "is 60 min old, 12 B (unhealthy below 1 MiB)",
-            ),
-            (
-                &sized,
-                file(HOUR, 3 << 20),
-                Status::Unhealthy,
-                "is 60 min old, 3 MiB (unhealthy above 2 MiB)",
+                HOUR,
+                3 << 20,
+                "unhealthy: 60 min old, 3 MiB (unhealthy above 2 MiB)",
             ),
         ] {
-            let outcome = judge(&settings(written.clone()), &file, None, NOW);
-            let message = format!("newest of /var/backups (a.gz) {message}");
-            assert_eq!(
-                (outcome.status(), outcome.message()),
-                (status, message.as_str())
-            );
+            let outcome = judge(&settings(value.clone()), &file(age, size), None, NOW);
+            let shown = shown(&outcome).replace("newest of /var/backups (a.gz) is ", "");
+            assert_eq!(shown, expected);
         }
-    }
-
-    #[test]
-    fn content_and_presence_are_judged_in_addition() {
-        let late = settings(json!({ "degraded_above": "1h" }));
-        let outcome = judge(&late, &file(3 * HOUR, 1), Some("does not contain `x`"), NOW);
-        assert_eq!(outcome.status(), Status::Unhealthy);
-        assert_eq!(
-            outcome.message(),
-            "newest of /var/backups (a.gz) is 3 h old (degraded above 60 min), 1 B, and does not contain `x`"
-        );
-        let outcome = judge(
-            &settings(json!({ "exists": "must_not" })),
-            &file(1, 1),
-            None,
-            NOW,
-        );
-        assert_eq!(outcome.status(), Status::Unhealthy);
-        assert!(
-            outcome
-                .message()
-                .ends_with("is 1 s old, 1 B, and must not exist")
-        );
     }
 
     #[test]
@@ -260,43 +231,68 @@ mod tests {
         assert_eq!(outcome.detail_of("path"), Some(&json!("/var/backups/a.gz")));
     }
 
-    /// Returns the outcome of the check in a world with a directory of backups.
-    fn outcome_of(value: Value) -> (Status, String) {
+    #[test]
+    fn the_file_is_found_read_and_judged() {
         let world = World::new();
         for (name, hours) in [("a.gz", 31), ("b.gz", 55), ("c.txt", 2)] {
             let file = world.file(format!("/var/backups/{name}"), "private; completed");
             file.age(Duration::from_hours(hours));
         }
         world.directory("/var/backups/below");
-        let outcome = world.outcome(|| check(settings(value)));
-        (outcome.status(), outcome.message().to_owned())
-    }
-
-    #[test]
-    fn the_file_is_found_read_and_judged() {
-        for (value, status, message) in [
+        world.directory("/var/empty");
+        for (value, expected) in [
             (
                 json!({ "pattern": "*.gz", "unhealthy_above": "26h" }),
-                Status::Unhealthy,
-                "newest of /var/backups (a.gz) is 31 h old (unhealthy above 26 h), 18 B",
+                "unhealthy: newest of /var/backups (a.gz) is 31 h old (unhealthy above 26 h), 18 B",
             ),
             (
                 json!({ "contains": "completed" }),
-                Status::Healthy,
-                "newest of /var/backups (c.txt) is 2 h old, 18 B",
+                "healthy: newest of /var/backups (c.txt) is 2 h old, 18 B",
             ),
             (
-                json!({ "contains": "failed" }),
-                Status::Unhealthy,
-                "newest of /var/backups (c.txt) is 2 h old, 18 B, and does not contain `failed`",
+                json!({ "contains": "failed", "degraded_above": "1h" }),
+                "unhealthy: newest of /var/backups (c.txt) is 2 h old (degraded above 60 min), 18 B, \
+                 and does not contain `failed`",
+            ),
+            (
+                json!({ "exists": "must_not" }),
+                "unhealthy: newest of /var/backups (c.txt) is 2 h old, 18 B, and must not exist",
+            ),
+            (
+                json!({ "pattern": "*.lock" }),
+                "unhealthy: no file in /var/backups matches `*.lock`",
             ),
             (
                 json!({ "pattern": "*.lock", "exists": "must_not" }),
-                Status::Healthy,
-                "no file in /var/backups matches `*.lock`",
+                "healthy: no file in /var/backups matches `*.lock`",
+            ),
+            (
+                json!({ "path": "/var/empty" }),
+                "unhealthy: /var/empty contains no files",
+            ),
+            (
+                json!({ "path": "/var/none" }),
+                "unhealthy: /var/none does not exist",
+            ),
+            (
+                json!({ "path": "/var/none", "exists": "may", "unhealthy_above": "1h" }),
+                "healthy: /var/none does not exist",
+            ),
+            (
+                json!({ "path": "/var/none", "exists": "must_not" }),
+                "healthy: /var/none does not exist",
+            ),
+            (
+                json!({ "path": "/var/backups/a.gz", "exists": "may", "unhealthy_above": "1h" }),
+                "unhealthy: /var/backups/a.gz is 31 h old (unhealthy above 60 min), 18 B",
+            ),
+            (
+                json!({ "path": "/var/backups/a.gz", "pattern": "*" }),
+                "unhealthy: /var/backups/a.gz is a file: `pattern` applies only to directories",
             ),
         ] {
-            assert_eq!(outcome_of(value), (status, message.to_owned()));
+            let outcome = world.outcome(|| check(settings(value)));
+            assert_eq!(shown(&outcome), expected);
         }
     }
 }

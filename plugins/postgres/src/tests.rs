@@ -76,200 +76,214 @@ fn server(answers: &[Vec<u8>]) -> Peer {
         .expects(message(b'X', b""))
 }
 
-fn settings(others: &Value) -> Settings {
-    let mut all = json!({ "address": "db:5432", "user": "vitals", "password": "correct-horse" });
-    for (key, value) in others.as_object().unwrap() {
-        all[key] = value.clone();
-    }
-    Settings::read(all).unwrap()
+/// Returns what the host would show of a check of the server in this world.
+fn outcome_in(world: &World, mut settings: Value) -> Outcome {
+    settings["address"] = "db:5432".into();
+    settings["user"] = "vitals".into();
+    settings["password"] = "correct-horse".into();
+    let outcome = world.outcome(|| check(Settings::read(settings).unwrap()));
+    assert!(!format!("{outcome:?}").contains("correct-horse"));
+    outcome
 }
 
-/// Returns what the host would show of a check of this server.
-fn outcome(peer: Peer, others: &Value) -> (World, Outcome) {
+/// Returns the same, and the world in which this is the server.
+fn outcome(peer: Peer, settings: Value) -> (World, Outcome) {
     let world = World::new();
     world.tls("db:5432").responds(peer);
-    let outcome = world.outcome(|| check(settings(others)));
-    assert!(!outcome.message().contains("correct-horse"));
+    let outcome = outcome_in(&world, settings);
     (world, outcome)
 }
 
-fn outcome_of(peer: Peer, others: &Value) -> (Status, String) {
-    let (_, outcome) = outcome(peer, others);
-    (outcome.status(), outcome.message().to_owned())
+fn shown(outcome: &Outcome) -> String {
+    format!("{}: {}", outcome.status(), outcome.message())
 }
 
-fn unhealthy(text: &str) -> (Status, String) {
-    (Status::Unhealthy, text.to_owned())
+/// Returns status and message of a check of this server.
+fn shown_of(peer: Peer, settings: Value) -> String {
+    shown(&outcome(peer, settings).1)
 }
 
-const GARBAGE: &str = "cannot log in as vitals: the response of db:5432 is not the PostgreSQL protocol: check the port";
+/// A server that has received the login and does nothing yet.
+fn greeted() -> Peer {
+    Peer::new().expects_where(says("vitals"))
+}
+
+/// Returns what the server received.
+fn heard(world: &World) -> String {
+    String::from_utf8_lossy(&world.received("db:5432")[0]).into_owned()
+}
+
+const GARBAGE: &str = "unhealthy: cannot log in as vitals: the response of db:5432 is not the PostgreSQL protocol: check the port";
 
 #[test]
 fn a_query_runs_in_a_read_only_transaction_with_a_timeout() {
-    let (world, outcome) = outcome(
-        server(&[row(&["7", "8"])]),
-        &json!({ "query": "SELECT 7, 8" }),
-    );
-    assert_eq!(
-        (outcome.status(), outcome.message()),
-        (Status::Healthy, "the query returned 7")
-    );
+    let query = json!({ "query": "SELECT 7, 8" });
+    let (world, outcome) = outcome(server(&[row(&["7", "8"])]), query);
+    assert_eq!(shown(&outcome), "healthy: the query returned 7");
     assert_eq!(outcome.detail_of("value"), Some(&json!("7")));
-    let heard = String::from_utf8_lossy(&world.received("db:5432")[0]).into_owned();
-    assert!(
-        heard.contains("user\0vitals\0database\0vitals\0"),
-        "{heard}"
-    );
+    let heard = heard(&world);
+    let login = "user\0vitals\0database\0vitals\0";
+    assert!(heard.contains(login), "{heard}");
     // Of 5 s, less the time reserved for the outcome and for the server's error.
-    assert!(
-        heard.contains("BEGIN READ ONLY; SET LOCAL statement_timeout = 4410\0"),
-        "{heard}"
-    );
+    let begin = "BEGIN READ ONLY; SET LOCAL statement_timeout = 4410\0";
+    assert!(heard.contains(begin), "{heard}");
     assert!(!heard.contains("correct-horse"));
 }
 
 #[test]
 fn values_are_judged_by_bounds_and_expected_value() {
-    for (answer, others, status, text) in [
+    for (answer, settings, expected) in [
         (
             "11",
             json!({ "value_degraded_above": 10 }),
-            Status::Degraded,
-            "the query returned 11 (degraded above 10)",
+            "degraded: the query returned 11 (degraded above 10)",
         ),
         (
             "10",
             json!({ "value_degraded_above": 10 }),
-            Status::Healthy,
-            "the query returned 10",
+            "healthy: the query returned 10",
         ),
         (
-            "1",
+            "0.5",
             json!({ "value_unhealthy_below": 2 }),
-            Status::Unhealthy,
-            "the query returned 1 (unhealthy below 2)",
+            "unhealthy: the query returned 0.5 (unhealthy below 2)",
         ),
         (
             "NaN",
             json!({ "value_unhealthy_below": 2 }),
-            Status::Unhealthy,
-            "the query returned NaN, which is not a number",
+            "unhealthy: the query returned NaN, which is not a number",
         ),
         (
             "NULL",
             json!({ "value_unhealthy_below": 2 }),
-            Status::Unhealthy,
-            "the query returned NULL, which is not a number",
+            "unhealthy: the query returned NULL, which is not a number",
         ),
+        ("NULL", json!({}), "healthy: the query returned NULL"),
         (
             "NULL",
             json!({ "expect": "NULL" }),
-            Status::Unhealthy,
-            "the query returned NULL, expected NULL",
+            "unhealthy: the query returned NULL, expected NULL",
+        ),
+        (
+            "f",
+            json!({ "expect": "t" }),
+            "unhealthy: the query returned f, expected t",
         ),
         (
             "t",
             json!({ "expect": "t" }),
-            Status::Healthy,
-            "the query returned t",
+            "healthy: the query returned t",
         ),
     ] {
-        assert_eq!(
-            outcome_of(server(&[row(&[answer])]), &others),
-            (status, text.to_owned())
-        );
+        assert_eq!(shown_of(server(&[row(&[answer])]), settings), expected);
     }
-    let error = outcome_of(
-        Peer::new(),
-        &json!({ "value_degraded_above": 1, "value_degraded_below": 1 }),
+    let (_, measured) = outcome(
+        server(&[row(&["12"])]),
+        json!({ "value_degraded_above": 10 }),
     );
-    let text = "`value_degraded_above` and `value_degraded_below` cannot both be set: remove one";
-    assert_eq!(error, unhealthy(text));
+    let value = &measured.measurements()[0];
+    assert_eq!((value.name(), value.value()), ("value", 12.0));
+    assert_eq!(value.degraded_at(), Some(Bound::Above(10.0)));
+    assert_eq!(
+        shown_of(
+            Peer::new(),
+            json!({ "value_degraded_above": 1, "value_degraded_below": 1 }),
+        ),
+        "unhealthy: `value_degraded_above` and `value_degraded_below` cannot both be set: remove one"
+    );
+}
+
+#[test]
+fn role_lag_and_connections_are_judged() {
+    let state = |lag: &str, streams: &str| row(&["t", lag, streams, "30", "100"]);
+    let lags = || json!({ "lag_degraded_above": "10s", "lag_unhealthy_above": "60s" });
+    for (states, settings, expected) in [
+        (
+            vec![state("3.5", "t")],
+            lags(),
+            "healthy: the query returned 1; the server is a standby; the standby is 3.5 s behind",
+        ),
+        (
+            vec![state("33", "t"), state("34", "t")],
+            lags(),
+            "degraded: the standby is 34 s behind (degraded above 10 s)",
+        ),
+        (
+            vec![state("90", "f"), state("90", "f")],
+            lags(),
+            "unhealthy: the standby is 90 s behind, not connected to its primary (unhealthy above 60 s)",
+        ),
+        (
+            vec![state("NULL", "f")],
+            lags(),
+            "degraded: the replication lag is unknown: the standby has replayed nothing since it started, \
+             not connected to its primary",
+        ),
+        (
+            vec![state("0", "t")],
+            json!({ "role": "primary" }),
+            "unhealthy: the server is a standby, not a primary",
+        ),
+        (
+            vec![state("0", "t")],
+            json!({ "connections_unhealthy_above": 0.2 }),
+            "unhealthy: 30 % of 100 connections are in use (unhealthy above 20 %)",
+        ),
+        (
+            vec![row(&["maybe", "NULL", "f", "3", "100"])],
+            json!({ "role": "primary" }),
+            "unhealthy: the server's state lacks the columns of PostgreSQL",
+        ),
+    ] {
+        let answers = [vec![row(&["1"])], states].concat();
+        let (_, outcome) = outcome(server(&answers), settings);
+        assert_eq!(shown(&outcome), expected);
+        let is_standby = outcome.detail_of("role") == Some(&json!("standby"));
+        assert_eq!(is_standby, !expected.contains("columns"));
+    }
 }
 
 #[test]
 fn a_lagging_standby_is_queried_again() {
     let state = |lag: &str| row(&["t", lag, "t", "3", "100"]);
-    let bounds = json!({ "lag_degraded_above": "10s", "lag_unhealthy_above": "60s" });
-    let (world, caught_up) = outcome(server(&[row(&["1"]), state("7200"), state("0")]), &bounds);
+    let answers = [row(&["1"]), state("7200"), state("0")];
+    let (world, caught_up) = outcome(server(&answers), json!({ "lag_degraded_above": "10s" }));
     assert_eq!(caught_up.status(), Status::Healthy);
     assert_eq!(world.elapsed(), Duration::from_millis(100));
-    let behind = outcome_of(server(&[row(&["1"]), state("33"), state("34")]), &bounds);
-    assert_eq!(
-        behind,
-        (
-            Status::Degraded,
-            "the standby is 34 s behind (degraded above 10 s)".to_owned()
-        )
-    );
-    let near = outcome_of(server(&[row(&["1"]), state("3.5")]), &bounds);
-    let text = "the query returned 1; the server is a standby; the standby is 3.5 s behind";
-    assert_eq!(near, (Status::Healthy, text.to_owned()));
-}
-
-#[test]
-fn a_standby_without_its_primary_says_so() {
-    let bounds = json!({ "lag_unhealthy_above": "60s" });
-    let lost = row(&["t", "90", "f", "3", "100"]);
-    let (_, outcome) = outcome(server(&[row(&["1"]), lost.clone(), lost]), &bounds);
-    let text = "the standby is 90 s behind, not connected to its primary (unhealthy above 60 s)";
-    assert_eq!(
-        (outcome.status(), outcome.message()),
-        (Status::Unhealthy, text)
-    );
-    assert_eq!(outcome.detail_of("role"), Some(&json!("standby")));
-    let fresh = row(&["t", "NULL", "f", "3", "100"]);
-    let (status, text) = outcome_of(server(&[row(&["1"]), fresh]), &bounds);
-    assert_eq!(status, Status::Degraded);
-    let expected = "the replication lag is unknown: the standby has replayed nothing since it started, \
-         not connected to its primary";
-    assert_eq!(text, expected);
 }
 
 #[test]
 fn another_protocol_is_an_error() {
-    let strange = row(&["maybe", "NULL", "f", "3", "100"]);
-    let (_, text) = outcome_of(
-        server(&[row(&["1"]), strange]),
-        &json!({ "role": "primary" }),
-    );
-    assert_eq!(text, "the server's state lacks the columns of PostgreSQL");
     for bytes in [
         b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
         message(b'R', &[0; 3]),
-        // A length that is too short, and one above the limit.
+        // Lengths that are too short, above the limit and negative.
         b"R\0\0\0\x03".to_vec(),
         b"R\x7f\xff\xff\xff".to_vec(),
-        // A message that is not expected at this point.
-        row(&["1"]),
+        b"Z\xff\xff\xff\xff".to_vec(),
+        // An unknown kind of authentication, and messages that are not expected at this point.
+        authentication(99, b""),
         authentication(12, b"v=never-begun"),
+        row(&["1"]),
     ] {
-        let peer = Peer::new().expects_where(says("vitals")).sends(bytes);
-        assert_eq!(outcome_of(peer, &json!({})), unhealthy(GARBAGE));
+        assert_eq!(shown_of(greeted().sends(bytes), json!({})), GARBAGE);
     }
-    let cut = Peer::new()
-        .expects_where(says("vitals"))
-        .sends("R\0\0")
-        .closes();
-    let text = "cannot log in as vitals: cannot read from db:5432: the peer closed the connection";
-    assert_eq!(outcome_of(cut, &json!({})), unhealthy(text));
+    let cut = greeted().sends("R\0\0").closes();
+    assert_eq!(
+        shown_of(cut, json!({})),
+        "unhealthy: cannot log in as vitals: cannot read from db:5432: the peer closed the connection"
+    );
 }
 
 #[test]
 fn an_endless_server_ends_at_the_deadline() {
-    let silent = Peer::new().expects_where(says("vitals"));
-    let text = "cannot log in as vitals: cannot read from db:5432: timed out after 4s 900ms";
-    assert_eq!(outcome_of(silent, &json!({})), unhealthy(text));
-    let notices = Peer::new()
-        .expects_where(says("vitals"))
-        // A multiple of the length of one piece of the flood.
-        .floods(message(b'N', b"\0\0\0"));
-    let (status, text) = outcome_of(notices, &json!({}));
-    assert!(
-        status == Status::Unhealthy
-            && text.starts_with("cannot log in as vitals: cannot read from"),
-        "{text}"
-    );
+    let text = "unhealthy: cannot log in as vitals: cannot read from db:5432: ";
+    let silent = format!("{text}timed out after 4s 900ms");
+    assert_eq!(shown_of(greeted(), json!({})), silent);
+    // A multiple of the length of one piece of the flood.
+    let notices = greeted().floods(message(b'N', b"\0\0\0"));
+    let shown = shown_of(notices, json!({}));
+    assert!(shown.starts_with(text), "{shown}");
 }
 
 #[test]
@@ -288,19 +302,12 @@ fn server_errors_are_explained_and_truncated() {
         ("XX000", "oh", "oh (SQLSTATE XX000)"),
         ("0123456789", "oh", "oh (SQLSTATE 01234…)"),
     ] {
-        let peer = Peer::new()
-            .expects_where(says("vitals"))
-            .sends(refusal(code, text))
-            .closes();
-        assert_eq!(
-            outcome_of(peer, &json!({})),
-            unhealthy(&format!("cannot log in as vitals: {expected}"))
-        );
+        let peer = greeted().sends(refusal(code, text)).closes();
+        let expected = format!("unhealthy: cannot log in as vitals: {expected}");
+        assert_eq!(shown_of(peer, json!({})), expected);
     }
     let long = refusal("XX000", &"x".repeat(100_000));
-    let (_, text) = outcome_of(server(&[long]).expects_end(), &json!({}));
-    assert!(
-        text.len() < 400 && text.starts_with("the query failed: xxx"),
-        "{text}"
-    );
+    let shown = shown_of(server(&[long]).expects_end(), json!({}));
+    assert!(shown.len() < 400, "{shown}");
+    assert!(shown.starts_with("unhealthy: the query failed: xxx"));
 }

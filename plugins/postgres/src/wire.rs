@@ -6,7 +6,7 @@ use postgres_protocol::message::frontend;
 use vitals_sdk::prelude::*;
 
 use crate::Tls;
-use crate::server_error::ServerError;
+use crate::server_error::server_error;
 
 /// A connection that exchanges messages.
 pub(crate) struct Wire {
@@ -67,7 +67,7 @@ impl Wire {
                 Message::NoticeResponse(_)
                 | Message::ParameterStatus(_)
                 | Message::NotificationResponse(_) => {}
-                Message::ErrorResponse(body) => return Err(ServerError::read(&body).into()),
+                Message::ErrorResponse(body) => return Err(server_error(&body)),
                 message => return Ok(message),
             }
         }

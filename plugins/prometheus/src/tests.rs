@@ -4,31 +4,34 @@ use vitals_sdk::testing::{Response, World};
 
 use super::*;
 
-fn settings(more: &Value) -> Settings {
-    let mut settings = json!({
-        "url": "http://ops:secret@prometheus:9090/prom/",
-        "query": "queue_depth",
-        "headers": { "x-token": "secret" },
-    });
-    for (key, value) in more.as_object().into_iter().flatten() {
-        settings[key] = value.clone();
+const URL: &str = "http://prometheus:9090/prom/api/v1/query";
+
+/// Returns what the host would show, and the world, if Prometheus answers so. The default query is
+/// `queue_depth`.
+fn outcome(mut settings: Value, response: impl Into<Response>) -> (World, Outcome) {
+    settings["url"] = "http://ops:secret@prometheus:9090/prom/".into();
+    settings["headers"] = json!({ "x-token": "secret" });
+    if settings["query"].is_null() {
+        settings["query"] = "queue_depth".into();
     }
-    Settings::read(settings).unwrap()
-}
-
-fn outcome(more: &Value, response: impl Into<Response>) -> Outcome {
     let world = World::new();
-    world
-        .http("POST", "http://prometheus:9090/prom/api/v1/query")
-        .responds(response.into());
-    let outcome = world.outcome(|| check(settings(more)));
+    world.http("POST", URL).responds(response.into());
+    let outcome = world.outcome(|| check(Settings::read(settings).unwrap()));
     assert!(!format!("{outcome:?}").contains("secret"), "{outcome:?}");
-    let sent = &world.requests()[0];
-    assert_eq!(sent.header("x-token"), Some("secret"));
-    outcome
+    for sent in world.requests() {
+        assert_eq!(sent.header("x-token"), Some("secret"));
+    }
+    (world, outcome)
 }
 
-fn vector(series: &[(&str, &str)]) -> String {
+/// Returns status and message.
+fn shown(settings: Value, response: impl Into<Response>) -> String {
+    let (_, outcome) = outcome(settings, response);
+    format!("{}: {}", outcome.status(), outcome.message())
+}
+
+/// Makes a response with these queues and values.
+fn vector(series: &[(&str, &str)]) -> Response {
     let series: Vec<_> = series
         .iter()
         .map(|(queue, value)| {
@@ -38,156 +41,130 @@ fn vector(series: &[(&str, &str)]) -> String {
             })
         })
         .collect();
-    json!({ "status": "success", "data": { "resultType": "vector", "result": series } }).to_string()
+    result("vector", json!(series))
+}
+
+fn result(kind: &str, result: Value) -> Response {
+    let data = json!({ "resultType": kind, "result": result });
+    Response::new(200).json(&json!({ "status": "success", "data": data }))
 }
 
 #[test]
 fn the_worst_series_decides_and_is_named() {
-    let bounds = json!({ "degraded_above": 100, "unhealthy_above": 1000 });
-    for (series, status, message) in [
+    for (series, expected) in [
         (
             &[("mail", "7")][..],
-            Status::Healthy,
-            r#"queue_depth{queue="mail"} is 7"#,
+            r#"healthy: queue_depth{queue="mail"} is 7"#,
         ),
         (
             &[("mail", "7"), ("sms", "40"), ("fax", "0")],
-            Status::Healthy,
-            r#"queue_depth{queue="sms"} is 40, the worst of 3 series"#,
+            r#"healthy: queue_depth{queue="sms"} is 40, the worst of 3 series"#,
         ),
         (
             &[("mail", "700"), ("sms", "120")],
-            Status::Degraded,
-            r#"queue_depth{queue="mail"} is 700 (degraded above 100); 2 of 2 series are beyond their bounds"#,
+            r#"degraded: queue_depth{queue="mail"} is 700 (degraded above 100); 2 of 2 series are beyond their bounds"#,
         ),
         (
             &[("mail", "+Inf"), ("sms", "NaN")],
-            Status::Unhealthy,
-            r#"queue_depth{queue="mail"} is inf (unhealthy above 1000)"#,
+            r#"unhealthy: queue_depth{queue="mail"} is inf (unhealthy above 1000)"#,
         ),
     ] {
-        let outcome = outcome(&bounds, vector(series).as_str());
-        assert_eq!((outcome.status(), outcome.message()), (status, message));
-        assert_eq!(
-            outcome.measurements()[0].degraded_at(),
-            Some(Bound::Above(100.0))
-        );
+        let bounds = json!({ "degraded_above": 100, "unhealthy_above": 1000 });
+        assert_eq!(shown(bounds.clone(), vector(series)), expected);
+        let (_, outcome) = outcome(bounds, vector(series));
+        let value = &outcome.measurements()[0];
+        assert_eq!(value.name(), "value");
+        assert_eq!(value.degraded_at(), Some(Bound::Above(100.0)));
         assert_eq!(outcome.detail_of("series"), Some(&json!(series.len())));
     }
 }
 
 #[test]
 fn below_a_bound_the_smallest_is_the_worst_and_a_name_stands_for_the_query() {
-    let more = json!({ "unhealthy_below": 0.5, "unit": "ratio", "name": "the success rate" });
-    let outcome = outcome(&more, vector(&[("mail", "0.9"), ("sms", "0.25")]).as_str());
-    assert_eq!(outcome.status(), Status::Unhealthy);
+    let settings = json!({ "unhealthy_below": 0.5, "unit": "ratio", "name": "the success rate" });
     assert_eq!(
-        outcome.message(),
-        "the success rate of {queue=\"sms\"} is 25 % (unhealthy below 50 %); 1 of 2 series is \
-         beyond its bound"
+        shown(settings, vector(&[("mail", "0.9"), ("sms", "0.25")])),
+        "unhealthy: the success rate of {queue=\"sms\"} is 25 % (unhealthy below 50 %); \
+         1 of 2 series is beyond its bound"
     );
 }
 
 #[test]
 fn a_scalar_is_a_number_and_other_results_are_not() {
-    let response = |kind: &str, result: Value| {
-        json!({ "status": "success", "data": { "resultType": kind, "result": result } }).to_string()
-    };
-    let scalar = response("scalar", json!([1.5, "42"]));
-    let result = outcome(&json!({}), scalar.as_str());
-    assert_eq!(
-        (result.status(), result.message()),
-        (Status::Healthy, "queue_depth is 42")
-    );
-    for (kind, result, message) in [
+    for (kind, value, expected) in [
+        ("scalar", json!([1.5, "42"]), "healthy: queue_depth is 42"),
         (
             "string",
             json!([1, "x"]),
-            "the query returns a string; it must return numbers",
+            "unhealthy: the query returns a string; it must return numbers",
         ),
         (
             "matrix",
             json!([]),
-            "the query returns ranges; it must return one number per series: ",
+            "unhealthy: the query returns ranges; it must return one number per series: \
+             wrap it, for example, in `avg_over_time(…)`",
         ),
     ] {
-        let result = outcome(&json!({}), response(kind, result).as_str());
-        assert_eq!(result.status(), Status::Unhealthy);
-        assert!(result.message().starts_with(message), "{result:?}");
+        assert_eq!(shown(json!({}), result(kind, value)), expected);
     }
 }
 
 #[test]
 fn no_data_has_the_configured_status() {
-    for (no_data, status) in [
-        ("healthy", Status::Healthy),
-        ("degraded", Status::Degraded),
-        ("unhealthy", Status::Unhealthy),
-    ] {
-        let more = json!({ "no_data": no_data });
-        let empty = outcome(&more, vector(&[]).as_str());
+    for status in ["healthy", "degraded", "unhealthy"] {
+        let settings = || json!({ "no_data": status });
         assert_eq!(
-            (empty.status(), empty.message()),
-            (status, "queue_depth has no series")
+            shown(settings(), vector(&[])),
+            format!("{status}: queue_depth has no series")
         );
-        let none = outcome(&more, vector(&[("mail", "NaN")]).as_str());
         assert_eq!(
-            (none.status(), none.message()),
-            (status, "queue_depth is not a number")
+            shown(settings(), vector(&[("mail", "NaN")])),
+            format!("{status}: queue_depth is not a number")
         );
     }
 }
 
 #[test]
 fn errors_are_explained() {
-    let refused = r#"{"status":"error","errorType":"bad_data","error":"1:3: parse error: unexpected <op:/>"}"#;
-    for (response, message) in [
+    let rejected = r#"{"status":"error","errorType":"bad_data","error":"1:3: parse error: unexpected <op:/>"}"#;
+    for (response, expected) in [
         (
-            Response::new(400).body(refused),
-            "http://prometheus:9090/prom/api/v1/query rejected the query: bad_data: 1:3: parse error: unexpected <op:/>",
+            Response::new(400).body(rejected),
+            "<url> rejected the query: bad_data: 1:3: parse error: unexpected <op:/>",
         ),
         (
             Response::new(401).body("Unauthorized"),
-            "http://prometheus:9090/prom/api/v1/query responded with 401 Unauthorized",
+            "<url> responded with 401 Unauthorized",
         ),
         (
             Response::new(200).body("<html>"),
-            "http://prometheus:9090/prom/api/v1/query did not return a Prometheus response: ",
+            "<url> did not return a Prometheus response: ",
         ),
         (
-            Response::new(200).body(vector(&[("mail", "many")])),
+            vector(&[("mail", "many")]),
             "Prometheus returned `many` as a number: ",
         ),
+        (Response::never(), "cannot post <url>: timed out after "),
     ] {
-        let result = outcome(&json!({}), response);
-        assert_eq!(result.status(), Status::Unhealthy);
-        assert!(result.message().starts_with(message), "{result:?}");
+        let shown = shown(json!({}), response).replace(URL, "<url>");
+        let expected = format!("unhealthy: {expected}");
+        assert!(shown.starts_with(&expected), "{shown}");
     }
     let both = json!({ "degraded_above": 1, "degraded_below": 0 });
-    let result = World::new().outcome(|| check(settings(&both)));
-    assert!(
-        result
-            .message()
-            .contains("`degraded_above` and `degraded_below`"),
-        "{result:?}"
-    );
+    let shown = shown(both, Response::never());
+    let keys = "`degraded_above` and `degraded_below`";
+    assert!(shown.contains(keys), "{shown}");
 }
 
 #[test]
 fn the_query_is_sent_in_the_body_and_warnings_are_shown() {
-    let world = World::new();
     let response = r#"{"status":"success","warnings":["partial response"],"data":{"resultType":"scalar","result":[1,"1"]}}"#;
-    world
-        .http("POST", "http://prometheus:9090/prom/api/v1/query")
-        .responds(response);
-    let result = world.outcome(|| check(settings(&json!({ "query": "a{b=\"c&d\"} + 1" }))));
+    let settings = json!({ "query": "a{b=\"c&d\"} + 1" });
+    let (world, outcome) = outcome(settings, response);
     assert_eq!(
-        result.detail_of("warnings"),
-        Some(&json!(["partial response"]))
-    );
-    let sent = &world.requests()[0];
-    assert_eq!(
-        String::from_utf8_lossy(sent.body()),
+        world.requests()[0].text(),
         "query=a%7Bb%3D%22c%26d%22%7D+%2B+1"
     );
+    let warnings = outcome.detail_of("warnings");
+    assert_eq!(warnings, Some(&json!(["partial response"])));
 }

@@ -6,7 +6,7 @@ use redis_protocol::resp2::types::{OwnedFrame, Resp2Frame as _};
 use vitals_sdk::prelude::*;
 
 use crate::Tls;
-use crate::server_error::ServerError;
+use crate::server_error::server_error;
 
 /// A connection on which commands are sent one after the other.
 pub(crate) struct Wire {
@@ -44,7 +44,7 @@ impl Wire {
         encode(&mut bytes, &command, false)?;
         self.connection.write_all(&bytes)?;
         match self.read_reply()? {
-            OwnedFrame::Error(text) => Err(ServerError::new(&text).into()),
+            OwnedFrame::Error(text) => Err(server_error(&text)),
             answer => Ok(answer),
         }
     }

@@ -1,21 +1,23 @@
+//! The whole check against servers that follow a script.
+
 use vitals_sdk::testing::{Peer, World};
 
 use super::*;
 
-fn settings(more: &Value) -> Settings {
-    let mut all = json!({ "address": "mail:25" });
-    for (key, value) in more.as_object().unwrap() {
-        all[key] = value.clone();
-    }
-    Settings::read(all).unwrap()
+fn settings(mut more: Value) -> Settings {
+    more["address"] = "mail:25".into();
+    Settings::read(more).unwrap()
 }
 
-fn outcome(world: &World, peer: Peer, more: &Value) -> Outcome {
+/// Returns status and message that the host would show.
+fn shown(world: &World, peer: Peer, more: Value) -> String {
     world.tls("mail:25").responds(peer);
-    world.outcome(|| check(settings(more)))
+    let outcome = world.outcome(|| check(settings(more)));
+    format!("{}: {}", outcome.status(), outcome.message())
 }
 
-/// A server that greets and replies to lines, with TLS on request.
+/// A server that greets and replies to lines, with TLS on request and a certificate that expires in
+/// this many days.
 fn server(world: &World, days: i64, answers: Answers) -> Peer {
     let certificate = world.certificate("mail", days);
     Peer::new()
@@ -37,127 +39,103 @@ fn server(world: &World, days: i64, answers: Answers) -> Peer {
         })
 }
 
-fn status_and_message(outcome: &Outcome) -> (Status, &str) {
-    (outcome.status(), outcome.message())
-}
-
 /// The replies to lines with these prefixes.
 type Answers = &'static [(&'static str, &'static str)];
+
+fn login() -> Value {
+    json!({ "user": "user", "password": "secret" })
+}
 
 #[test]
 fn each_step_can_fail_with_its_message() {
     let world = World::new();
-    let cases: [(Answers, Value, Status, &str); 12] = [
-        (&[], json!({}), Status::Healthy, "mail responds over TLS"),
-        (
-            &[],
-            json!({ "tls": "off" }),
-            Status::Healthy,
-            "mail responds",
-        ),
+    let recipient = || json!({ "recipient": "a@b.test" });
+    let cases: [(Answers, Value, &str); 16] = [
+        (&[], json!({}), "healthy: mail responds over TLS"),
+        (&[], json!({ "tls": "off" }), "healthy: mail responds"),
         (
             &[("EHLO", "250 mail\r\n")],
             json!({}),
-            Status::Unhealthy,
-            "mail does not offer STARTTLS",
+            "unhealthy: mail does not offer STARTTLS",
         ),
         (
             &[("EHLO", "550 5.7.1 Helo rejected\r\n")],
             json!({}),
-            Status::Unhealthy,
-            "mail rejects EHLO: 550 5.7.1 Helo rejected",
+            "unhealthy: mail rejects EHLO: 550 5.7.1 Helo rejected",
         ),
         (
             &[("STARTTLS", "454 4.7.0 TLS not available\r\n")],
             json!({}),
-            Status::Unhealthy,
-            "mail does not start TLS: 454 4.7.0 TLS not available",
+            "unhealthy: mail does not start TLS: 454 4.7.0 TLS not available",
         ),
         (
             &[],
             json!({ "capabilities": ["size", "AUTH LOGIN", "auth cram-md5", "DSN"] }),
-            Status::Unhealthy,
-            "mail does not offer auth cram-md5, DSN",
+            "unhealthy: mail does not offer auth cram-md5, DSN",
         ),
         (
             &[("AUTH PLAIN AHVzZXIAc2VjcmV0", "235 welcome\r\n")],
-            json!({ "user": "user", "password": "secret" }),
-            Status::Healthy,
-            "mail responds over TLS, accepts the login of `user`",
+            login(),
+            "healthy: mail responds over TLS, accepts the login of `user`",
+        ),
+        (
+            &[
+                ("EHLO", "250-mail\r\n250-STARTTLS\r\n250 AUTH LOGIN\r\n"),
+                ("AUTH LOGIN", "334 VXNlcm5hbWU6\r\n"),
+                ("dXNlcg==", "334 UGFzc3dvcmQ6\r\n"),
+                ("c2VjcmV0", "235 welcome\r\n"),
+            ],
+            login(),
+            "healthy: mail responds over TLS, accepts the login of `user`",
         ),
         (
             &[("AUTH", "535 5.7.8 not you\r\n")],
-            json!({ "user": "user", "password": "secret" }),
-            Status::Unhealthy,
-            "mail rejects the login of `user`: 535 5.7.8 not you",
+            login(),
+            "unhealthy: mail rejects the login of `user`: 535 5.7.8 not you",
+        ),
+        // A reply that contains the password is not shown.
+        (
+            &[("AUTH", "535 no AHVzZXIAc2VjcmV0\r\n")],
+            login(),
+            "unhealthy: mail rejects the login of `user`: 535",
+        ),
+        (
+            &[("AUTH", "535-no\r\n535 secret\r\n")],
+            login(),
+            "unhealthy: mail rejects the login of `user`: 535",
+        ),
+        (
+            &[("AUTH", "535 c2VjcmV0\r\n")],
+            login(),
+            "unhealthy: mail rejects the login of `user`: 535",
         ),
         (
             &[("EHLO", "250-mail\r\n250-STARTTLS\r\n250 AUTH CRAM-MD5\r\n")],
-            json!({ "user": "user", "password": "secret" }),
-            Status::Unhealthy,
-            "mail rejects the login of `user`: it offers neither PLAIN nor LOGIN",
+            login(),
+            "unhealthy: mail rejects the login of `user`: it offers neither PLAIN nor LOGIN",
         ),
         (
             &[("RCPT TO:<a@b.test>", "550 5.1.1 User unknown\r\n")],
-            json!({ "recipient": "a@b.test" }),
-            Status::Unhealthy,
-            "mail rejects the recipient a@b.test: 550 5.1.1 User unknown",
+            recipient(),
+            "unhealthy: mail rejects the recipient a@b.test: 550 5.1.1 User unknown",
         ),
         (
             &[("RCPT", "450 4.2.0 Greylisted\r\n")],
-            json!({ "recipient": "a@b.test" }),
-            Status::Degraded,
-            "mail temporarily rejects the recipient a@b.test: 450 4.2.0 Greylisted",
+            recipient(),
+            "degraded: mail temporarily rejects the recipient a@b.test: 450 4.2.0 Greylisted",
         ),
         (
             &[("MAIL FROM:<c@d.test>", "553 5.1.8 no such domain\r\n")],
             json!({ "recipient": "a@b.test", "sender": "c@d.test" }),
-            Status::Unhealthy,
-            "mail rejects the sender <c@d.test>: 553 5.1.8 no such domain",
+            "unhealthy: mail rejects the sender <c@d.test>: 553 5.1.8 no such domain",
         ),
     ];
-    for (answers, more, status, message) in cases {
-        let outcome = outcome(&world, server(&world, 80, answers), &more);
-        assert_eq!(status_and_message(&outcome), (status, message));
+    for (answers, more, expected) in cases {
+        let peer = server(&world, 80, answers);
+        assert_eq!(shown(&world, peer, more), expected);
         let heard = world.received("mail:25").pop().unwrap();
-        assert!(heard.ends_with(b"QUIT\r\n"), "{message}");
+        assert!(heard.ends_with(b"QUIT\r\n"), "{expected}");
         assert!(!String::from_utf8_lossy(&heard).contains("DATA"));
-    }
-}
-
-#[test]
-fn login_answers_two_questions() {
-    let world = World::new();
-    let peer = server(
-        &world,
-        80,
-        &[
-            ("EHLO", "250-mail\r\n250-STARTTLS\r\n250 AUTH LOGIN\r\n"),
-            ("AUTH LOGIN", "334 VXNlcm5hbWU6\r\n"),
-            ("dXNlcg==", "334 UGFzc3dvcmQ6\r\n"),
-            ("c2VjcmV0", "235 welcome\r\n"),
-        ],
-    );
-    let wanted = json!({ "user": "user", "password": "secret" });
-    let outcome = outcome(&world, peer, &wanted);
-    assert_eq!(
-        outcome.message(),
-        "mail responds over TLS, accepts the login of `user`"
-    );
-}
-
-#[test]
-fn replies_that_contain_the_password_are_not_shown() {
-    let world = World::new();
-    for reply in [
-        "535 no AHVzZXIAc2VjcmV0\r\n",
-        "535-no\r\n535 secret\r\n",
-        "535 c2VjcmV0\r\n",
-    ] {
-        let answers: &'static [_] = Vec::leak(vec![("AUTH", reply)]);
-        let wanted = json!({ "user": "user", "password": "secret" });
-        let outcome = outcome(&world, server(&world, 80, answers), &wanted);
-        assert_eq!(outcome.message(), "mail rejects the login of `user`: 535");
     }
 }
 
@@ -183,7 +161,7 @@ fn invalid_settings_are_rejected_before_connecting() {
         (json!({ "hello": "a b" }), "`hello` contains spaces"),
     ] {
         // No server exists in this world, so nothing is sent.
-        let outcome = World::new().outcome(|| check(settings(&more)));
+        let outcome = World::new().outcome(|| check(settings(more)));
         assert!(outcome.message().starts_with(problem), "{outcome:?}");
     }
 }
@@ -191,31 +169,81 @@ fn invalid_settings_are_rejected_before_connecting() {
 #[test]
 fn the_certificate_is_judged_in_addition_to_replies() {
     let world = World::new();
-    let soon = outcome(&world, server(&world, 5, &[]), &json!({}));
-    let words = "certificate of mail expires in 5 d (unhealthy below 7 d)";
-    assert_eq!(status_and_message(&soon), (Status::Unhealthy, words));
-    let expired = outcome(&world, server(&world, -3, &[]), &json!({ "verify": false }));
-    assert_eq!(expired.message(), "certificate of mail expired 3 d ago");
-    let answers: &'static [_] = &[("RCPT", "550 no\r\n")];
-    let both = outcome(
-        &world,
-        server(&world, 12, answers),
-        &json!({ "recipient": "a@b.test" }),
-    );
-    assert_eq!(
-        both.message(),
-        "mail rejects the recipient a@b.test: 550 no; certificate of mail expires in 12 d (degraded below 21 d)"
-    );
-    let peer = Peer::new()
-        .sends("220 a\r\n")
+    let (accepts, rejects): (Answers, Answers) = (&[], &[("RCPT", "550 no\r\n")]);
+    for (days, answers, more, expected) in [
+        (
+            5,
+            accepts,
+            json!({}),
+            "unhealthy: certificate of mail expires in 5 d (unhealthy below 7 d)",
+        ),
+        (
+            -3,
+            accepts,
+            json!({ "verify": false }),
+            "unhealthy: certificate of mail expired 3 d ago",
+        ),
+        (
+            12,
+            rejects,
+            json!({ "recipient": "a@b.test" }),
+            "unhealthy: mail rejects the recipient a@b.test: 550 no; certificate of mail expires in 12 d (degraded below 21 d)",
+        ),
+    ] {
+        let peer = server(&world, days, answers);
+        assert_eq!(shown(&world, peer, more), expected);
+    }
+}
+
+#[test]
+fn tls_starts_before_smtp_if_implicit_and_before_any_password() {
+    let world = World::new();
+    let certificate = || world.certificate("mail", 80);
+    let asked = || {
+        Peer::new()
+            .sends("220 a\r\n")
+            .expects("EHLO localhost\r\n")
+            .sends("250-a\r\n250 STARTTLS\r\n")
+            .expects("STARTTLS\r\n")
+    };
+    let implicit = Peer::new()
+        .accepts_tls(certificate())
+        .sends("220 mail\r\n")
         .expects("EHLO localhost\r\n")
-        .sends("250-a\r\n250 STARTTLS\r\n");
-    let peer = peer.expects("STARTTLS\r\n").sends("220 go\r\n");
-    let peer = peer.accepts_tls_untrusted(world.certificate("mail", 80), "it is for another name");
-    assert_eq!(
-        outcome(&world, peer, &json!({})).message(),
-        "cannot start TLS with mail:25: the certificate of mail is not trusted: it is for another name"
-    );
+        .sends("250 mail\r\n");
+    let untrusted = || {
+        let asked = asked().sends("220 go\r\n");
+        asked.accepts_tls_untrusted(certificate(), "it is for another name")
+    };
+    for (peer, more, expected) in [
+        (
+            implicit,
+            json!({ "tls": "implicit" }),
+            "healthy: mail responds over TLS",
+        ),
+        (
+            untrusted()
+                .expects("EHLO localhost\r\n")
+                .sends("250 mail\r\n"),
+            json!({ "verify": false }),
+            "healthy: mail responds over TLS",
+        ),
+        (
+            untrusted(),
+            login(),
+            "unhealthy: cannot start TLS with mail:25: the certificate of mail is not trusted: it is for another name",
+        ),
+        // Sent before TLS, to be taken for data sent over TLS.
+        (
+            asked().sends("220 go\r\n250 smuggled\r\n"),
+            login(),
+            "unhealthy: cannot start TLS with mail:25: the server sent data before the TLS handshake",
+        ),
+    ] {
+        assert_eq!(shown(&world, peer, more), expected);
+        let heard = world.received("mail:25").pop().unwrap();
+        assert!(!String::from_utf8_lossy(&heard).contains("AUTH"));
+    }
 }
 
 #[test]
@@ -235,6 +263,21 @@ fn silence_and_other_protocols_are_errors() {
             "no response to EHLO received: cannot read from mail:25: timed out after 2s",
         ),
         (
+            Peer::new().sends("421 4.3.2 All server ports are busy\r\n"),
+            "mail accepts no connections: 421 4.3.2 All server ports are busy",
+        ),
+        (
+            Peer::new()
+                .sends("220 a\r\n")
+                .expects("EHLO localhost\r\n")
+                .sends(b"250 \xff\xfe\r\n"),
+            "mail does not offer STARTTLS",
+        ),
+        (
+            Peer::new().sends("HTTP/1.1 400 Bad Request\r\n\r\n"),
+            "mail:25 does not speak SMTP: it sent `HTTP/1.1 400 Bad Request`",
+        ),
+        (
             Peer::new().sends("2200 a\r\n"),
             "mail:25 does not speak SMTP: it sent `2200 a`",
         ),
@@ -251,23 +294,16 @@ fn silence_and_other_protocols_are_errors() {
             "no greeting received: cannot read from mail:25: the response is longer than 4096 bytes",
         ),
     ] {
-        let outcome = outcome(&world, peer, &json!({ "timeout": "2s" }));
-        assert_eq!(status_and_message(&outcome), (Status::Unhealthy, message));
+        let shown = shown(&world, peer, json!({ "timeout": "2s" }));
+        assert_eq!(shown, format!("unhealthy: {message}"));
     }
 }
 
 #[test]
 fn quit_takes_at_most_a_second_and_is_not_measured() {
     let world = World::new();
-    let answers: &'static [_] = &[("QUIT", "")];
-    let outcome = outcome(
-        &world,
-        server(&world, 80, answers),
-        &json!({ "degraded_above": "500ms" }),
-    );
-    assert_eq!(
-        status_and_message(&outcome),
-        (Status::Healthy, "mail responds over TLS")
-    );
+    let peer = server(&world, 80, &[("QUIT", "")]);
+    let shown = shown(&world, peer, json!({ "degraded_above": "500ms" }));
+    assert_eq!(shown, "healthy: mail responds over TLS");
     assert_eq!(world.elapsed(), Duration::from_secs(1));
 }

@@ -1,18 +1,17 @@
+//! The whole check against servers that follow a script.
+
 use vitals_sdk::testing::{Peer, World};
 
 use super::*;
 
 /// Returns what the host would show of a check of `db:5432` with these additional settings.
-fn outcome(world: &World, settings: &Value) -> Outcome {
-    let mut all = json!({ "address": "db:5432" });
-    for (key, value) in settings.as_object().unwrap() {
-        all[key] = value.clone();
-    }
-    world.outcome(|| check(Settings::read(all).unwrap()))
+fn outcome(world: &World, mut settings: Value) -> Outcome {
+    settings["address"] = "db:5432".into();
+    world.outcome(|| check(Settings::read(settings).unwrap()))
 }
 
 /// The same, with this peer.
-fn outcome_with(peer: Peer, settings: &Value) -> Outcome {
+fn outcome_with(peer: Peer, settings: Value) -> Outcome {
     let world = World::new();
     world.tcp("db:5432").responds(peer);
     outcome(&world, settings)
@@ -25,7 +24,7 @@ fn cache(answer: &str) -> Peer {
 
 #[test]
 fn an_open_port_is_healthy() {
-    let outcome = outcome_with(Peer::new().after(Duration::from_millis(12)), &json!({}));
+    let outcome = outcome_with(Peer::new().after(Duration::from_millis(12)), json!({}));
     assert_eq!(outcome.status(), Status::Healthy);
     assert_eq!(outcome.message(), "tcp db:5432: connected");
     assert_eq!(outcome.detail_of("latency_ms"), Some(&json!(12.0)));
@@ -47,7 +46,7 @@ fn a_failed_connection_is_unhealthy_with_the_reason() {
         ),
         (Peer::new().after(Duration::MAX), "timed out after 2s"),
     ] {
-        let outcome = outcome_with(peer, &json!({ "timeout": "2s" }));
+        let outcome = outcome_with(peer, json!({ "timeout": "2s" }));
         assert_eq!(outcome.status(), Status::Unhealthy);
         let message = format!("cannot connect to db:5432: {problem}");
         assert_eq!(outcome.message(), message);
@@ -57,7 +56,7 @@ fn a_failed_connection_is_unhealthy_with_the_reason() {
 #[test]
 fn the_expected_text_follows_the_sent_text() {
     let wanted = json!({ "send": "PING", "expect": "PONG" });
-    let outcome = outcome_with(cache("+PONG there\r\n"), &wanted);
+    let outcome = outcome_with(cache("+PONG there\r\n"), wanted);
     assert_eq!(outcome.status(), Status::Healthy);
     assert_eq!(outcome.message(), "tcp db:5432: responded as expected");
     assert_eq!(outcome.detail_of("banner"), Some(&json!("hello")));
@@ -82,7 +81,7 @@ fn a_missing_response_names_the_expected_text() {
         ),
     ] {
         let wanted = json!({ "send": "PING", "expect": "PONG", "timeout": "50ms" });
-        let outcome = outcome_with(peer, &wanted);
+        let outcome = outcome_with(peer, wanted);
         assert_eq!(outcome.status(), Status::Unhealthy);
         let message = format!("`PONG` was not received: cannot read from db:5432: {problem}");
         assert_eq!(outcome.message(), message);
@@ -94,7 +93,7 @@ fn the_default_timeout_is_that_of_the_check() {
     let world = World::new();
     world.set_timeout(Duration::from_secs(1));
     world.tcp("db:5432").responds(Peer::new());
-    let outcome = outcome(&world, &json!({ "expect": "PONG" }));
+    let outcome = outcome(&world, json!({ "expect": "PONG" }));
     assert!(
         outcome.message().ends_with("timed out after 900ms"),
         "{outcome:?}"
@@ -104,7 +103,6 @@ fn the_default_timeout_is_that_of_the_check() {
 
 #[test]
 fn a_slow_response_is_degraded_and_a_slower_one_unhealthy() {
-    let wanted = json!({ "expect": "hi", "degraded_above": "100ms", "unhealthy_above": "1s" });
     for (milliseconds, status, message) in [
         (60, Status::Healthy, "tcp db:5432: responded as expected"),
         (
@@ -122,7 +120,8 @@ fn a_slow_response_is_degraded_and_a_slower_one_unhealthy() {
             .after(Duration::from_millis(40))
             .waits(Duration::from_millis(milliseconds))
             .sends("hi");
-        let outcome = outcome_with(peer, &wanted);
+        let wanted = json!({ "expect": "hi", "degraded_above": "100ms", "unhealthy_above": "1s" });
+        let outcome = outcome_with(peer, wanted);
         assert_eq!((outcome.status(), outcome.message()), (status, message));
         let [all, connecting] = outcome.measurements() else {
             panic!("{outcome:?}");

@@ -1,24 +1,20 @@
+//! The whole check against servers that follow a script.
+
 use vitals_sdk::testing::{Peer, World};
 use vitals_sdk::tls::{Certificate, Handshake};
 
 use super::*;
 
-fn settings(more: &Value) -> Settings {
-    let mut all = json!({ "address": "shop:443" });
-    for (key, value) in more.as_object().unwrap() {
-        all[key] = value.clone();
-    }
-    Settings::read(all).unwrap()
-}
-
 /// Returns what the host would show with this peer.
-fn outcome(world: &World, peer: Peer, more: &Value) -> Outcome {
+fn outcome(world: &World, peer: Peer, mut more: Value) -> Outcome {
     world.tls("shop:443").responds(peer);
-    world.outcome(|| check(settings(more)))
+    more["address"] = "shop:443".into();
+    world.outcome(|| check(Settings::read(more).unwrap()))
 }
 
-fn status_and_message(outcome: &Outcome) -> (Status, &str) {
-    (outcome.status(), outcome.message())
+/// Returns status and message.
+fn shown(outcome: &Outcome) -> String {
+    format!("{}: {}", outcome.status(), outcome.message())
 }
 
 fn trusted(chain: Vec<Certificate>) -> Peer {
@@ -33,57 +29,48 @@ fn trusted(chain: Vec<Certificate>) -> Peer {
 #[test]
 fn a_certificate_is_judged_by_its_remaining_validity() {
     let world = World::new();
-    for (days, more, status, message) in [
+    let strict = || json!({ "unhealthy_below": "36h", "degraded_below": "0s" });
+    for (days, more, expected) in [
         (
             80,
             json!({}),
-            Status::Healthy,
-            "certificate of shop expires in 80 d",
+            "healthy: certificate of shop expires in 80 d",
         ),
         (
             21,
             json!({}),
-            Status::Healthy,
-            "certificate of shop expires in 21 d",
+            "healthy: certificate of shop expires in 21 d",
         ),
         (
             20,
             json!({}),
-            Status::Degraded,
-            "certificate of shop expires in 20 d (degraded below 21 d)",
+            "degraded: certificate of shop expires in 20 d (degraded below 21 d)",
         ),
         (
             5,
             json!({}),
-            Status::Unhealthy,
-            "certificate of shop expires in 5 d (unhealthy below 7 d)",
+            "unhealthy: certificate of shop expires in 5 d (unhealthy below 7 d)",
         ),
-        (
-            5,
-            json!({ "unhealthy_below": "36h", "degraded_below": "0s" }),
-            Status::Healthy,
-            "certificate of shop expires in 5 d",
-        ),
+        (5, strict(), "healthy: certificate of shop expires in 5 d"),
         (
             1,
-            json!({ "unhealthy_below": "36h", "degraded_below": "0s" }),
-            Status::Unhealthy,
-            "certificate of shop expires in 24 h (unhealthy below 36 h)",
+            strict(),
+            "unhealthy: certificate of shop expires in 24 h (unhealthy below 36 h)",
         ),
         (
             -3,
             json!({ "verify": false, "unhealthy_below": "0s" }),
-            Status::Unhealthy,
-            "certificate of shop expired 3 d ago",
+            "unhealthy: certificate of shop expired 3 d ago",
         ),
     ] {
         let peer = Peer::new().accepts_tls(world.certificate("shop", days));
-        let outcome = outcome(&world, peer, &more);
-        assert_eq!(status_and_message(&outcome), (status, message));
+        let outcome = outcome(&world, peer, more);
+        assert_eq!(shown(&outcome), expected);
         let left = &outcome.measurements()[0];
         assert_eq!(left.name(), "certificate_expires_in");
         let seconds = f64::from(i32::try_from(days).unwrap() * 86_400);
         assert!((left.value() - seconds).abs() < 1.0, "{left:?}");
+        assert!(matches!(left.degraded_at(), Some(Bound::Below(_))));
         assert!(matches!(left.unhealthy_at(), Some(Bound::Below(_))));
         assert_eq!(outcome.detail_of("days_left"), Some(&json!(days)));
     }
@@ -128,25 +115,22 @@ fn an_untrusted_certificate_has_reason_and_expiry() {
     ] {
         let certificate = world.certificate(name, days);
         let peer = Peer::new().accepts_tls_untrusted(certificate.clone(), why);
-        let strict = outcome(&world, peer, &json!({}));
-        assert_eq!(status_and_message(&strict), (Status::Unhealthy, message));
+        let strict = outcome(&world, peer, json!({}));
+        assert_eq!(shown(&strict), format!("unhealthy: {message}"));
         assert_eq!(strict.detail_of("trusted"), Some(&json!(false)));
         assert_eq!(strict.detail_of("not_trusted_because"), Some(&json!(why)));
 
         let peer = Peer::new().accepts_tls_untrusted(certificate, why);
-        let lenient = outcome(&world, peer, &json!({ "verify": false }));
-        assert_eq!(
-            lenient.status() == Status::Healthy,
-            days > 21,
-            "{lenient:?}"
-        );
+        let lenient = outcome(&world, peer, json!({ "verify": false }));
+        let is_healthy = lenient.status() == Status::Healthy;
+        assert_eq!(is_healthy, days > 21, "{lenient:?}");
     }
 }
 
 #[test]
 fn long_and_empty_name_lists_are_summarized() {
     let world = World::new();
-    for (names, status_and_message) in [
+    for (names, expected) in [
         (vec![], "no name"),
         (vec!["a", "b", "c"], "a, b, c"),
         (vec!["a", "b", "c", "d", "e"], "a, b, c and 2 more"),
@@ -156,9 +140,8 @@ fn long_and_empty_name_lists_are_summarized() {
             ..world.certificate("shop", 80)
         };
         let peer = Peer::new().accepts_tls_untrusted(certificate, "it is for another name");
-        let outcome = outcome(&world, peer, &json!({ "name": "db.test" }));
-        let message =
-            format!("certificate is for {status_and_message}, not db.test (expires in 80 d)");
+        let outcome = outcome(&world, peer, json!({ "name": "db.test" }));
+        let message = format!("certificate is for {expected}, not db.test (expires in 80 d)");
         assert_eq!(outcome.message(), message);
     }
 }
@@ -171,22 +154,22 @@ fn the_rest_of_the_chain_is_judged_where_it_matters() {
         issuer: format!("CN={subject}"),
         ..world.certificate(subject, days)
     };
-    let chain = || vec![of("shop", 80), of("Lower", 5), own("Root", -3)];
-    let soon = outcome(&world, trusted(chain()), &json!({}));
+    let chain = vec![of("shop", 80), of("Lower", 5), own("Root", -3)];
+    let soon = outcome(&world, trusted(chain.clone()), json!({}));
     assert_eq!(
-        status_and_message(&soon),
-        (
-            Status::Unhealthy,
-            "CN=Lower in the chain of shop expires in 5 d (unhealthy below 7 d)"
-        )
+        shown(&soon),
+        "unhealthy: CN=Lower in the chain of shop expires in 5 d (unhealthy below 7 d)"
     );
-    assert_eq!(soon.measurements()[1].name(), "chain_expires_in");
-    assert!((soon.measurements()[1].value() - 432_000.0).abs() < 1.0);
-    let alone = outcome(&world, trusted(chain()), &json!({ "chain": false }));
+    let measured = &soon.measurements()[1];
+    assert_eq!(measured.name(), "chain_expires_in");
+    assert!((measured.value() - 432_000.0).abs() < 1.0);
+    let others = soon.detail_of("chain").unwrap();
+    assert_eq!(others[1]["subject"], "CN=Root", "{others}");
+    let alone = outcome(&world, trusted(chain), json!({ "chain": false }));
     assert_eq!(alone.message(), "certificate of shop expires in 80 d");
 
     let chain = vec![of("shop", 80), of("Cross", -3)];
-    let unused = outcome(&world, trusted(chain.clone()), &json!({}));
+    let unused = outcome(&world, trusted(chain.clone()), json!({}));
     assert_eq!(unused.status(), Status::Healthy, "{unused:?}");
     let needed = Peer::new().accepts_tls_with(Handshake {
         chain,
@@ -194,28 +177,27 @@ fn the_rest_of_the_chain_is_judged_where_it_matters() {
         cipher: String::new(),
         verification_error: Some("it has expired".to_owned()),
     });
-    let needed = outcome(&world, needed, &json!({}));
     assert_eq!(
-        needed.message(),
-        "CN=Cross in the chain of shop expired 3 d ago"
+        shown(&outcome(&world, needed, json!({}))),
+        "unhealthy: CN=Cross in the chain of shop expired 3 d ago"
     );
 }
 
 #[test]
 fn a_version_below_the_minimum_is_unhealthy() {
     let world = World::new();
-    let peer = || trusted(vec![world.certificate("shop", 80)]);
-    let old = outcome(&world, peer(), &json!({ "min_version": "1.3" }));
+    let peer = |days| trusted(vec![world.certificate("shop", days)]);
+    let old = outcome(&world, peer(12), json!({ "min_version": "1.3" }));
     assert_eq!(
-        status_and_message(&old),
-        (
-            Status::Unhealthy,
-            "shop:443 negotiated TLS 1.2, below TLS 1.3"
-        )
+        shown(&old),
+        "unhealthy: shop:443 negotiated TLS 1.2, below TLS 1.3; \
+         certificate of shop expires in 12 d (degraded below 21 d)"
     );
-    let fine = outcome(&world, peer(), &json!({}));
+    let fine = outcome(&world, peer(80), json!({}));
     assert_eq!(fine.status(), Status::Healthy);
     assert_eq!(fine.detail_of("protocol"), Some(&json!("TLSv1.2")));
+    assert_eq!(fine.detail_of("names"), Some(&json!(["shop"])));
+    assert_eq!(fine.detail_of("trusted"), Some(&json!(true)));
 }
 
 #[test]
@@ -259,12 +241,9 @@ fn tls_is_started_in_other_protocols() {
             Peer::new().expects([0, 0, 0, 8, 4, 210, 22, 47]).sends("S"),
         ),
     ] {
-        let outcome = outcome(&world, hands(peer), &json!({ "starttls": protocol }));
-        assert_eq!(
-            status_and_message(&outcome),
-            (Status::Healthy, "certificate of shop expires in 80 d"),
-            "{protocol}"
-        );
+        let outcome = outcome(&world, hands(peer), json!({ "starttls": protocol }));
+        let expected = "healthy: certificate of shop expires in 80 d";
+        assert_eq!(shown(&outcome), expected, "{protocol}");
     }
 }
 
@@ -292,6 +271,11 @@ fn failed_starttls_and_other_protocols_are_named() {
             "smtp",
             Peer::new(),
             "no greeting received: cannot read from shop:443: timed out after 2s",
+        ),
+        (
+            "smtp",
+            Peer::new().floods([0xff]),
+            "no greeting received: cannot read from shop:443: the response is longer than 4096 bytes",
         ),
         (
             "smtp",
@@ -335,12 +319,9 @@ fn failed_starttls_and_other_protocols_are_named() {
             "no response to STLS received: cannot read from shop:443: the peer closed the connection",
         ),
     ] {
-        let outcome = outcome(
-            &world,
-            peer,
-            &json!({ "starttls": protocol, "timeout": "2s" }),
-        );
-        assert_eq!(status_and_message(&outcome), (Status::Unhealthy, message));
+        let more = json!({ "starttls": protocol, "timeout": "2s" });
+        let outcome = outcome(&world, peer, more);
+        assert_eq!(shown(&outcome), format!("unhealthy: {message}"));
     }
 }
 
@@ -365,8 +346,8 @@ fn a_failed_handshake_is_unhealthy_with_the_reason() {
             "cannot start TLS with shop:443: timed out after 2s",
         ),
     ] {
-        let outcome = outcome(&world, peer, &json!({ "timeout": "2s" }));
-        assert_eq!(status_and_message(&outcome), (Status::Unhealthy, message));
+        let outcome = outcome(&world, peer, json!({ "timeout": "2s" }));
+        assert_eq!(shown(&outcome), format!("unhealthy: {message}"));
     }
 }
 
@@ -376,12 +357,9 @@ fn a_slow_handshake_is_degraded() {
     let peer = Peer::new()
         .waits(Duration::from_secs(1))
         .accepts_tls(world.certificate("shop", 80));
-    let slow = outcome(&world, peer, &json!({ "degraded_above": "500ms" }));
+    let slow = outcome(&world, peer, json!({ "degraded_above": "500ms" }));
     assert_eq!(
-        status_and_message(&slow),
-        (
-            Status::Degraded,
-            "certificate of shop expires in 79 d after 1s, above 500ms"
-        )
+        shown(&slow),
+        "degraded: certificate of shop expires in 79 d after 1s, above 500ms"
     );
 }

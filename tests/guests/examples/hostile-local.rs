@@ -7,14 +7,16 @@
 )]
 #![cfg(target_family = "wasm")]
 
+use std::convert::Infallible;
 use std::fmt::{Debug, Write as _};
 use std::hint::black_box;
 
-use vitals_test_guests::instructions::{Instructions, any_settings, outcome_of};
+use vitals_test_guests::instructions::{Instructions, any_settings, debug_text, outcome_of};
+use vitals_test_guests::raw::metrics::{self, Label};
 use vitals_test_guests::raw::types::{self, Bound, Detail, Measurement, Outcome, Value};
-use vitals_test_guests::raw::{Guest, export, files, healthy, metrics, reporting, system, text};
-use vitals_test_guests::requests;
-use wasip2::clocks::monotonic_clock;
+use vitals_test_guests::raw::{Guest, export, files, healthy, reporting, system, text};
+use vitals_test_guests::requests::request;
+use wasip2::clocks::{monotonic_clock, wall_clock};
 use wasip2::http::types::{Fields, OutgoingRequest};
 use wasip2::io::poll::poll;
 use wasip2::{cli, filesystem, random};
@@ -28,103 +30,115 @@ impl Guest for Component {
 
     fn check(request: types::Request) -> Result<Outcome, String> {
         let settings = Instructions::of(&request);
-        let does = settings.text("does");
-        if does == "tell" {
-            return Ok(reveal(&settings));
+        match settings.text("does") {
+            "tell" => Ok(reveal(&settings)),
+            "foul-message" => Ok(healthy(FOUL)),
+            "long-message" => Ok(healthy(&"long ".repeat(100_000))),
+            "foul-error" => Err(FOUL.to_owned()),
+            "bad-measurements" => Ok(with_measurements(bad_measurements())),
+            "many-measurements" => Ok(with_measurements(many(|number| {
+                measurement(&format!("m_{number}"), 1.0)
+            }))),
+            "many-details" => Ok(with_details(many(|number| {
+                text(&format!("{number:05}"), "x")
+            }))),
+            "same-details" => Ok(with_details(many(|_| text("same", "x")))),
+            "foul-details" => Ok(with_details(vec![
+                text(FOUL, FOUL),
+                document(r#"{"\u001b[2J":1}"#),
+            ])),
+            "deep-json" => {
+                let depth = settings.size("count");
+                Ok(with_document(&("[".repeat(depth) + &"]".repeat(depth))))
+            }
+            "wide-json" => Ok(with_document(&format!("[{}0]", "0,".repeat(8000)))),
+            "huge-number" => Ok(with_document(&format!("[1e999999,{}]", "9".repeat(4000)))),
+            _ => Ok(outcome_of(act(&settings, request.timeout_ms))),
         }
-        if let Some(outcome) = answer(does) {
-            return outcome;
-        }
-        Ok(outcome_of(match does {
-            "nap-then-fill" => nap_then_fill(&settings, request.timeout_ms),
-            "random" => random_bytes(&settings),
-            "timers" => timers(&settings),
-            "timers-poll" => timers_poll(&settings),
-            "streams" => keep(&settings, cli::stdout::get_stdout),
-            "fields" => keep(&settings, Fields::new),
-            "requests" => keep(&settings, || OutgoingRequest::new(Fields::new())),
-            "requests-full" => requests::keep(&settings),
-            "stdout" => stdout(&settings),
-            "zeroes" => zeroes(&settings),
-            "splice" => splice(),
-            "log" => log(&settings),
-            "capture" => capture(&settings),
-            "series" => series(&settings),
-            "histograms" => histograms(&settings),
-            "surroundings" => Ok(surroundings()),
-            "clocks" => Ok(clocks()),
-            "stdin" => stdin(),
-            "preopens" => preopens(),
-            "stat" => files::stat(settings.text("at"))
-                .map(|it| format!("{it:?}"))
-                .map_err(debug_text),
-            "read" => read(&settings),
-            "entries" => files::entries(settings.text("at"))
-                .map(|all| format!("{} entries", all.len()))
-                .map_err(debug_text),
-            "disk" => system::disk_usage(settings.text("at"))
-                .map(|it| format!("{it:?}"))
-                .map_err(debug_text),
-            "memory" => system::memory_usage()
-                .map(|it| format!("{it:?}"))
-                .map_err(debug_text),
-            "load" => system::load_average()
-                .map(|it| format!("{it:?}"))
-                .map_err(debug_text),
-            other => Err(format!("I can't {other}")),
-        }))
     }
 }
 
-fn debug_text(error: impl Debug) -> String {
-    format!("{error:?}")
+fn act(args: &Instructions, timeout_ms: u32) -> Result<String, String> {
+    let at = args.text("at");
+    match args.text("does") {
+        "nap-then-fill" => nap_then_fill(args, timeout_ms),
+        "random" => random_bytes(args),
+        "timers" => timers(args),
+        "timers-poll" => timers_poll(args),
+        "streams" => args.keep(|| made(cli::stdout::get_stdout())),
+        "fields" => args.keep(|| made(Fields::new())),
+        "requests" => args.keep(|| made(OutgoingRequest::new(Fields::new()))),
+        "requests-full" => args.keep(|| request(|part| args.size(part))),
+        "stdout" => stdout(args),
+        "zeroes" => {
+            let zeroes = args.number("count").unwrap_or_default();
+            shown(cli::stdout::get_stdout().write_zeroes(zeroes))
+        }
+        "splice" => splice(),
+        "log" => log(args),
+        "capture" => capture(args),
+        "series" => series(args),
+        "histograms" => histograms(args),
+        "surroundings" => Ok(surroundings()),
+        "clocks" => Ok(format!(
+            "{} {}",
+            monotonic_clock::resolution(),
+            wall_clock::resolution().nanoseconds
+        )),
+        "stdin" => Ok(format!(
+            "{:?}",
+            cli::stdin::get_stdin().blocking_read(1 << 20)
+        )),
+        "preopens" => {
+            let all = filesystem::preopens::get_directories();
+            let opened = std::fs::read("/etc/passwd").map_err(|error| error.kind());
+            Ok(format!("{} {opened:?}", all.len()))
+        }
+        "read" => read(args),
+        "entries" => files::entries(at)
+            .map(|all| format!("{} entries", all.len()))
+            .map_err(debug_text),
+        "disk" => shown(system::disk_usage(at)),
+        "memory" => shown(system::memory_usage()),
+        "load" => shown(system::load_average()),
+        other => Err(format!("I can't {other}")),
+    }
 }
 
-/// Returns results that are too large, too many or malformed.
-fn answer(does: &str) -> Option<Result<Outcome, String>> {
-    let of = |details, measurements| {
-        Some(Ok(Outcome {
-            details,
-            measurements,
-            ..healthy("well")
-        }))
-    };
-    let json = |document: String| Detail {
+fn shown(result: Result<impl Debug, impl Debug>) -> Result<String, String> {
+    result.map(debug_text).map_err(debug_text)
+}
+
+fn made<T>(resource: T) -> Result<T, Infallible> {
+    Ok(resource)
+}
+
+fn many<T>(make: impl Fn(u32) -> T) -> Vec<T> {
+    (0..10_000).map(make).collect()
+}
+
+fn with_details(details: Vec<Detail>) -> Outcome {
+    Outcome {
+        details,
+        ..healthy("well")
+    }
+}
+
+fn with_document(json: &str) -> Outcome {
+    with_details(vec![document(json)])
+}
+
+fn with_measurements(measurements: Vec<Measurement>) -> Outcome {
+    Outcome {
+        measurements,
+        ..healthy("well")
+    }
+}
+
+fn document(json: &str) -> Detail {
+    Detail {
         key: "document".to_owned(),
-        value: Value::Json(document),
-    };
-    match does {
-        "many-measurements" => {
-            let name = |number: u32| measurement(&format!("m_{number}"), number.into());
-            of(Vec::new(), (0..10_000).map(name).collect())
-        }
-        "bad-measurements" => of(Vec::new(), bad_measurements()),
-        "many-details" => {
-            let detail = |number: u32| text(&format!("{number:05}"), "x");
-            of((0..10_000).map(detail).collect(), Vec::new())
-        }
-        "same-details" => of((0..10_000).map(|_| text("same", "x")).collect(), Vec::new()),
-        "foul-details" => of(
-            vec![
-                text(FOUL, FOUL),
-                json(format!("{{\"{}\":1}}", "\\u001b[2J")),
-            ],
-            Vec::new(),
-        ),
-        "deep-json" => of(vec![json("[".repeat(8000) + &"]".repeat(8000))], Vec::new()),
-        "deeper-json" => of(
-            vec![json("[".repeat(500_000) + &"]".repeat(500_000))],
-            Vec::new(),
-        ),
-        "wide-json" => of(vec![json(format!("[{}0]", "0,".repeat(8000)))], Vec::new()),
-        "huge-number" => of(
-            vec![json(format!("[1e999999,{}]", "9".repeat(4000)))],
-            Vec::new(),
-        ),
-        "foul-message" => Some(Ok(healthy(FOUL))),
-        "long-message" => Some(Ok(healthy(&"long ".repeat(100_000)))),
-        "foul-error" => Some(Err(FOUL.to_owned())),
-        _ => None,
+        value: Value::Json(json.to_owned()),
     }
 }
 
@@ -146,20 +160,14 @@ fn reveal(args: &Instructions) -> Outcome {
         print!("{letter}");
     }
     println!();
-    let label = metrics::Label {
-        name: "told".to_owned(),
-        value: shown.clone(),
-    };
-    metrics::gauge_set("told", &shown, &[label], 1.0).expect("it is a metric");
+    let labels = [label("told".to_owned(), shown.clone())];
+    metrics::gauge_set("told", &shown, &labels, 1.0).expect("it is a metric");
     // The last copy is where a message is cut.
     let message = format!("{shown}{}{hidden}", ".".repeat(2030));
     Outcome {
         details: vec![
             text(&hidden, &shown),
-            Detail {
-                key: "document".to_owned(),
-                value: Value::Json(format!("{{\"{escaped}\":[\"<{escaped}>\"]}}")),
-            },
+            document(&format!("{{\"{escaped}\":[\"<{escaped}>\"]}}")),
         ],
         measurements: vec![measurement(secret, 1.0), measurement("fine", 1.0)],
         ..healthy(&message)
@@ -180,7 +188,8 @@ fn measurement(name: &str, value: f64) -> Measurement {
 }
 
 fn bad_measurements() -> Vec<Measurement> {
-    let mut all: Vec<_> = [
+    let long = "x".repeat(100_000);
+    let names = [
         "",
         "Upper",
         "two words",
@@ -189,10 +198,9 @@ fn bad_measurements() -> Vec<Measurement> {
         "a{b=\"c\"}",
         "ünits",
         FOUL,
-    ]
-    .map(|name| measurement(name, 1.0))
-    .into();
-    all.push(measurement(&"x".repeat(100_000), 1.0));
+        &long,
+    ];
+    let mut all: Vec<_> = names.map(|name| measurement(name, 1.0)).into();
     let values = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MIN];
     for (number, value) in values.into_iter().enumerate() {
         all.push(measurement(&format!("value_{number}"), value));
@@ -211,12 +219,10 @@ fn bad_measurements() -> Vec<Measurement> {
 
 /// Waits until shortly before the timeout and then writes to all the memory that it may have.
 fn nap_then_fill(args: &Instructions, timeout_ms: u32) -> Result<String, String> {
-    let until = u64::from(timeout_ms).saturating_sub(args.number("before"));
+    let before = args.number("before").unwrap_or_default();
+    let until = u64::from(timeout_ms).saturating_sub(before);
     monotonic_clock::subscribe_duration(until * 1_000_000).block();
-    let mut heap = Vec::new();
-    for _ in 0..args.number("mebibytes") {
-        heap.push(black_box(vec![1_u8; 1 << 20]));
-    }
+    let mut heap = vec![vec![1_u8; 1 << 20]; args.size("mebibytes")];
     loop {
         for piece in &mut heap {
             black_box(piece).fill(2);
@@ -225,16 +231,17 @@ fn nap_then_fill(args: &Instructions, timeout_ms: u32) -> Result<String, String>
 }
 
 fn random_bytes(args: &Instructions) -> Result<String, String> {
+    let size = args.number("size").unwrap_or_default();
     let bytes = match args.text("of") {
-        "insecure" => random::insecure::get_insecure_random_bytes(args.number("size")),
-        _ => random::random::get_random_bytes(args.number("size")),
+        "insecure" => random::insecure::get_insecure_random_bytes(size),
+        _ => random::random::get_random_bytes(size),
     };
     Ok(format!("{} bytes", bytes.len()))
 }
 
 /// Creates timers and drops each.
 fn timers(args: &Instructions) -> Result<String, String> {
-    for _ in 0..args.number("count") {
+    for _ in args.rounds() {
         drop(monotonic_clock::subscribe_duration(1_000_000_000_000));
     }
     Ok("made them all".to_owned())
@@ -243,17 +250,11 @@ fn timers(args: &Instructions) -> Result<String, String> {
 /// Creates timers and waits for any of them, again and again.
 fn timers_poll(args: &Instructions) -> Result<String, String> {
     let timer = |_| monotonic_clock::subscribe_duration(u64::MAX);
-    let timers: Vec<_> = (0..args.number("count")).map(timer).collect();
+    let timers: Vec<_> = args.rounds().map(timer).collect();
     let all: Vec<_> = timers.iter().collect();
     loop {
         poll(&all);
     }
-}
-
-/// Creates a host resource repeatedly and keeps all of them.
-fn keep<T>(args: &Instructions, mut make: impl FnMut() -> T) -> Result<String, String> {
-    let kept: Vec<_> = (0..args.number("count")).map(|_| make()).collect();
-    Ok(format!("kept {}", kept.len()))
 }
 
 /// Writes pieces without a line break.
@@ -267,20 +268,10 @@ fn stdout(args: &Instructions) -> Result<String, String> {
         "bytes" => (0..=255).cycle().take(4096).collect(),
         _ => vec![b'x'; 4096],
     };
-    for _ in 0..args.number("count") {
-        stream
-            .blocking_write_and_flush(&piece)
-            .map_err(debug_text)?;
+    for _ in args.rounds() {
+        let written = stream.blocking_write_and_flush(&piece);
+        written.map_err(debug_text)?;
     }
-    Ok("written".to_owned())
-}
-
-/// Makes the host itself write zeroes.
-fn zeroes(args: &Instructions) -> Result<String, String> {
-    let stream = cli::stdout::get_stdout();
-    stream
-        .write_zeroes(args.number("count"))
-        .map_err(debug_text)?;
     Ok("written".to_owned())
 }
 
@@ -302,32 +293,27 @@ fn log(args: &Instructions) -> Result<String, String> {
         "foul" => FOUL.to_owned(),
         _ => "x".repeat(100_000),
     };
-    for _ in 0..args.number("count") {
+    for _ in args.rounds() {
         reporting::log(reporting::Level::Error, &line);
     }
     Ok("logged".to_owned())
 }
 
 fn capture(args: &Instructions) -> Result<String, String> {
-    let all = 0..args.number("count");
-    let sent = all.filter(|_| reporting::capture(reporting::Level::Error, FOUL).is_some());
-    Ok(format!("sent {}", sent.count()))
+    let capture = |_: &u64| reporting::capture(reporting::Level::Error, FOUL).is_some();
+    Ok(format!("sent {}", args.rounds().filter(capture).count()))
 }
 
 /// Creates one series of a metric per number.
 fn series(args: &Instructions) -> Result<String, String> {
-    let label = |name: String, value: String| metrics::Label { name, value };
-    let own: Vec<_> = (0..args.number("labels"))
-        .map(|number| label(format!("l{number}"), "x".to_owned()))
-        .collect();
-    let bytes = args.maybe_number("bytes").unwrap_or_default();
-    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-    let buckets = u32::try_from(args.number("buckets")).unwrap_or(u32::MAX);
+    let own = (0..args.size("labels")).map(|number| label(format!("l{number}"), "x".to_owned()));
+    let own: Vec<_> = own.collect();
+    let buckets = u32::try_from(args.size("buckets")).unwrap_or(u32::MAX);
     let buckets: Vec<_> = (0..buckets).map(f64::from).collect();
-    for number in 0..args.number("count") {
+    for number in args.rounds() {
         let value = match args.text("what") {
             "foul" => format!("{FOUL}{number}"),
-            _ => format!("{}{number:08}", "0".repeat(bytes.saturating_sub(8))),
+            _ => "0".repeat(args.size("bytes").saturating_sub(8)) + &format!("{number:08}"),
         };
         let labels = [own.as_slice(), &[label("number".to_owned(), value)]].concat();
         let taken = if buckets.is_empty() {
@@ -343,18 +329,18 @@ fn series(args: &Instructions) -> Result<String, String> {
 /// Creates histograms whose bounds and label values are as long as allowed.
 fn histograms(args: &Instructions) -> Result<String, String> {
     let bounds: Vec<_> = (1..=32).map(|number| 1e300 * f64::from(number)).collect();
-    let name = |letter: &str, number| format!("{letter}{number:063}");
-    let label = |number| metrics::Label {
-        name: name("l", number),
-        value: "\"".repeat(128),
-    };
-    let labels: Vec<_> = (0..8).map(label).collect();
-    for number in 0..args.number("count") {
-        let taken =
-            metrics::histogram_observe(&name("h", number), FOUL, &labels, &bounds, f64::MAX);
+    let labels = (0..8).map(|number| label(format!("l{number:063}"), "\"".repeat(128)));
+    let labels: Vec<_> = labels.collect();
+    for number in args.rounds() {
+        let name = format!("h{number:063}");
+        let taken = metrics::histogram_observe(&name, FOUL, &labels, &bounds, f64::MAX);
         taken.map_err(|error| format!("after {number}: {error:?}"))?;
     }
     Ok("observed in them all".to_owned())
+}
+
+fn label(name: String, value: String) -> Label {
+    Label { name, value }
 }
 
 fn surroundings() -> String {
@@ -365,33 +351,12 @@ fn surroundings() -> String {
     format!("{variables:?} {arguments:?} {directory:?} {terminal}")
 }
 
-fn clocks() -> String {
-    let wall = wasip2::clocks::wall_clock::resolution();
-    format!("{} {}", monotonic_clock::resolution(), wall.nanoseconds)
-}
-
-fn stdin() -> Result<String, String> {
-    match cli::stdin::get_stdin().blocking_read(1 << 20) {
-        Ok(bytes) => Ok(format!("{} bytes", bytes.len())),
-        Err(error) => Ok(format!("{error:?}")),
-    }
-}
-
-fn preopens() -> Result<String, String> {
-    let all = filesystem::preopens::get_directories();
-    let opened = std::fs::read("/etc/passwd").map(|bytes| bytes.len());
-    Ok(format!("{} {:?}", all.len(), opened.map_err(|e| e.kind())))
-}
-
 fn read(args: &Instructions) -> Result<String, String> {
-    let max = u32::try_from(args.maybe_number("max").unwrap_or(64)).map_err(debug_text)?;
-    let bytes = files::read(args.text("at"), args.number("offset"), max).map_err(debug_text)?;
-    let start = &bytes[..bytes.len().min(100)];
-    Ok(format!(
-        "{} bytes: {}",
-        bytes.len(),
-        String::from_utf8_lossy(start)
-    ))
+    let max = u32::try_from(args.number("max").unwrap_or(64)).map_err(debug_text)?;
+    let offset = args.number("offset").unwrap_or_default();
+    let bytes = files::read(args.text("at"), offset, max).map_err(debug_text)?;
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(100)]);
+    Ok(format!("{} bytes: {start}", bytes.len()))
 }
 
 export!(Component);

@@ -2,17 +2,16 @@
 
 #![cfg(target_family = "wasm")]
 
-use std::fmt::Debug;
-
-use vitals_test_guests::instructions::{Instructions, any_settings, outcome_of};
+use vitals_test_guests::instructions::{Instructions, any_settings, debug_text, outcome_of};
 use vitals_test_guests::raw::{Guest, export, tls, types};
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{
-    Fields, IncomingBody, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
+    Fields, FutureIncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
 };
+use wasip2::io::poll::Pollable;
 use wasip2::io::streams::StreamError;
 use wasip2::sockets::instance_network::instance_network;
-use wasip2::sockets::network::{IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
+use wasip2::sockets::network::{ErrorCode, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress};
 use wasip2::sockets::tcp_create_socket::create_tcp_socket;
 use wasip2::sockets::udp_create_socket::create_udp_socket;
 use wasip2::sockets::{ip_name_lookup, udp};
@@ -26,35 +25,40 @@ impl Guest for Component {
 
     fn check(request: types::Request) -> Result<types::Outcome, String> {
         let settings = Instructions::of(&request);
+        let at = settings.text("at");
         Ok(outcome_of(match settings.text("does") {
             "http" => http(&settings),
-            "http-at-once" => http_at_once(&settings),
             "headers" => headers(&settings),
-            "bind" => bind(&settings),
-            "connect" => connect(&settings),
-            "reconnect" => reconnect(&settings),
-            "udp-bind" => udp_bind(&settings),
+            "bind" => bind(at),
+            "connect" => settings.keep(|| connect(at)),
+            "udp-bind" => settings.keep(|| udp_socket(at)),
             "udp-send" => udp_send(&settings),
-            "udp-leak" => udp_leak(&settings),
-            "udp-receive" => udp_receive(&settings),
+            "udp-receive" => udp_receive(at),
             "look-up" => look_up(&settings),
             "look-up-many" => look_up_many(&settings),
             "tls" => handshake(&settings),
-            "tls-each" => handshake_each(&settings),
             "tls-read" => tls_read(&settings),
             "tls-write" => tls_write(&settings),
-            "tls-leak" => tls_leak(&settings),
+            "tls-leak" => settings.keep(|| open(&settings)),
             other => Err(format!("I can't {other}")),
         }))
     }
 }
 
-fn debug_text(error: impl Debug) -> String {
-    format!("{error:?}")
+/// Sends a request `count` times, and waits for the first response only then. Returns the last
+/// result.
+fn http(args: &Instructions) -> Result<String, String> {
+    let sent = args.rounds().map(|_| send(args));
+    let sent = sent.collect::<Result<Vec<_>, _>>()?;
+    let mut last = Err("nothing to ask".to_owned());
+    for response in sent {
+        last = receive(&response);
+    }
+    last
 }
 
-/// Sends one request, with each part from the settings.
-fn http(args: &Instructions) -> Result<String, String> {
+/// Sends a request, with each part from the settings.
+fn send(args: &Instructions) -> Result<FutureIncomingResponse, String> {
     let fields = Fields::new();
     for (name, value) in args.pairs("headers") {
         let appended = fields.append(name, value.as_bytes());
@@ -73,40 +77,40 @@ fn http(args: &Instructions) -> Result<String, String> {
         other => Scheme::Other(other.to_owned()),
     };
     request.set_scheme(Some(&scheme)).map_err(|()| "scheme")?;
-    let authority = args.text("authority");
-    request
-        .set_authority(Some(authority))
-        .map_err(|()| "authority")?;
-    let path = match args.number("long") {
-        0 => args.text("path").to_owned(),
-        long => "/".repeat(usize::try_from(long).map_err(debug_text)?),
+    let set = request.set_authority(args.maybe("authority"));
+    set.map_err(|()| "authority")?;
+    let path = match args.size("long") {
+        0 => args.maybe("path").unwrap_or("/").to_owned(),
+        long => "/".repeat(long),
     };
-    request
-        .set_path_with_query(Some(&path))
-        .map_err(|()| "path")?;
+    let set = request.set_path_with_query(Some(&path));
+    set.map_err(|()| "path")?;
     let options = RequestOptions::new();
-    let time = |key| args.maybe_number(key);
     options
-        .set_connect_timeout(time("connect"))
-        .map_err(|()| "connect timeout")?;
-    options
-        .set_first_byte_timeout(time("first-byte"))
-        .map_err(|()| "first byte timeout")?;
-    options
-        .set_between_bytes_timeout(time("between-bytes"))
-        .map_err(|()| "between bytes timeout")?;
+        .set_connect_timeout(args.number("connect"))
+        .and_then(|()| options.set_first_byte_timeout(args.number("first-byte")))
+        .map_err(|()| "timeout")?;
     let body = request.body().map_err(|()| "body")?;
-    let answer = outgoing_handler::handle(request, Some(options)).map_err(debug_text)?;
-    match args.number("send") {
-        0 => OutgoingBody::finish(body, None).map_err(debug_text)?,
-        count => send(body, count)?,
+    let response = outgoing_handler::handle(request, Some(options)).map_err(debug_text)?;
+    if let Some(bytes) = args.number("send") {
+        let stream = body.write().map_err(|()| "no stream")?;
+        for _ in 0..bytes / 4096 {
+            let written = stream.blocking_write_and_flush(&[b'x'; 4096]);
+            written.map_err(debug_text)?;
+        }
     }
-    answer.subscribe().block();
-    let answer = answer.get().ok_or("no answer")?.map_err(|()| "twice")?;
-    let answer = answer.map_err(debug_text)?;
-    let status = answer.status();
-    let headers = answer.headers().entries().len();
-    let body = answer.consume().map_err(|()| "no body")?;
+    OutgoingBody::finish(body, None).map_err(debug_text)?;
+    Ok(response)
+}
+
+/// Waits for a response, and reads it to the end.
+fn receive(response: &FutureIncomingResponse) -> Result<String, String> {
+    response.subscribe().block();
+    let response = response.get().ok_or("no answer")?.map_err(|()| "twice")?;
+    let response = response.map_err(debug_text)?;
+    let status = response.status();
+    let headers = response.headers().entries().len();
+    let body = response.consume().map_err(|()| "no body")?;
     let stream = body.stream().map_err(|()| "no stream")?;
     let (mut read, mut start) = (0, Vec::new());
     loop {
@@ -117,8 +121,7 @@ fn http(args: &Instructions) -> Result<String, String> {
             }
             Err(StreamError::Closed) => break,
             Err(StreamError::LastOperationFailed(error)) => {
-                let why = error.to_debug_string();
-                return Err(format!("after {read} bytes: {why}"));
+                return Err(format!("after {read} bytes: {}", error.to_debug_string()));
             }
         }
     }
@@ -128,75 +131,28 @@ fn http(args: &Instructions) -> Result<String, String> {
     ))
 }
 
-/// Sends the same request repeatedly, starting all before waiting for the first. Returns the result
-/// of the last.
-fn http_at_once(args: &Instructions) -> Result<String, String> {
-    let mut answers = Vec::new();
-    for _ in 0..args.number("count") {
-        let request = OutgoingRequest::new(Fields::new());
-        let scheme = match args.text("scheme") {
-            "https" => Scheme::Https,
-            _ => Scheme::Http,
-        };
-        request.set_scheme(Some(&scheme)).map_err(|()| "scheme")?;
-        let authority = args.text("authority");
-        request
-            .set_authority(Some(authority))
-            .map_err(|()| "authority")?;
-        request
-            .set_path_with_query(Some("/"))
-            .map_err(|()| "path")?;
-        let body = request.body().map_err(|()| "body")?;
-        answers.push(outgoing_handler::handle(request, None).map_err(debug_text)?);
-        OutgoingBody::finish(body, None).map_err(debug_text)?;
-    }
-    let mut last = Err("nothing to ask".to_owned());
-    for answer in answers {
-        answer.subscribe().block();
-        let answer = answer.get().ok_or("no answer")?.map_err(|()| "twice")?;
-        last = match answer {
-            Ok(answer) => whole(&answer.consume().map_err(|()| "no body")?),
-            Err(error) => Err(debug_text(error)),
-        };
-    }
-    last
-}
-
-fn whole(body: &IncomingBody) -> Result<String, String> {
-    let stream = body.stream().map_err(|()| "no stream")?;
-    let mut read = 0;
-    loop {
-        match stream.blocking_read(1 << 20) {
-            Ok(bytes) => read += bytes.len(),
-            Err(StreamError::Closed) => return Ok(format!("{read} bytes")),
-            Err(StreamError::LastOperationFailed(error)) => {
-                return Err(format!("after {read} bytes: {}", error.to_debug_string()));
-            }
-        }
-    }
-}
-
-fn send(body: OutgoingBody, count: u64) -> Result<(), String> {
-    let stream = body.write().map_err(|()| "no stream")?;
-    let piece = vec![b'x'; 4096];
-    for _ in 0..count / 4096 {
-        stream
-            .blocking_write_and_flush(&piece)
-            .map_err(debug_text)?;
-    }
-    drop(stream);
-    OutgoingBody::finish(body, None).map_err(debug_text)
-}
-
 /// Appends headers until the host rejects one.
 fn headers(args: &Instructions) -> Result<String, String> {
     let fields = Fields::new();
-    let value = vec![b'x'; usize::try_from(args.number("size")).map_err(debug_text)?];
-    for number in 0..args.number("count") {
+    let value = vec![b'x'; args.size("size")];
+    for number in args.rounds() {
         let appended = fields.append(&format!("x-{number}"), &value);
         appended.map_err(|error| format!("after {number}: {error:?}"))?;
     }
     Ok("all of them".to_owned())
+}
+
+/// Calls `attempt` until it would not block.
+fn ready<T>(
+    pollable: impl Fn() -> Pollable,
+    mut attempt: impl FnMut() -> Result<T, ErrorCode>,
+) -> Result<T, String> {
+    loop {
+        match attempt() {
+            Err(ErrorCode::WouldBlock) => pollable().block(),
+            result => return result.map_err(debug_text),
+        }
+    }
 }
 
 fn address(text: &str) -> Result<IpSocketAddress, String> {
@@ -208,114 +164,57 @@ fn address(text: &str) -> Result<IpSocketAddress, String> {
     }))
 }
 
-/// Binds a socket and listens on it.
-fn bind(args: &Instructions) -> Result<String, String> {
+/// Binds a socket, listens on it and accepts a connection.
+fn bind(at: &str) -> Result<String, String> {
     let socket = create_tcp_socket(IpAddressFamily::Ipv4).map_err(debug_text)?;
-    let network = instance_network();
-    let bound = socket.start_bind(&network, address(args.text("at"))?);
-    bound.map_err(|error| format!("bind: {error:?}"))?;
-    socket.subscribe().block();
-    socket
-        .finish_bind()
-        .map_err(|error| format!("bind: {error:?}"))?;
-    socket
-        .start_listen()
-        .map_err(|error| format!("listen: {error:?}"))?;
-    socket.subscribe().block();
-    socket
-        .finish_listen()
-        .map_err(|error| format!("listen: {error:?}"))?;
-    let accepted = loop {
-        match socket.accept() {
-            Err(wasip2::sockets::network::ErrorCode::WouldBlock) => socket.subscribe().block(),
-            other => break other,
-        }
-    };
-    accepted.map(|_| "accepted".to_owned()).map_err(debug_text)
+    let bound = socket.start_bind(&instance_network(), address(at)?);
+    bound.map_err(debug_text)?;
+    ready(|| socket.subscribe(), || socket.finish_bind())?;
+    socket.start_listen().map_err(debug_text)?;
+    ready(|| socket.subscribe(), || socket.finish_listen())?;
+    ready(|| socket.subscribe(), || socket.accept()).map(|_| "accepted".to_owned())
 }
 
-fn dial(at: &str) -> Result<(), String> {
+/// Connects, and disconnects.
+fn connect(at: &str) -> Result<(), String> {
     let socket = create_tcp_socket(IpAddressFamily::Ipv4).map_err(debug_text)?;
-    let network = instance_network();
-    socket
-        .start_connect(&network, address(at)?)
-        .map_err(|error| format!("connect: {error:?}"))?;
-    loop {
-        match socket.finish_connect() {
-            Err(wasip2::sockets::network::ErrorCode::WouldBlock) => socket.subscribe().block(),
-            Err(error) => return Err(format!("connect: {error:?}")),
-            Ok(_) => return Ok(()),
-        }
-    }
-}
-
-fn connect(args: &Instructions) -> Result<String, String> {
-    dial(args.text("at")).map(|()| "connected".to_owned())
-}
-
-/// Connects and disconnects again and again.
-fn reconnect(args: &Instructions) -> Result<String, String> {
-    for number in 0..args.number("count") {
-        dial(args.text("at")).map_err(|error| format!("after {number}: {error}"))?;
-    }
-    Ok("connected each time".to_owned())
+    let started = socket.start_connect(&instance_network(), address(at)?);
+    started.map_err(debug_text)?;
+    ready(|| socket.subscribe(), || socket.finish_connect()).map(drop)
 }
 
 fn udp_socket(at: &str) -> Result<udp::UdpSocket, String> {
     let socket = create_udp_socket(IpAddressFamily::Ipv4).map_err(debug_text)?;
     let bound = socket.start_bind(&instance_network(), address(at)?);
-    bound.map_err(|error| format!("bind: {error:?}"))?;
-    socket.subscribe().block();
-    socket
-        .finish_bind()
-        .map_err(|error| format!("bind: {error:?}"))?;
+    bound.map_err(debug_text)?;
+    ready(|| socket.subscribe(), || socket.finish_bind())?;
     Ok(socket)
-}
-
-fn udp_bind(args: &Instructions) -> Result<String, String> {
-    udp_socket(args.text("at")).map(|_| "bound".to_owned())
 }
 
 /// Sends a datagram: to the address that the socket is connected to, or to an explicit address.
 fn udp_send(args: &Instructions) -> Result<String, String> {
     let socket = udp_socket("0.0.0.0:0")?;
     let to = address(args.text("at"))?;
-    let streams = match args.text("by") {
-        "stream" => socket.stream(Some(to)),
-        "turned" => socket.stream(Some(address(args.text("first"))?)),
-        _ => socket.stream(None),
+    let (connected, remote_address) = match args.text("by") {
+        "stream" => (Some(to), None),
+        "turned" => (Some(address(args.text("first"))?), Some(to)),
+        _ => (None, Some(to)),
     };
-    let (_incoming, outgoing) = streams.map_err(|error| format!("stream: {error:?}"))?;
+    let (_incoming, outgoing) = socket.stream(connected).map_err(debug_text)?;
     outgoing.subscribe().block();
     let permit = outgoing.check_send().map_err(debug_text)?;
-    let remote_address = match args.text("by") {
-        "stream" => None,
-        _ => Some(to),
-    };
     let datagram = udp::OutgoingDatagram {
         data: b"hello".to_vec(),
         remote_address,
     };
-    let sent = outgoing.send(&[datagram]);
-    let sent = sent.map_err(|error| format!("send: {error:?}"))?;
+    let sent = outgoing.send(&[datagram]).map_err(debug_text)?;
     Ok(format!("sent {sent} of {permit}"))
 }
 
-/// Opens sockets and keeps them.
-fn udp_leak(args: &Instructions) -> Result<String, String> {
-    let mut kept = Vec::new();
-    for number in 0..args.number("count") {
-        let socket = udp_socket("0.0.0.0:0");
-        kept.push(socket.map_err(|error| format!("after {number}: {error}"))?);
-    }
-    Ok(format!("kept {}", kept.len()))
-}
-
 /// Waits for a datagram.
-fn udp_receive(args: &Instructions) -> Result<String, String> {
+fn udp_receive(at: &str) -> Result<String, String> {
     let socket = udp_socket("0.0.0.0:0")?;
-    let streams = socket.stream(Some(address(args.text("at"))?));
-    let (incoming, _outgoing) = streams.map_err(debug_text)?;
+    let (incoming, _outgoing) = socket.stream(Some(address(at)?)).map_err(debug_text)?;
     incoming.subscribe().block();
     let datagrams = incoming.receive(u64::MAX).map_err(debug_text)?;
     Ok(format!("{} datagrams", datagrams.len()))
@@ -323,23 +222,19 @@ fn udp_receive(args: &Instructions) -> Result<String, String> {
 
 /// Looks up a name repeatedly, then connects.
 fn look_up(args: &Instructions) -> Result<String, String> {
+    let (network, name) = (instance_network(), args.text("at"));
     let mut found = Vec::new();
-    for number in 0..args.number("count").max(1) {
-        let stream = ip_name_lookup::resolve_addresses(&instance_network(), args.text("at"))
+    for number in args.rounds() {
+        let stream = ip_name_lookup::resolve_addresses(&network, name)
             .map_err(|error| format!("after {number}: {error:?}"))?;
         found.clear();
-        loop {
-            match stream.resolve_next_address() {
-                Ok(Some(address)) => found.push(format!("{address:?}")),
-                Ok(None) => break,
-                Err(wasip2::sockets::network::ErrorCode::WouldBlock) => stream.subscribe().block(),
-                Err(error) => return Err(format!("after {number}: {error:?}")),
-            }
+        while let Some(address) = ready(|| stream.subscribe(), || stream.resolve_next_address())? {
+            found.push(format!("{address:?}"));
         }
     }
     // Connects while the run still remembers the look-up of the address.
     match args.maybe("then") {
-        Some(at) => dial(at).map(|()| "connected".to_owned()),
+        Some(at) => connect(at).map(|()| "connected".to_owned()),
         None => Ok(found.join(" ")),
     }
 }
@@ -347,7 +242,7 @@ fn look_up(args: &Instructions) -> Result<String, String> {
 /// Looks up one name after the other, regardless of earlier results.
 fn look_up_many(args: &Instructions) -> Result<String, String> {
     let mut last = Ok("nothing to look up".to_owned());
-    for number in 0..args.number("count") {
+    for number in args.rounds() {
         let name = format!("n{number}.example.com");
         let stream = ip_name_lookup::resolve_addresses(&instance_network(), &name);
         last = stream.map(|_| name).map_err(debug_text);
@@ -356,29 +251,19 @@ fn look_up_many(args: &Instructions) -> Result<String, String> {
 }
 
 fn open(args: &Instructions) -> Result<tls::Connection, String> {
-    let port = u16::try_from(args.number("port")).map_err(debug_text)?;
+    let port = u16::try_from(args.size("port")).map_err(debug_text)?;
     tls::Connection::connect(args.text("host"), port, u32::MAX).map_err(debug_text)
 }
 
-/// Does a TLS handshake without a timeout, and then repeats it on the same connection.
+/// Connects and does a handshake without a timeout, repeatedly. Returns why the last certificate is
+/// not trusted.
 fn handshake(args: &Instructions) -> Result<String, String> {
-    let connection = open(args)?;
-    let mut rounds = Vec::new();
-    for _ in 0..args.number("count").max(1) {
-        let handshake = connection.start_tls(args.text("host"), false, u32::MAX);
-        rounds.push(format!("{:?}", handshake.map_err(debug_text)?.protocol));
-    }
-    Ok(rounds.join(" "))
-}
-
-/// Connects and does handshakes repeatedly. Returns why the last certificate is not trusted.
-fn handshake_each(args: &Instructions) -> Result<String, String> {
     let mut verification_error = None;
-    for _ in 0..args.number("count") {
+    for _ in args.rounds() {
         let handshake = open(args)?.start_tls("web.test", false, u32::MAX);
         verification_error = handshake.map_err(debug_text)?.verification_error;
     }
-    Ok(verification_error.unwrap_or_else(|| "no verification_error".to_owned()))
+    Ok(verification_error.unwrap_or_else(|| "trusted".to_owned()))
 }
 
 fn tls_read(args: &Instructions) -> Result<String, String> {
@@ -395,21 +280,11 @@ fn tls_read(args: &Instructions) -> Result<String, String> {
 
 fn tls_write(args: &Instructions) -> Result<String, String> {
     let connection = open(args)?;
-    let size = usize::try_from(args.number("size")).map_err(debug_text)?;
-    let piece = vec![b'x'; size];
-    for _ in 0..args.number("count").max(1) {
+    let piece = vec![b'x'; args.size("size")];
+    for _ in args.rounds() {
         connection.write(&piece, u32::MAX).map_err(debug_text)?;
     }
     Ok("written".to_owned())
-}
-
-/// Opens connections and keeps them.
-fn tls_leak(args: &Instructions) -> Result<String, String> {
-    let mut kept = Vec::new();
-    for number in 0..args.number("count") {
-        kept.push(open(args).map_err(|error| format!("after {number}: {error}"))?);
-    }
-    Ok(format!("kept {}", kept.len()))
 }
 
 export!(Component);

@@ -1,5 +1,7 @@
 //! The settings of a guest that does one of many things.
 
+use std::fmt::Debug;
+
 use vitals_sdk::Value;
 
 use crate::raw::types::{Outcome, Request, Status};
@@ -16,7 +18,7 @@ impl Instructions {
 
     /// Returns a text, empty if it is not set.
     pub fn text(&self, key: &str) -> &str {
-        self.0[key].as_str().unwrap_or_default()
+        self.maybe(key).unwrap_or_default()
     }
 
     /// Returns a text, if it is set.
@@ -24,14 +26,19 @@ impl Instructions {
         self.0[key].as_str()
     }
 
-    /// Returns a number, 0 if it is not set.
-    pub fn number(&self, key: &str) -> u64 {
-        self.maybe_number(key).unwrap_or_default()
+    /// Returns a number, if it is set.
+    pub fn number(&self, key: &str) -> Option<u64> {
+        self.0[key].as_u64()
     }
 
-    /// Returns a number, if it is set.
-    pub fn maybe_number(&self, key: &str) -> Option<u64> {
-        self.0[key].as_u64()
+    /// Returns a size in bytes, 0 if it is not set.
+    pub fn size(&self, key: &str) -> usize {
+        usize::try_from(self.number(key).unwrap_or(0)).unwrap_or(usize::MAX)
+    }
+
+    /// Returns the numbers below `count`, 1 if it is not set.
+    pub fn rounds(&self) -> std::ops::Range<u64> {
+        0..self.number("count").unwrap_or(1)
     }
 
     /// Returns a list of pairs of texts.
@@ -39,6 +46,22 @@ impl Instructions {
         let all = self.0[key].as_array().into_iter().flatten();
         all.filter_map(|pair| Some((pair[0].as_str()?, pair[1].as_str()?)))
             .collect()
+    }
+
+    /// Makes something `count` times and keeps it all.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made, after so many times.
+    pub fn keep<T, E: Debug>(
+        &self,
+        mut make: impl FnMut() -> Result<T, E>,
+    ) -> Result<String, String> {
+        let mut kept = Vec::new();
+        for number in self.rounds() {
+            kept.push(make().map_err(|error| format!("after {number}: {error:?}"))?);
+        }
+        Ok(format!("kept {}", kept.len()))
     }
 }
 
@@ -59,4 +82,9 @@ pub fn outcome_of(result: Result<String, String>) -> Outcome {
             ..healthy(&message)
         },
     }
+}
+
+/// Converts an error of the host to text.
+pub fn debug_text(error: impl Debug) -> String {
+    format!("{error:?}")
 }

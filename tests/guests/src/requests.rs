@@ -2,74 +2,37 @@
 
 use wasip2::http::types::{Fields, Method, OutgoingBody, OutgoingRequest};
 
-use crate::instructions::Instructions;
-
-/// The sizes of the parts of a request, in bytes.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Parts {
-    /// The method.
-    pub method: usize,
-    /// The authority.
-    pub authority: usize,
-    /// The only header.
-    pub header: usize,
-    /// The path.
-    pub path: usize,
-    /// The written part of the body.
-    pub body: usize,
-}
-
-/// Creates requests with parts of the configured sizes, and keeps them.
+/// Creates a request whose method, authority, header, path and body have these sizes in bytes; a
+/// part of size 0 is not set.
 ///
 /// # Errors
 ///
 /// The host rejects a part.
-pub fn keep(args: &Instructions) -> Result<String, String> {
-    let size = |part| usize::try_from(args.number(part)).unwrap_or(usize::MAX);
-    let parts = Parts {
-        method: size("method"),
-        authority: size("authority"),
-        header: size("header"),
-        path: size("path"),
-        body: size("body"),
-    };
-    let made = (0..args.number("count")).map(|_| request(parts));
-    let kept = made.collect::<Result<Vec<_>, _>>()?;
-    Ok(format!("kept {}", kept.len()))
-}
-
-/// Creates a request with parts of these sizes.
-///
-/// # Errors
-///
-/// The host rejects a part.
-pub fn request(parts: Parts) -> Result<OutgoingRequest, String> {
+pub fn request(size: impl Fn(&str) -> usize) -> Result<OutgoingRequest, String> {
+    let text = |part, letter: &str| Some(letter.repeat(size(part))).filter(|it| !it.is_empty());
     let fields = Fields::new();
-    if parts.header > 0 {
-        let appended = fields.append("x", &vec![b'x'; parts.header]);
+    if let Some(value) = text("header", "x") {
+        let appended = fields.append("x", value.as_bytes());
         appended.map_err(|error| format!("header: {error:?}"))?;
     }
     let request = OutgoingRequest::new(fields);
-    if parts.method > 0 {
-        let method = Method::Other("M".repeat(parts.method));
-        request.set_method(&method).map_err(|()| "method")?;
+    if let Some(method) = text("method", "M") {
+        let set = request.set_method(&Method::Other(method));
+        set.map_err(|()| "method")?;
     }
-    if parts.authority > 0 {
-        let authority = "a".repeat(parts.authority);
+    if let Some(authority) = text("authority", "a") {
         let set = request.set_authority(Some(&authority));
         set.map_err(|()| "authority")?;
     }
-    if parts.path > 0 {
-        let path = "/".repeat(parts.path);
+    if let Some(path) = text("path", "/") {
         let set = request.set_path_with_query(Some(&path));
         set.map_err(|()| "path")?;
     }
-    if parts.body > 0 {
+    if let Some(bytes) = text("body", "x") {
         let body = request.body().map_err(|()| "body")?;
         let stream = body.write().map_err(|()| "stream")?;
-        stream
-            .write(&vec![b'x'; parts.body])
-            .map_err(|error| format!("body: {error:?}"))?;
+        let written = stream.write(bytes.as_bytes());
+        written.map_err(|error| format!("body: {error:?}"))?;
         drop(stream);
         OutgoingBody::finish(body, None).map_err(|error| format!("body: {error:?}"))?;
     }

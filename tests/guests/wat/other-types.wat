@@ -1,4 +1,5 @@
-;; Exports an interface with the right name, with one function of the wrong type and without the other.
+;; Exports an interface with the right name, with one function of the wrong type and without the
+;; other.
 (component
   (core module $module
     (func (export "describe") (result i32)

@@ -1,6 +1,6 @@
-;; Healthy, with its version as the message. The harness overwrites the eight digits in the binary, so
-;; that thousands of versions cost no more than one. `{answer}` is the body of its check, `{description}`
-;; the address of its description.
+;; Healthy, with its version as the message. The harness overwrites the eight digits in the binary,
+;; so that thousands of versions cost no more than one. `{answer}` is the body of its check,
+;; `{description}` the address of its description.
 (core module $module
   ;; + memory realloc post
   (data (i32.const 16) "versioned")

@@ -5,10 +5,11 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 
 use crate::installed::root;
-use crate::{Server, installed, tool};
+use crate::redis::redis_server;
+use crate::{Server, signal_group, tool};
 
 /// A broker, a Flower with the user `ops` and the password `secret`, and workers that start and
 /// stop.
@@ -31,10 +32,9 @@ impl Celery {
     ///
     /// Panics if they are not installed or do not start.
     pub async fn start() -> Self {
-        let broker = Server::start("broker", |_, address| {
-            let mut command = installed("redis-server", "redis-server");
-            command.args(["--port", &address.port().to_string(), "--save", ""]);
-            command.args(["--bind", &address.ip().to_string()]);
+        let broker = Server::start("broker", |directory, address| {
+            let mut command = redis_server(directory, address);
+            command.args(["--port", &address.port().to_string()]);
             command
         });
         let broker = broker.await;
@@ -61,15 +61,8 @@ impl Celery {
     pub fn worker(&self, name: &str, queues: &str) -> Worker {
         let mut command = celery(self.broker.address());
         command
-            .args([
-                "worker",
-                "--pool=solo",
-                "--without-mingle",
-                "-n",
-                name,
-                "-Q",
-                queues,
-            ])
+            .args(["worker", "--pool=solo", "--without-mingle"])
+            .args(["-n", name, "-Q", queues])
             .current_dir(self.broker.directory())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -103,9 +96,8 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        let group = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw);
         // It may already have ended.
-        let _ = kill_process_group(group.expect("a process has a number"), Signal::KILL);
+        let _ = signal_group(&self.0, Signal::KILL);
         let _ = self.0.wait();
     }
 }

@@ -8,15 +8,31 @@ use std::time::{Duration, Instant};
 ///
 /// Panics if `probe` still fails after [`DEADLINE`]; the message contains `what` and the last
 /// error.
-pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Result<T, String>) -> T {
+pub async fn eventually<T>(what: &str, probe: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let value = within(DEADLINE, what, probe).await;
+    value.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Calls `probe` repeatedly until it succeeds, and returns its value.
+///
+/// # Errors
+///
+/// `probe` still fails after `deadline`; the error contains `what` and the last error.
+pub async fn within<T>(
+    deadline: Duration,
+    what: &str,
+    mut probe: impl AsyncFnMut() -> Result<T, String>,
+) -> Result<T, String> {
     let started = Instant::now();
     loop {
         match probe().await {
-            Ok(answer) => return answer,
-            Err(last) if started.elapsed() > DEADLINE => {
-                panic!("{what}: still not so after {DEADLINE:?}; the last error:\n{last}")
+            Err(last) if started.elapsed() > deadline => {
+                return Err(format!(
+                    "{what}: still not so after {deadline:?}; the last error:\n{last}"
+                ));
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
+            found => return found,
         }
     }
 }

@@ -34,7 +34,7 @@ use tokio::net::TcpStream;
 pub use answer::{Response, ask, get};
 pub use celery::Celery;
 pub use certificates::{Authority, Identity};
-pub use eventually::{DEADLINE, eventually};
+pub use eventually::{DEADLINE, eventually, within};
 use installed::cannot_run;
 pub use installed::{check_need, installed, run_with_input, tool};
 pub use nginx::nginx;
@@ -110,16 +110,19 @@ impl Server {
         self.directory.path()
     }
 
+    /// Returns the file with the issuer of its certificate, if it has one.
+    pub fn root(&self) -> PathBuf {
+        self.directory().join("root.pem")
+    }
+
     /// Stops it. Connections are refused from here on.
     pub fn stop(&mut self) {
         let Some(mut child) = self.child.take() else {
             return;
         };
-        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let group = group.expect("a process has a number");
         // Includes its children, even frozen ones. They may already have ended.
         for signal in [self.ends_by, Signal::CONT] {
-            let _ = kill_process_group(group, signal);
+            let _ = signal_group(&child, signal);
         }
         let _ = child.wait();
     }
@@ -168,8 +171,7 @@ impl Server {
 
     fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().expect("it runs");
-        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        kill_process_group(group.expect("a process has a number"), signal).expect("it runs");
+        signal_group(child, signal).expect("it runs");
     }
 }
 
@@ -179,8 +181,14 @@ impl Drop for Server {
     }
 }
 
+/// Sends a signal to a process and its children, which are in a process group of their own.
+fn signal_group(child: &Child, signal: Signal) -> rustix::io::Result<()> {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    kill_process_group(group.expect("a process has a number"), signal)
+}
+
 /// Runs a command as an unprivileged user, who must own the directory: some servers insist on that.
-pub fn unprivileged(mut command: Command, directory: &Path) -> Command {
+fn unprivileged(mut command: Command, directory: &Path) -> Command {
     if geteuid().is_root() {
         chown(directory, Some(NOBODY), Some(NOBODY)).expect("root can give it away");
         command.uid(NOBODY).gid(NOBODY);
@@ -189,7 +197,7 @@ pub fn unprivileged(mut command: Command, directory: &Path) -> Command {
 }
 
 /// Finds a program that may not be in `PATH`.
-pub fn program(name: &str, directories: &[&str]) -> PathBuf {
+fn program(name: &str, directories: &[&str]) -> PathBuf {
     let candidates = directories
         .iter()
         .map(|directory| Path::new(directory).join(name));
@@ -200,9 +208,6 @@ pub fn program(name: &str, directories: &[&str]) -> PathBuf {
 /// Makes sure that the directory contains `chain.pem` and `key.pem` for a name, and `root.pem`,
 /// their issuer.
 fn certificate(directory: &Path, name: &str) {
-    let write = |name: &str, text: &str| {
-        fs::write(directory.join(name), text).expect("the directory is there");
-    };
     if directory.join("root.pem").exists() {
         return;
     }
@@ -212,9 +217,16 @@ fn certificate(directory: &Path, name: &str) {
         params.not_before = (now - Duration::from_hours(24)).into();
         params.not_after = (now + Duration::from_hours(80 * 24 + 1)).into();
     });
-    write("chain.pem", identity.pem());
-    write("key.pem", &identity.key_pem());
-    write("root.pem", &authority.pem());
+    write(directory, "chain.pem", identity.pem());
+    write(directory, "key.pem", &identity.key_pem());
+    write(directory, "root.pem", &authority.pem());
+}
+
+/// Writes a file of a server and returns its path.
+fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
+    let path = directory.join(name);
+    fs::write(&path, text).expect("the directory is there");
+    path
 }
 
 /// Returns a free address. Another process may take it before the server does; that is unlikely,

@@ -1,11 +1,10 @@
 //! nginx, serving TLS with a certificate in its own directory.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{certificate, installed, program};
+use crate::{certificate, installed, program, write};
 
 /// Starts it. The first start makes a certificate for `shop.test` and 127.0.0.1; `root.pem` in its
 /// directory is the issuer.
@@ -19,13 +18,9 @@ pub fn nginx(directory: &Path, address: SocketAddr) -> Command {
          http {{\naccess_log off;\n{temporary}\
          server {{ listen {address} ssl; ssl_certificate chain.pem; ssl_certificate_key key.pem; return 204; }}\n}}\n"
     );
-    let file = directory.join("nginx.conf");
-    fs::write(&file, config).expect("the directory is there");
+    let file = write(directory, "nginx.conf", &config);
     let mut command = installed("nginx-light", program("nginx", &["/usr/sbin"]));
-    command
-        .args(["-e", "stderr", "-c"])
-        .arg(file)
-        .arg("-p")
-        .arg(directory);
+    command.args(["-e", "stderr", "-c"]).arg(file);
+    command.arg("-p").arg(directory);
     command
 }

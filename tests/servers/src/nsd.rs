@@ -1,34 +1,32 @@
 //! NSD, an authoritative DNS server.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{installed, program};
+use crate::{installed, program, write};
 
 /// Starts it with the zone `example.test` and a reverse zone, over UDP and TCP.
 pub fn nsd(directory: &Path, address: SocketAddr) -> Command {
-    let write = |name: &str, text: &str| {
-        fs::write(directory.join(name), text).expect("the directory is there");
-    };
     let long = "\"some of what does not fit into a datagram\" ".repeat(30);
-    write("example.test", &format!("{ZONE}long TXT {long}\n"));
-    write("2.0.192.in-addr.arpa", REVERSE);
+    write(
+        directory,
+        "example.test",
+        &format!("{ZONE}long TXT {long}\n"),
+    );
+    write(directory, "2.0.192.in-addr.arpa", REVERSE);
     let place = directory.display();
     let (ip, port) = (address.ip(), address.port());
-    write(
-        "nsd.conf",
-        &format!(
-            "server:\n ip-address: {ip}@{port}\n server-count: 1\n rrl-ratelimit: 0\n username: \"\"\n zonesdir: \"{place}\"\n \
-             pidfile: \"\"\n database: \"\"\n xfrdfile: \"{place}/xfrd\"\n zonelistfile: \"{place}/zones\"\n\
-             remote-control:\n control-enable: no\n\
-             zone:\n name: example.test\n zonefile: example.test\n\
-             zone:\n name: 2.0.192.in-addr.arpa\n zonefile: 2.0.192.in-addr.arpa\n"
-        ),
+    let config = format!(
+        "server:\n ip-address: {ip}@{port}\n server-count: 1\n rrl-ratelimit: 0\n username: \"\"\n zonesdir: \"{place}\"\n \
+         pidfile: \"\"\n database: \"\"\n xfrdfile: \"{place}/xfrd\"\n zonelistfile: \"{place}/zones\"\n\
+         remote-control:\n control-enable: no\n\
+         zone:\n name: example.test\n zonefile: example.test\n\
+         zone:\n name: 2.0.192.in-addr.arpa\n zonefile: 2.0.192.in-addr.arpa\n"
     );
+    let file = write(directory, "nsd.conf", &config);
     let mut command = installed("nsd", program("nsd", &["/usr/sbin"]));
-    command.args(["-d", "-c"]).arg(directory.join("nsd.conf"));
+    command.args(["-d", "-c"]).arg(file);
     command
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use rustix::process::geteuid;
 
-use crate::{certificate, check_need, installed, program, run_with_input};
+use crate::{certificate, check_need, installed, program, run_with_input, write};
 
 /// The user and password of its login.
 pub const POSTFIX_USER: (&str, &str) = ("monitor", "hunter2-0815");
@@ -63,7 +63,7 @@ fn lay_out(directory: &Path, address: SocketAddr) {
         ("master.cf", master),
         ("sasl/smtpd.conf", sasl),
     ] {
-        fs::write(directory.join(name), text).expect("a file");
+        write(directory, name, &text);
     }
     let (user, password) = POSTFIX_USER;
     let mut command = installed("sasl2-bin", program("saslpasswd2", &["/usr/sbin"]));

@@ -10,8 +10,8 @@ use std::process::Command;
 use rustix::process::{Signal, geteuid};
 
 use crate::{
-    Authority, Identity, NOBODY, Server, cannot_run, eventually, installed, program,
-    run_with_input, unprivileged,
+    NOBODY, Server, cannot_run, certificate, eventually, installed, run_with_input, unprivileged,
+    write,
 };
 
 /// A running PostgreSQL with a certificate for 127.0.0.1 and these users, each with the password
@@ -24,10 +24,7 @@ use crate::{
 /// | `clear` | the password itself |
 /// | `secured` | SCRAM, over TLS alone |
 #[derive(Debug)]
-pub struct Postgres {
-    server: Server,
-    authority: String,
-}
+pub struct Postgres(Server);
 
 impl Postgres {
     /// The password of all users.
@@ -39,15 +36,13 @@ impl Postgres {
     ///
     /// Panics if it is not installed or does not start.
     pub async fn start() -> Self {
-        let authority = Authority::new("PostgreSQL's Root");
-        let identity = authority.identity(&["127.0.0.1"], |_| {});
-        let postgres = Self::start_with(authority.pem(), &identity, |directory, _| {
+        let postgres = Self::start_with(|directory| {
             let mut initdb = tool("initdb");
             initdb.args(["-U", ADMIN, "-A", "trust", "-E", "UTF8", "--locale=C"]);
             // Smaller than the default of 16 MB.
             initdb.args(["--no-sync", "--no-instructions", "--wal-segsize=1"]);
             run(initdb.arg("-D").arg("data"), directory);
-            fs::write(directory.join("data/pg_hba.conf"), HBA).expect("it is there");
+            write(&directory.join("data"), "pg_hba.conf", HBA);
         })
         .await;
         let users = ["vitals", "hashed", "clear", "secured"].map(|user| {
@@ -72,68 +67,38 @@ impl Postgres {
     ///
     /// Panics if it does not start.
     pub async fn standby(&self) -> Self {
-        let authority = Authority::new("The Standby's Root");
-        let identity = authority.identity(&["127.0.0.1"], |_| {});
         let primary = self.address();
-        Self::start_with(authority.pem(), &identity, move |directory, _| {
+        Self::start_with(move |directory| {
             let mut backup = tool("pg_basebackup");
-            backup.args([
-                "-h",
-                &primary.ip().to_string(),
-                "-p",
-                &primary.port().to_string(),
-            ]);
-            backup.args([
-                "-U",
-                ADMIN,
-                "-D",
-                "data",
-                "-R",
-                "-X",
-                "stream",
-                "-c",
-                "fast",
-                "--no-sync",
-            ]);
-            run(&mut backup, directory);
+            backup.args(["-h", &primary.ip().to_string()]);
+            backup.args(["-p", &primary.port().to_string()]);
+            backup.args(["-U", ADMIN, "-D", "data", "-R", "-X", "stream"]);
+            run(backup.args(["-c", "fast", "--no-sync"]), directory);
         })
         .await
     }
 
-    async fn start_with(
-        authority: String,
-        identity: &Identity,
-        prepare: impl Fn(&Path, SocketAddr) + Send + Sync + 'static,
-    ) -> Self {
-        let (certificate, key) = (identity.pem().to_owned(), identity.key_pem());
+    async fn start_with(prepare: impl Fn(&Path) + Send + Sync + 'static) -> Self {
         let start = move |directory: &Path, address: SocketAddr| {
             if !directory.join("data").exists() {
-                private(directory, "server.crt", &certificate);
-                private(directory, "server.key", &key);
-                prepare(directory, address);
+                certificate(directory, "postgres.test");
+                make_private(&directory.join("key.pem"));
+                prepare(directory);
             }
             let mut command = tool("postgres");
-            command.args(["-D", "data", "-p", &address.port().to_string(), "-h"]);
-            command
-                .arg(address.ip().to_string())
-                .arg("-k")
-                .arg(directory);
+            command.args(["-D", "data", "-p", &address.port().to_string()]);
+            command.args(["-h", &address.ip().to_string(), "-k"]);
+            command.arg(directory);
             for setting in SETTINGS {
                 command.args(["-c", setting]);
             }
             unprivileged(command, directory)
         };
         // It must clean up its children and shared memory.
-        let server = Server::start_ended_by(Signal::QUIT, "postgres", start).await;
-        let postgres = Self { server, authority };
+        let postgres = Self(Server::start_ended_by(Signal::QUIT, "postgres", start).await);
         // It accepts connections before it can run statements.
         eventually("PostgreSQL answers", async || postgres.ask("SELECT 1")).await;
         postgres
-    }
-
-    /// Returns the issuer of its certificate.
-    pub fn authority(&self) -> &str {
-        &self.authority
     }
 
     /// Runs statements as superuser, one by one, and returns the output.
@@ -164,34 +129,29 @@ impl Deref for Postgres {
     type Target = Server;
 
     fn deref(&self) -> &Server {
-        &self.server
+        &self.0
     }
 }
 
 impl DerefMut for Postgres {
     fn deref_mut(&mut self) -> &mut Server {
-        &mut self.server
+        &mut self.0
     }
 }
 
 /// Debian installs each version into a directory of its own; this takes the newest.
 fn tool(name: &str) -> Command {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let mut directories: Vec<String> = versions
-        .filter_map(|version| Some(version.ok()?.path().join("bin").to_str()?.to_owned()))
-        .collect();
-    directories.sort_by(|a, b| b.cmp(a));
-    let directories: Vec<&str> = directories.iter().map(String::as_str).collect();
-    installed("postgresql", program(name, &directories))
+    let programs = versions.filter_map(|version| Some(version.ok()?.path().join("bin").join(name)));
+    let newest = programs.filter(|program| program.exists()).max();
+    installed("postgresql", newest.unwrap_or_else(|| name.into()))
 }
 
-/// Writes a file that only its owner can read, as the server requires.
-fn private(directory: &Path, name: &str, content: &str) {
-    let path = directory.join(name);
-    fs::write(&path, content).expect("the directory is there");
-    fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it was written");
+/// Makes a file readable only by its owner, the server, as it requires.
+fn make_private(path: &Path) {
+    fs::set_permissions(path, Permissions::from_mode(0o600)).expect("it was written");
     if geteuid().is_root() {
-        chown(&path, Some(NOBODY), Some(NOBODY)).expect("root can give it away");
+        chown(path, Some(NOBODY), Some(NOBODY)).expect("root can give it away");
     }
 }
 
@@ -215,8 +175,8 @@ host all all 127.0.0.1/32 scram-sha-256
 const SETTINGS: &[&str] = &[
     "fsync=off",
     "ssl=on",
-    "ssl_cert_file=../server.crt",
-    "ssl_key_file=../server.key",
+    "ssl_cert_file=../chain.pem",
+    "ssl_key_file=../key.pem",
     "max_connections=20",
     "shared_buffers=8MB",
     "wal_receiver_status_interval=1s",

@@ -1,13 +1,11 @@
 //! Redis, a master or a replica, over plain TCP or over TLS.
 
-use std::ffi::OsString;
-use std::fs;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::process::Command;
 
-use crate::{Identity, Server, installed};
+use crate::{Server, certificate, installed};
 
 /// A running Redis that stores nothing on disk.
 #[derive(Debug)]
@@ -22,7 +20,7 @@ impl Redis {
     pub async fn start(arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
         let start = move |directory: &Path, address: SocketAddr| {
-            let mut command = command(directory, address);
+            let mut command = redis_server(directory, address);
             command.args(["--port", &address.port().to_string()]);
             command.args(&arguments);
             command
@@ -44,26 +42,18 @@ impl Redis {
         Self::start(&["--replicaof", &ip, &port, "--repl-ping-replica-period", "1"]).await
     }
 
-    /// Starts one that accepts only TLS, with this certificate.
+    /// Starts one that accepts only TLS, with a certificate for 127.0.0.1.
     ///
     /// # Panics
     ///
     /// Panics if it is not installed or does not start.
-    pub async fn start_tls(identity: &Identity) -> Self {
-        let (certificate, key) = (identity.pem().to_owned(), identity.key_pem());
-        let start = move |directory: &Path, address: SocketAddr| {
-            let file = |name: &str, content: &str| -> OsString {
-                let path = directory.join(name);
-                fs::write(&path, content).expect("the directory is there");
-                path.into()
-            };
-            let mut command = command(directory, address);
+    pub async fn start_tls() -> Self {
+        let start = |directory: &Path, address: SocketAddr| {
+            certificate(directory, "redis.test");
+            let mut command = redis_server(directory, address);
             command.args(["--port", "0", "--tls-auth-clients", "no"]);
             command.args(["--tls-port", &address.port().to_string()]);
-            command.arg("--tls-cert-file");
-            command.arg(file("server.crt", &certificate));
-            command.arg("--tls-key-file");
-            command.arg(file("server.key", &key));
+            command.args(["--tls-cert-file", "chain.pem", "--tls-key-file", "key.pem"]);
             command
         };
         Self(Server::start("redis", start).await)
@@ -86,7 +76,8 @@ impl Redis {
     }
 }
 
-fn command(directory: &Path, address: SocketAddr) -> Command {
+/// Returns the program, which listens on this address but still needs a port.
+pub(crate) fn redis_server(directory: &Path, address: SocketAddr) -> Command {
     let mut command = installed("redis-server", "redis-server");
     command.args(["--bind", &address.ip().to_string(), "--save", ""]);
     command.arg("--dir").arg(directory);

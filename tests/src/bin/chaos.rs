@@ -1,4 +1,4 @@
-//! What `cargo xtask chaos` starts: a campaign of random file operations against a real host.
+//! Runs a campaign of random file operations against a real host. `cargo xtask chaos` starts it.
 
 #![expect(
     clippy::print_stdout,
@@ -16,46 +16,42 @@ use vitals_tests::chaos::{Campaign, Part};
 async fn main() -> ExitCode {
     let campaign = match read(std::env::args().skip(1)) {
         Ok(campaign) => campaign,
-        Err(why) => {
-            eprintln!("error: {why}");
+        Err(error) => {
+            eprintln!("error: {error}");
             return ExitCode::from(2);
         }
     };
     let (seconds, seed) = (campaign.time.as_secs(), campaign.seed);
     println!("{seconds} s of chaos from seed {seed}");
-    match campaign.run().await {
-        Ok(summary) => {
-            println!("{summary}");
-            ExitCode::SUCCESS
-        }
-        Err(failure) => {
-            println!("{failure}");
-            ExitCode::FAILURE
-        }
-    }
+    let ended = campaign.run().await;
+    let code = u8::from(ended.is_err());
+    println!(
+        "{}",
+        ended.map_or_else(|report| report, |summary| summary.to_string())
+    );
+    ExitCode::from(code)
 }
 
 fn read(mut arguments: impl Iterator<Item = String>) -> Result<Campaign, String> {
     let mut campaign = Campaign::new(Duration::from_mins(1));
-    while let Some(argument) = arguments.next() {
+    while let Some(option) = arguments.next() {
         let value = arguments.next();
-        let value = value.ok_or_else(|| format!("{argument} needs a value"))?;
+        let value = value.ok_or_else(|| format!("`{option}` needs a value"))?;
         let number = || {
             let number = value.parse::<u64>();
-            number.map_err(|_| format!("{value} is no whole number"))
+            number.map_err(|_| format!("`{value}` is not a whole number"))
         };
-        match argument.as_str() {
+        match option.as_str() {
             "--seconds" => campaign.time = Duration::from_secs(number()?),
             "--seed" => campaign.seed = number()?,
-            "--every" => campaign.every = Duration::from_millis(number()?.max(1)),
+            "--every" => campaign.interval = Duration::from_millis(number()?.max(1)),
             "--without" => {
-                let mut parts = Part::ALL.into_iter();
+                let part = Part::ALL.into_iter().find(|part| part.name() == value);
                 let known = || Part::ALL.map(Part::name).join(", ");
-                let part = parts.find(|part| part.name() == value);
-                let part = part.ok_or_else(|| format!("no part `{value}`; there are {}", known()));
-                campaign.without.push(part?);
+                let unknown = || format!("there is no part `{value}`: there are {}", known());
+                campaign.without.push(part.ok_or_else(unknown)?);
             }
-            _ => return Err(format!("no option `{argument}`")),
+            _ => return Err(format!("there is no option `{option}`")),
         }
     }
     Ok(campaign)

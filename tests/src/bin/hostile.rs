@@ -129,7 +129,7 @@ fn page(reports: &[GroupReport]) -> String {
         }
     }
     let (worst, who) = worst.unwrap_or_default();
-    let control = reports.iter().map(|report| report.slowest_neighbour_ms);
+    let control = reports.iter().map(|report| report.slowest_control_ms);
     let control = control.fold(0.0, f64::max);
     let kept = reports.iter().map(|report| report.kept).max().unwrap_or(0);
     let peak = reports.iter().map(|report| report.peak).max().unwrap_or(0);

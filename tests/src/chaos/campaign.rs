@@ -1,81 +1,75 @@
-//! A campaign: a host, those who change its files, those who ask it, and the moments of quiet between.
+//! A campaign: a host, the workers that change its files, the probes, and the convergence after each
+//! bout.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::Part;
-use super::campaign_log::Counts;
+use super::campaign_log::{CampaignLog, Counts};
 use super::configuration::{Configuration, FILE};
+use super::convergence::Convergence;
 use super::files::Files;
-use super::ground::Ground;
-use super::model::{Model, by_itself};
-use super::probes::Probes;
-use super::quiet::Quiet;
+use super::model::{Model, unnamed};
+use super::plugin_file::{Layout, PluginFile, STORE};
+use super::state::CampaignState;
 use super::steady::{self, Runs};
-use super::tenant::{Home, STORE, Tenant};
 use super::versions::Version;
+use super::{Part, probes};
 use crate::serving::Serving;
 use crate::vitals::Vitals;
 
-/// How long to go on, from which seed, and what to leave out.
+/// The options of a campaign.
 #[derive(Clone, Debug)]
 pub struct Campaign {
     /// How long files are changed.
     pub time: Duration,
-    /// Determines what is done in each bout, one thing after the other; not just when.
+    /// Determines the operations of each bout in their order, but not their timing.
     pub seed: u64,
-    /// From one run of the checks that are left alone to the next: a machine that is busy with other
-    /// things needs more than one that is not.
-    pub every: Duration,
+    /// The interval of the checks that are not changed. A busy machine needs a longer one.
+    pub interval: Duration,
     /// What is left out, to narrow a failure down.
     pub without: Vec<Part>,
 }
 
-/// What a campaign did that found nothing.
+/// What a campaign without faults did.
 #[derive(Clone, Debug)]
 pub struct Summary {
-    /// What was done and asked.
+    /// The operations and requests.
     pub counts: Counts,
-    /// Moments at which the host showed just what was on disk.
-    pub quiet: u64,
-    /// Plugins that were loaded, by the host's log.
-    pub loaded: usize,
-    /// Files that were refused, by the host's log.
-    pub refused: usize,
-    /// How long the machine stood still: for so long nothing is held to its time.
-    pub lost: Duration,
+    /// How often the host converged to what was on disk.
+    pub convergences: u64,
+    /// How often the host logged each event.
+    pub events: BTreeMap<&'static str, usize>,
+    /// How long the machine stalled. That time excuses missing runs.
+    pub stalled: Duration,
 }
 
-/// What was wrong.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    campaign: Campaign,
-    report: String,
-    log: Vec<String>,
-}
-
-/// All that take part.
-struct Stage<'a> {
+/// A campaign that runs.
+struct Running<'a> {
+    campaign: &'a Campaign,
+    rng: Rng,
+    state: Arc<CampaignState>,
     serving: Serving,
-    ground: &'a Ground,
-    files: [Files<'a>; 2],
-    configuration: Configuration<'a>,
-    steady: Vec<(String, Version)>,
+    files: [Files; 2],
+    configuration: Configuration,
+    steady: Vec<(&'static str, Version)>,
+    /// The generation of each plugin when the host last converged.
     generations: BTreeMap<String, u64>,
-    without: Arc<[Part]>,
+    convergences: u64,
 }
 
 impl Campaign {
-    /// All of it, for so long, from a seed that nobody chose.
+    /// All of it, for this long, with a random seed.
     pub fn new(time: Duration) -> Self {
         Self {
             time,
             seed: Rng::new().u64(..1 << 32),
-            every: Duration::from_secs(2),
+            interval: Duration::from_secs(2),
             without: Vec::new(),
         }
     }
@@ -84,176 +78,173 @@ impl Campaign {
     ///
     /// # Errors
     ///
-    /// What was wrong, with what was done before it.
+    /// The faults, and what was done before them.
     ///
     /// # Panics
     ///
-    /// The host can't be started.
-    pub async fn run(&self) -> Result<Summary, Failure> {
+    /// The host cannot be started.
+    pub async fn run(&self) -> Result<Summary, String> {
+        let started = Instant::now();
+        let mut running = self.start().await;
+        let finished = running.finish().await;
+        let log = running.serving.log();
+        let state = running.state;
+        if let Err(fault) = finished {
+            state.log.fault(&fault);
+        }
+        if !running.serving.is_running() {
+            state.log.fault("the host has ended");
+        }
+        if state.log.has_faults() {
+            return Err(self.report(&state.log, &log));
+        }
+        let count = |event| log.iter().filter(|line| line.contains(event)).count();
+        Ok(Summary {
+            counts: state.log.counts(),
+            convergences: running.convergences,
+            events: EVENTS.map(|event| (event, count(event))).into(),
+            stalled: state.stalls.since(started),
+        })
+    }
+
+    /// Writes all files, and starts the host.
+    async fn start(&self) -> Running<'_> {
+        let written = "the campaign can write its files";
         let vitals = Vitals::new(["serve", "--config", FILE]);
-        let ground = Arc::new(Ground::new(vitals.place().path()));
-        let mut rng = Rng::with_seed(self.seed);
-        let begun = Instant::now();
-        let mut stage = self.set(vitals, &ground).await;
-        let ended = stage.play(self, &ground, &mut rng).await;
-        let log = stage.serving.log();
-        let count = |what: &str| log.iter().filter(|line| line.contains(what)).count();
-        match ended {
-            Ok(quiet) => Ok(Summary {
-                counts: ground.log.counts(),
-                quiet,
-                loaded: count("plugin loaded") + count("plugin replaced"),
-                refused: count("plugin rejected"),
-                lost: ground.pulse.lost_since(begun),
-            }),
-            Err(()) => Err(Failure {
-                campaign: self.clone(),
-                report: ground.log.report(),
-                log: log[log.len().saturating_sub(LAST_WORDS)..].to_vec(),
-            }),
+        let state = CampaignState::new(vitals.place().path(), &self.without);
+        let state = Arc::new(state);
+        fs::create_dir(state.path(STORE)).expect(written);
+        let steady = steady::PLUGINS.map(|(plugin, directory)| {
+            let version = state.versions.next();
+            let file = format!("{directory}/{plugin}.wasm");
+            vitals.place().write(&file, state.versions.bytes(version));
+            (plugin, version)
+        });
+        let plugins = PLUGINS.map(plugin_files);
+        let checks = checks(plugins.iter().flatten());
+        let mut files = plugins.map(|plugins| Files::new(&state, plugins));
+        for files in &mut files {
+            files.repair().await.expect(written);
+        }
+        let mut configuration = Configuration::new(&state, self.interval, checks);
+        configuration.repair().expect(written);
+        // Thousands of versions would evict the code of others from a shared cache.
+        let cache = state.path("cache").display().to_string();
+        Running {
+            campaign: self,
+            rng: Rng::with_seed(self.seed),
+            serving: vitals.env("XDG_CACHE_HOME", &cache).serve().await,
+            state,
+            files,
+            configuration,
+            steady: steady.into(),
+            generations: BTreeMap::new(),
+            convergences: 0,
         }
     }
 
-    /// Puts everything in its place and starts the host.
-    async fn set<'a>(&self, vitals: Vitals, ground: &'a Ground) -> Stage<'a> {
-        let expect = "the campaign can write its files";
-        std::fs::create_dir(ground.beside(STORE)).expect(expect);
-        let mut steady = Vec::new();
-        for (plugin, directory) in steady::PLUGINS {
-            let (version, bytes) = ground.foundry.next();
-            vitals
-                .place()
-                .write(&format!("{directory}/{plugin}.wasm"), bytes);
-            steady.push((plugin.to_owned(), version));
-        }
-        let mut tenants = tenants(ground);
-        let checks = checks(&tenants);
-        let others = tenants.split_off(tenants.len() / 2);
-        let mut files = [tenants, others].map(|some| Files::new(ground, some, &self.without));
-        for some in &mut files {
-            some.settle_in().await.expect(expect);
-        }
-        let mut configuration = Configuration::new(ground, self.every, checks);
-        configuration.mend().expect(expect);
-        // The code of thousands of versions would drive out that of others.
-        let cache = ground.beside("cache").display().to_string();
-        let serving = vitals.env("XDG_CACHE_HOME", &cache).serve().await;
-        Stage {
-            serving,
-            ground,
-            files,
-            configuration,
-            steady,
-            generations: BTreeMap::new(),
-            without: self.without.as_slice().into(),
-        }
+    fn report(&self, campaign_log: &CampaignLog, host_log: &[String]) -> String {
+        let last = host_log.len().saturating_sub(LAST_LINES);
+        let without = self.without.iter();
+        let without = without.map(|part| format!(" --without {}", part.name()));
+        format!(
+            "{}\nthe last lines of the host's log:\n  {}\nrepeat it with: cargo xtask chaos \
+             --seconds {} --seed {} --every {}{}",
+            campaign_log.report(),
+            host_log[last..].join("\n  "),
+            self.time.as_secs(),
+            self.seed,
+            self.interval.as_millis(),
+            without.collect::<String>()
+        )
     }
 }
 
-impl Stage<'_> {
-    /// Lets everybody loose; answers how often all was quiet.
-    async fn play(
-        &mut self,
-        campaign: &Campaign,
-        ground: &Arc<Ground>,
-        rng: &mut Rng,
-    ) -> Result<u64, ()> {
-        let log = &self.ground.log;
-        if let Err(fault) = self.quiet(None).await {
-            log.fault(&format!("before anything was done: {fault}"));
-            return Err(());
-        }
-        let before = Runs::read(&self.serving).await;
-        let probes = Probes::start(self.serving.address(), ground, rng.u64(..), &self.without);
-        let begun = Instant::now();
-        let (mut quiet, until) = (0, begun + campaign.time);
-        while Instant::now() < until && !log.has_faults() {
-            let bout = Duration::from_secs(2) + LONGEST_BOUT.mul_f64(rng.f64());
-            log.note("a bout begins");
-            let seeds = [rng.u64(..), rng.u64(..), rng.u64(..)];
-            self.bout(seeds, until.min(Instant::now() + bout)).await;
-            match self.quiet(Some(&probes)).await {
-                Ok(()) => quiet += 1,
-                Err(fault) => log.fault(&fault),
+impl Running<'_> {
+    /// Alternates bouts and convergences, until the time is over or something is wrong.
+    async fn finish(&mut self) -> Result<(), String> {
+        self.converge().await?;
+        let before = Runs::read(&self.serving).await?;
+        let started = Instant::now();
+        let end = started + self.campaign.time;
+        let seed = self.rng.u64(..);
+        let mut probes = probes::start(self.serving.address(), &self.state, seed);
+        while Instant::now() < end && !self.state.log.has_faults() {
+            let longest = SHORTEST_BOUT + BOUT_RANGE.mul_f64(self.rng.f64());
+            self.bout(end.min(Instant::now() + longest)).await;
+            self.converge().await?;
+            if let Some(ended) = probes.try_join_next() {
+                panic!("a probe ended: {ended:?}");
             }
         }
-        probes.end().await;
-        if !self.serving.is_running() {
-            log.fault("the host has ended");
+        drop(probes);
+        let stalled = self.state.stalls.since(started);
+        let after = Runs::read(&self.serving).await?;
+        for fault in after.faults_since(&before, self.campaign.interval, stalled) {
+            self.state.log.fault(&fault);
         }
-        let lost = self.ground.pulse.lost_since(begun);
-        match (before, Runs::read(&self.serving).await) {
-            (Ok(before), Ok(after)) => {
-                for fault in after.faults_since(&before, campaign.every, lost) {
-                    log.fault(&fault);
-                }
-            }
-            (before, after) => log.fault(&format!("{before:?}, {after:?}")),
-        }
-        if log.has_faults() { Err(()) } else { Ok(quiet) }
+        Ok(())
     }
 
-    /// Everybody works at once.
-    async fn bout(&mut self, seeds: [u64; 3], until: Instant) {
-        let [some, others] = &mut self.files;
-        let configuration = async {
-            if !self.without.contains(&Part::Configuration) {
-                self.configuration.work(seeds[2], until).await;
-            }
-        };
+    /// All workers change files at the same time.
+    async fn bout(&mut self, end: Instant) {
+        self.state.log.note("a bout begins");
+        let (state, log) = (&self.state, &self.state.log);
+        let [first, second] = &mut self.files;
+        let configuration = &mut self.configuration;
+        first.worker.rng.seed(self.rng.u64(..));
+        second.worker.rng.seed(self.rng.u64(..));
+        configuration.worker.rng.seed(self.rng.u64(..));
         tokio::join!(
-            some.work(seeds[0], until),
-            others.work(seeds[1], until),
-            configuration
+            repeat(end, log, async || first.operate().await),
+            repeat(end, log, async || second.operate().await),
+            async {
+                if !state.leaves_out(Part::Configuration) {
+                    repeat(end, log, async || configuration.operate().await).await;
+                }
+            }
         );
     }
 
-    /// Makes everything right, waits until the host is so, and takes that for the only truth.
-    async fn quiet(&mut self, probes: Option<&Probes>) -> Result<(), String> {
+    /// Repairs everything, waits until the host shows it, and narrows the model to it.
+    async fn converge(&mut self) -> Result<(), String> {
+        let io = |error: io::Error| format!("the campaign itself failed: {error}");
         for files in &mut self.files {
-            let mended = files.mend().await;
-            mended.map_err(|error| format!("the campaign itself: {error}"))?;
+            files.repair().await.map_err(io)?;
         }
-        let mended = self.configuration.mend();
-        mended.map_err(|error| format!("the campaign itself: {error}"))?;
-        self.ground.log.note("all is mended");
+        self.configuration.repair().map_err(io)?;
+        self.state.log.note("everything is repaired");
         let exact = self.exact();
         let checks = self.configuration.checks();
-        let intervals = checks.map(|(name, line)| (name.clone(), line.interval_ms));
-        let quiet = Quiet {
-            ground: self.ground,
+        let convergence = Convergence {
+            state: &self.state,
             exact: &exact,
-            intervals: &intervals.collect(),
-            without: &self.without,
+            intervals: checks
+                .map(|(name, entry)| (name.clone(), entry.interval_ms))
+                .collect(),
         };
-        let generations = quiet.comes(&self.serving).await?;
-        self.ground.log.note("all is quiet");
-        let narrow = || *self.ground.model() = exact;
-        match probes {
-            Some(probes) => probes.between(narrow).await,
-            None => narrow(),
+        let generations = convergence.reached(&self.serving).await?;
+        self.state.log.note("the host has converged");
+        {
+            let _no_request = self.state.requests.write().await;
+            *self.state.model.lock() = exact;
         }
-        let result = self.unmoved(&generations);
-        self.generations = generations;
-        for tenant in self.files.iter_mut().flat_map(|files| &mut files.tenants) {
-            tenant.is_changed = false;
+        let last = std::mem::replace(&mut self.generations, generations);
+        let mut unchanged: Vec<_> = self.steady.iter().map(|(name, _)| *name).collect();
+        for plugin in self.files.iter_mut().flat_map(|files| &mut files.plugins) {
+            if !std::mem::take(&mut plugin.is_changed) {
+                unchanged.push(&plugin.name);
+            }
         }
-        result
-    }
-
-    /// What was not written anew was not loaded anew.
-    fn unmoved(&self, generations: &BTreeMap<String, u64>) -> Result<(), String> {
-        let tenants = self.files.iter().flat_map(|files| &files.tenants);
-        let unchanged = tenants.filter(|it| !it.is_changed).map(|it| &it.name);
-        let steady = self.steady.iter().map(|(name, _)| name);
-        for name in unchanged.chain(steady) {
-            let (before, now) = (self.generations.get(name), generations.get(name));
-            if before.is_some() && before != now {
+        for name in unchanged {
+            let (last, now) = (last.get(name), self.generations.get(name));
+            if last.is_some() && last != now {
                 return Err(format!(
-                    "{name} was not written, and went from generation {before:?} to {now:?}"
+                    "the file of {name} was not written, but its generation was {last:?} and is {now:?}"
                 ));
             }
         }
+        self.convergences += 1;
         Ok(())
     }
 
@@ -266,99 +257,83 @@ impl Stage<'_> {
         for (name, plugin) in steady::CHECKS {
             exact.add_check(name, plugin, true);
         }
-        for (name, line) in self.configuration.checks() {
-            exact.add_check(name, &line.plugin, line.critical);
+        for (name, entry) in self.configuration.checks() {
+            exact.add_check(name, &entry.plugin, entry.critical);
         }
-        for tenant in self.files.iter().flat_map(|files| &files.tenants) {
-            exact.add_plugin(&tenant.name, tenant.version);
-            if !exact
-                .checks
-                .values()
-                .any(|check| check.plugin == tenant.name)
-            {
-                exact.add_check(&by_itself(&tenant.name), &tenant.name, false);
+        for plugin in self.files.iter().flat_map(|files| &files.plugins) {
+            let name = &plugin.name;
+            exact.add_plugin(name, plugin.version);
+            if !exact.checks.values().any(|check| check.plugin == *name) {
+                exact.add_check(&unnamed(name), name, false);
             }
         }
         exact
     }
 }
 
-/// The plugins that are changed. The first half is one worker's, the other one another's.
-fn tenants(ground: &Ground) -> Vec<Tenant> {
-    let (version, _) = ground.foundry.next();
-    let half = |side: &str, more: &[(&str, Home, bool)]| {
-        let plain = (0..3).map(|at| (format!("kept-{at}"), Home::Plain, false));
-        let loose = (0..3).map(|at| (format!("loose-{at}"), Home::Plain, true));
-        let more = more
-            .iter()
-            .map(|(name, home, may)| ((*name).to_owned(), *home, *may));
-        let all = plain.chain(loose).chain(more);
-        let tenant = |(name, home, may_leave)| {
-            Tenant::new(format!("{side}-{name}"), home, may_leave, version)
-        };
-        all.map(tenant).collect::<Vec<_>>()
-    };
-    let linked = [
-        ("linked", Home::Linked, false),
-        ("linked-loose", Home::Linked, true),
-    ];
-    let mounted = ["one", "two", "three"].map(|name| (name, Home::Mounted, false));
-    let mut tenants = half("a", &linked);
-    tenants.extend(half("b", &mounted));
-    tenants
-}
-
-/// The checks of the configuration: of most plugins two or three, of some none. Those whose file is
-/// always there are critical.
-fn checks(tenants: &[Tenant]) -> Vec<(String, String, bool)> {
-    let mut checks = Vec::new();
-    for (at, tenant) in tenants.iter().enumerate() {
-        let name = &tenant.name;
-        for suffix in ["", "-too", "-three"].iter().take(at % 4) {
-            checks.push((format!("{name}{suffix}"), name.clone(), !tenant.may_leave));
+/// Repeats an operation.
+async fn repeat(end: Instant, log: &CampaignLog, mut operate: impl AsyncFnMut() -> io::Result<()>) {
+    while Instant::now() < end {
+        if let Err(error) = operate().await {
+            return log.fault(&format!("the campaign itself failed: {error}"));
         }
     }
-    checks
+}
+
+fn plugin_files(kinds: &[(&str, u8, Layout, bool)]) -> Vec<PluginFile> {
+    let kinds = kinds.iter();
+    let plugins = kinds.flat_map(|(name, count, layout, is_removable)| {
+        let plugin = move |at| PluginFile::new(format!("{name}-{at}"), *layout, *is_removable);
+        (0..*count).map(plugin)
+    });
+    plugins.collect()
+}
+
+/// The configured checks. A plugin has up to three. Those whose file always exists are critical.
+fn checks<'p>(plugins: impl Iterator<Item = &'p PluginFile>) -> Vec<(String, String, bool)> {
+    let checks = plugins.enumerate().flat_map(|(at, plugin)| {
+        let suffixes = ["", "-too", "-three"].into_iter().take(at % 4);
+        suffixes.map(|suffix| {
+            let name = plugin.name.clone();
+            (format!("{name}{suffix}"), name, !plugin.is_removable)
+        })
+    });
+    checks.collect()
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            counts,
-            quiet,
-            loaded,
-            refused,
-            lost,
-        } = self;
         write!(
             f,
-            "{counts}\n{loaded} plugins loaded, {refused} files refused, {quiet} times all was quiet \
-             and the host showed what was on disk; the machine stood still for {lost:.1?}"
+            "{}\n{} convergences, events: {:?}; the machine stalled for {:.1?}",
+            self.counts, self.convergences, self.events, self.stalled
         )
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            campaign,
-            report,
-            log,
-        } = self;
-        let log = log.join("\n  ");
-        let (seconds, seed) = (campaign.time.as_secs(), campaign.seed);
-        let every = campaign.every.as_millis();
-        write!(
-            f,
-            "{report}the host's last words:\n  {log}\nrepeat it with: cargo xtask chaos --seconds \
-             {seconds} --seed {seed} --every {every}"
-        )?;
-        let mut without = campaign.without.iter();
-        without.try_for_each(|part| write!(f, " --without {}", part.name()))
-    }
-}
-
-/// A bout takes so long at most, and two seconds more.
-const LONGEST_BOUT: Duration = Duration::from_secs(8);
-/// Lines of the host's log that a failure shows.
-const LAST_WORDS: usize = 40;
+/// The plugins of each worker: name, number, layout, and whether the file may be absent.
+const PLUGINS: [&[(&str, u8, Layout, bool)]; 2] = [
+    &[
+        ("a-kept", 3, Layout::Plain, false),
+        ("a-loose", 3, Layout::Plain, true),
+        ("a-linked", 1, Layout::Linked, false),
+        ("a-linked-loose", 1, Layout::Linked, true),
+    ],
+    &[
+        ("b-kept", 3, Layout::Plain, false),
+        ("b-loose", 3, Layout::Plain, true),
+        ("b-mounted", 3, Layout::Mounted, false),
+    ],
+];
+const SHORTEST_BOUT: Duration = Duration::from_secs(2);
+const BOUT_RANGE: Duration = Duration::from_secs(8);
+/// Lines of the host's log that a report shows.
+const LAST_LINES: usize = 40;
+/// Events in the host's log that a summary counts.
+const EVENTS: [&str; 5] = [
+    "plugin loaded",
+    "plugin replaced",
+    "plugin rejected",
+    "configuration applied",
+    "configuration rejected",
+];

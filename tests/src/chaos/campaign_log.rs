@@ -1,174 +1,116 @@
-//! What was done, what was asked, and what was wrong, in the order of time.
+//! What was done, requested and found wrong, in this order.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Written by all that take part in a campaign.
+use parking_lot::Mutex;
+
+/// Written by all parts of a campaign.
 pub(super) struct CampaignLog {
-    begun: Instant,
-    pages: Mutex<Pages>,
+    started: Instant,
+    entries: Mutex<Entries>,
 }
 
 #[derive(Default)]
-struct Pages {
-    operations: BTreeMap<&'static str, u64>,
-    probes: BTreeMap<&'static str, u64>,
-    slowest: Duration,
-    configuration: Option<Reloads>,
-    taken_over: u64,
-    refused: u64,
+struct Entries {
+    counts: Counts,
     lines: Vec<String>,
-    faults: Vec<String>,
-    more_faults: u64,
+    faults: usize,
 }
 
-/// The sum of it.
+/// How often everything happened.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// File operations by their kind.
-    pub operations: BTreeMap<&'static str, u64>,
-    /// Probes by the page that they asked for.
-    pub probes: BTreeMap<&'static str, u64>,
-    /// The longest that a probe waited for its answer.
+    /// Operations by kind.
+    pub operations: BTreeMap<String, u64>,
+    /// Requests of probes by route.
+    pub requests: BTreeMap<&'static str, u64>,
+    /// The longest time until a response.
     pub slowest: Duration,
-    /// Configurations that were taken over, as far as the metrics showed each.
-    pub taken_over: u64,
-    /// Times that a configuration was refused after one that was not.
-    pub refused: u64,
-}
-
-/// What the metrics say of the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reloads {
-    /// Whether the last one was taken over.
-    pub(super) is_well: bool,
-    /// When one was taken over last, as it is written.
-    pub(super) last: String,
 }
 
 impl CampaignLog {
     pub(super) fn new() -> Self {
         Self {
-            begun: Instant::now(),
-            pages: Mutex::default(),
+            started: Instant::now(),
+            entries: Mutex::default(),
         }
     }
 
     /// An operation begins.
-    pub(super) fn operation(&self, kind: &'static str, on: &str) {
-        let line = format!("{} {kind}: {on}", self.moment());
-        let mut pages = self.pages();
-        *pages.operations.entry(kind).or_default() += 1;
-        pages.lines.push(line);
+    pub(super) fn operation(&self, kind: impl fmt::Debug, on: &str) {
+        let kind = format!("{kind:?}");
+        self.note(&format!("{kind}: {on}"));
+        let operations = &mut self.entries.lock().counts.operations;
+        *operations.entry(kind).or_default() += 1;
     }
 
-    /// Something else that helps whoever reads what went before a fault.
+    /// Something else that explains a fault.
     pub(super) fn note(&self, what: &str) {
-        let line = format!("{} {what}", self.moment());
-        self.pages().lines.push(line);
+        let line = format!("{:8.3} {what}", self.started.elapsed().as_secs_f64());
+        self.entries.lock().lines.push(line);
     }
 
-    /// A probe was answered, or not, after so long.
-    pub(super) fn probe(&self, route: &'static str, took: Duration) {
-        let mut pages = self.pages();
-        *pages.probes.entry(route).or_default() += 1;
-        pages.slowest = pages.slowest.max(took);
+    pub(super) fn request(&self, route: &'static str, elapsed: Duration) {
+        let counts = &mut self.entries.lock().counts;
+        *counts.requests.entry(route).or_default() += 1;
+        counts.slowest = counts.slowest.max(elapsed);
     }
 
-    /// The metrics were seen to say this of the configuration.
-    pub(super) fn configuration(&self, seen: Reloads) {
-        let mut pages = self.pages();
-        if let Some(before) = &pages.configuration {
-            let is_another = before.last != seen.last;
-            let is_refused = before.is_well && !seen.is_well;
-            pages.taken_over += u64::from(is_another);
-            pages.refused += u64::from(is_refused);
-        }
-        pages.configuration = Some(seen);
-    }
-
-    /// Something is wrong.
+    /// Something is wrong. One fault causes many more, which are only counted.
     pub(super) fn fault(&self, what: &str) {
-        let line = format!("{} WRONG {what}", self.moment());
-        let mut pages = self.pages();
-        if pages.faults.len() < MOST_FAULTS {
-            pages.faults.push(line.clone());
-            pages.lines.push(line);
-        } else {
-            pages.more_faults += 1;
+        let mut entries = self.entries.lock();
+        entries.faults += 1;
+        if entries.faults <= MOST_FAULTS {
+            drop(entries);
+            self.note(&format!("{WRONG}{what}"));
         }
     }
 
     pub(super) fn has_faults(&self) -> bool {
-        !self.pages().faults.is_empty()
+        self.entries.lock().faults > 0
     }
 
     pub(super) fn counts(&self) -> Counts {
-        let pages = self.pages();
-        Counts {
-            operations: pages.operations.clone(),
-            probes: pages.probes.clone(),
-            slowest: pages.slowest,
-            taken_over: pages.taken_over,
-            refused: pages.refused,
-        }
+        self.entries.lock().counts.clone()
     }
 
-    /// The faults, and what was done before the first of them and since.
+    /// The faults, and the operations before the first of them and since.
     pub(super) fn report(&self) -> String {
-        let pages = self.pages();
-        let first = pages.lines.iter().position(|line| line.contains(" WRONG "));
-        let from = first.unwrap_or(pages.lines.len()).saturating_sub(BEFORE);
-        let mut report = pages.faults.join("\n");
-        if pages.more_faults > 0 {
-            report.extend(["\nand ", &pages.more_faults.to_string(), " more"]);
-        }
-        report.push_str("\nwhat was done before and meanwhile:\n");
-        let lines = pages.lines[from..].iter().take(BEFORE + AFTER);
-        report.extend(lines.flat_map(|line| ["  ", line, "\n"]));
-        report
-    }
-
-    fn moment(&self) -> String {
-        format!("{:8.3}", self.begun.elapsed().as_secs_f64())
-    }
-
-    fn pages(&self) -> MutexGuard<'_, Pages> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+        let entries = self.entries.lock();
+        let is_fault = |line: &&String| line.contains(WRONG);
+        let faults: Vec<_> = entries.lines.iter().filter(is_fault).cloned().collect();
+        let first = entries.lines.iter().position(|line| is_fault(&line));
+        let lines = entries
+            .lines
+            .iter()
+            .skip(first.unwrap_or(0).saturating_sub(BEFORE));
+        let lines: Vec<_> = lines.take(BEFORE + AFTER).cloned().collect();
+        format!(
+            "{} faults:\n{}\nwhat was done before and meanwhile:\n  {}",
+            entries.faults,
+            faults.join("\n"),
+            lines.join("\n  ")
+        )
     }
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = |counts: &BTreeMap<&str, u64>| {
-            let one = |(name, count): (&&str, &u64)| format!("{count} {name}");
-            let all: Vec<_> = counts.iter().map(one).collect();
-            (counts.values().sum::<u64>(), all.join(", "))
-        };
-        let (operations, kinds) = all(&self.operations);
-        let (probes, pages) = all(&self.probes);
-        writeln!(f, "{operations} operations: {kinds}")?;
-        let Self {
-            slowest,
-            taken_over,
-            refused,
-            ..
-        } = self;
-        writeln!(
-            f,
-            "{probes} probes, the slowest answered after {slowest:.0?}: {pages}"
-        )?;
+        let operations: u64 = self.operations.values().sum();
+        let requests: u64 = self.requests.values().sum();
         write!(
             f,
-            "configurations: {taken_over} seen taken over, {refused} seen refused"
+            "{operations} operations: {:?}\n{requests} requests, the slowest took {:.0?}: {:?}",
+            self.operations, self.slowest, self.requests
         )
     }
 }
 
-/// Faults that are told; one fault brings many.
+const WRONG: &str = "WRONG ";
+/// Faults that are shown.
 const MOST_FAULTS: usize = 20;
-/// Lines that are shown of what was done before the first fault, and from then on.
+/// Lines that are shown of those before the first fault, and of those since.
 const BEFORE: usize = 40;
 const AFTER: usize = 60;

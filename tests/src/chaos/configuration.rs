@@ -1,334 +1,257 @@
-//! The configuration file, and everything that may be done to it, at random.
+//! Random operations on the configuration file.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use fastrand::Rng;
-
-use super::ground::{self, Ground, pause};
-use super::model::by_itself;
+use super::model::unnamed;
+use super::state::CampaignState;
 use super::steady;
+use super::worker::{Worker, WriteMethod};
+use crate::place::write_atomically;
 
-/// The file, and what stands in it.
-pub(super) struct Configuration<'a> {
-    ground: &'a Ground,
-    rng: Rng,
-    /// From one run of the checks that are left alone to the next.
-    steady: Duration,
-    /// Every check that was ever named, but for those that are left alone.
-    lines: BTreeMap<String, Line>,
-    /// Whether the newest text is in the file.
+/// The worker that changes the file, and what the file contains.
+pub(super) struct Configuration {
+    pub(super) worker: Worker,
+    /// The interval of the checks that never change.
+    interval: Duration,
+    /// All other checks that were ever configured.
+    entries: BTreeMap<String, Entry>,
+    /// Whether the file contains the entries as they are.
     is_good: bool,
 }
 
 /// One check.
 #[derive(Clone, Debug)]
-pub(super) struct Line {
+pub(super) struct Entry {
     pub(super) plugin: String,
     pub(super) critical: bool,
     pub(super) interval_ms: u32,
-    pub(super) is_there: bool,
+    is_listed: bool,
     is_broken: bool,
     word: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Rename,
-    Pieces,
-    Copy,
-    Editor,
-    Refused,
-    Gone,
+    Write(WriteMethod),
+    Invalidate,
+    Remove,
     Touch,
 }
 
 const KINDS: [(Kind, usize); 7] = [
-    (Kind::Rename, 6),
-    (Kind::Pieces, 3),
-    (Kind::Copy, 2),
-    (Kind::Editor, 2),
-    (Kind::Refused, 4),
-    (Kind::Gone, 2),
+    (Kind::Write(WriteMethod::Rename), 6),
+    (Kind::Write(WriteMethod::Pieces), 3),
+    (Kind::Write(WriteMethod::Copy), 2),
+    (Kind::Write(WriteMethod::Vim), 2),
+    (Kind::Invalidate, 4),
+    (Kind::Remove, 2),
     (Kind::Touch, 1),
 ];
 
-impl<'a> Configuration<'a> {
+impl Configuration {
     /// A configuration with checks of these names, plugins and weights.
     pub(super) fn new(
-        ground: &'a Ground,
-        steady: Duration,
+        state: &Arc<CampaignState>,
+        interval: Duration,
         checks: impl IntoIterator<Item = (String, String, bool)>,
     ) -> Self {
-        let line = |(name, plugin, critical)| (name, Line::new(plugin, critical));
+        let checks = checks.into_iter();
+        let entries = checks.map(|(name, plugin, critical)| (name, Entry::new(plugin, critical)));
         Self {
-            ground,
-            rng: Rng::with_seed(0),
-            steady,
-            lines: checks.into_iter().map(line).collect(),
+            worker: Worker::new(state),
+            interval,
+            entries: entries.collect(),
             is_good: false,
         }
     }
 
-    /// The checks that stand in the file when all is well.
-    pub(super) fn checks(&self) -> impl Iterator<Item = (&String, &Line)> {
-        self.lines.iter().filter(|(_, line)| line.is_there)
+    /// The checks that the file lists when it is repaired.
+    pub(super) fn checks(&self) -> impl Iterator<Item = (&String, &Entry)> {
+        self.entries.iter().filter(|(_, entry)| entry.is_listed)
     }
 
-    /// Does one thing after the other for so long; which, the seed determines.
-    pub(super) async fn work(&mut self, seed: u64, until: Instant) {
-        self.rng.seed(seed);
-        let kinds = KINDS.iter();
-        let kinds: Vec<_> = kinds
-            .flat_map(|(kind, weight)| std::iter::repeat_n(*kind, *weight))
-            .collect();
-        while Instant::now() < until {
-            pause(&mut self.rng, MOST_BETWEEN).await;
-            let kind = self.rng.choice(&kinds).copied();
-            let kind = kind.expect("there are kinds");
-            if let Err(error) = self.operate(kind).await {
-                let fault = format!("the campaign itself: configuration {kind:?}: {error}");
-                self.ground.log.fault(&fault);
-                return;
-            }
-        }
-    }
-
-    /// Makes everything right again: each check can run, and the file says so.
-    pub(super) fn mend(&mut self) -> io::Result<()> {
-        for line in self.lines.values_mut() {
-            if line.is_there && line.is_broken {
-                line.is_broken = false;
+    /// Makes one random change.
+    pub(super) async fn operate(&mut self) -> io::Result<()> {
+        let kind = self.worker.choose_weighted(&KINDS);
+        let path = self.path();
+        match kind {
+            Kind::Write(method) => {
+                let edits = self.edit();
+                self.log(kind, &edits);
+                if matches!(method, WriteMethod::Pieces | WriteMethod::Vim) {
+                    self.may_be_unfinished();
+                }
+                let text = self.text();
+                // No piece ends before the mark.
+                let (head, checks) = text.split_at(text.find(MARK).unwrap_or(0));
+                let mut pieces = self.worker.cut(checks.as_bytes());
+                pieces.insert(0, head.as_bytes());
                 self.is_good = false;
+                self.worker.write(method, &path, &pieces).await?;
+                self.is_good = true;
             }
+            // Its other checks show whether the host applies a part of it.
+            Kind::Invalidate => {
+                let (what, invalid) = self.worker.choose(&INVALID);
+                self.log(kind, what);
+                let text = steady::checks(Duration::from_hours(1)) + invalid;
+                self.is_good = false;
+                write_atomically(&path, text)?;
+                self.worker.pause(LONGEST_ABSENCE).await;
+            }
+            Kind::Remove if path.exists() => {
+                self.log(kind, "");
+                self.is_good = false;
+                fs::remove_file(path)?;
+                self.worker.pause(LONGEST_ABSENCE).await;
+                if self.worker.rng.bool() {
+                    self.repair()?;
+                }
+            }
+            Kind::Touch if path.exists() => {
+                self.log(kind, "");
+                File::open(path)?.set_modified(SystemTime::now())?;
+            }
+            Kind::Remove | Kind::Touch => {}
         }
-        if self.is_good {
-            return Ok(());
+        self.worker.pause(LONGEST_PAUSE).await;
+        Ok(())
+    }
+
+    /// Makes sure that the file exists, and that every check in it can run.
+    pub(super) fn repair(&mut self) -> io::Result<()> {
+        for entry in self.entries.values_mut() {
+            self.is_good &= !entry.is_broken;
+            entry.is_broken = false;
         }
-        let text = self.text();
-        ground::renamed(&self.path(), text.as_bytes())?;
-        self.is_good = true;
+        if !self.is_good {
+            let text = self.text();
+            write_atomically(&self.path(), text)?;
+            self.is_good = true;
+        }
         Ok(())
     }
 
     fn path(&self) -> PathBuf {
-        self.ground.beside(FILE)
+        self.worker.state.path(FILE)
     }
 
-    async fn operate(&mut self, kind: Kind) -> io::Result<()> {
-        let path = self.path();
-        match kind {
-            Kind::Refused => return self.refused().await,
-            Kind::Gone => {
-                self.say("configuration gone", "");
-                self.is_good = false;
-                if path.exists() {
-                    fs::remove_file(&path)?;
-                }
-                pause(&mut self.rng, Duration::from_secs(1)).await;
-                // It is back as it was, or as it is the next time.
-                return if self.rng.bool() { self.mend() } else { Ok(()) };
-            }
-            Kind::Touch => {
-                self.say("configuration touched", "");
-                return if path.exists() {
-                    File::open(path)?.set_modified(SystemTime::now())
-                } else {
-                    Ok(())
-                };
-            }
-            Kind::Rename | Kind::Pieces | Kind::Copy | Kind::Editor => {}
+    fn log(&self, kind: Kind, on: &str) {
+        let log = &self.worker.state.log;
+        log.operation(format_args!("Configuration::{kind:?}"), on);
+    }
+
+    /// Changes some checks, and says how.
+    fn edit(&mut self) -> String {
+        let edits = (0..self.worker.rng.usize(1..=4)).map(|_| self.edit_one());
+        edits.collect::<Vec<_>>().join(", ")
+    }
+
+    fn edit_one(&mut self) -> String {
+        let state = Arc::clone(&self.worker.state);
+        let mut model = state.model.lock();
+        let rng = &mut self.worker.rng;
+        let mut name = rng.choice(self.entries.keys()).expect("an entry").clone();
+        if rng.u8(0..8) == 0 {
+            let plugin = self.entries[&name].plugin.clone();
+            name = format!("{plugin}-n{}", rng.u32(..));
+            let mut entry = Entry::new(plugin, false);
+            entry.is_listed = false;
+            self.entries.insert(name.clone(), entry);
         }
-        let edits = self.edit();
-        let text = self.text();
-        self.is_good = false;
-        match kind {
-            Kind::Pieces => {
-                self.say("configuration in pieces", &edits);
-                self.may_be_unfinished();
-                let pieces = cut(&text, &mut self.rng);
-                ground::in_pieces(&path, &pieces, &mut self.rng).await?;
+        let entry = self.entries.get_mut(&name).expect("it was chosen");
+        if !entry.is_listed {
+            (entry.is_listed, entry.is_broken) = (true, false);
+            model.check_may_appear(&name, &entry.plugin, entry.critical);
+            model.check_may_vanish(&unnamed(&entry.plugin));
+            return format!("{name} appears");
+        }
+        match rng.u8(0..4) {
+            0 => {
+                entry.is_listed = false;
+                let plugin = entry.plugin.clone();
+                model.check_may_vanish(&name);
+                if !self.checks().any(|(_, entry)| entry.plugin == plugin) {
+                    model.check_may_appear(&unnamed(&plugin), &plugin, false);
+                }
+                format!("{name} vanishes")
             }
-            Kind::Copy => {
-                self.say("configuration copied over", &edits);
-                ground::copied(&self.ground.beside("copy.toml"), &path, text.as_bytes())?;
+            1 => {
+                entry.is_broken = !entry.is_broken;
+                if entry.is_broken {
+                    model.check_may_fail(&name);
+                }
+                format!("{name} is broken: {}", entry.is_broken)
             }
-            Kind::Editor if path.exists() => {
-                self.say("configuration by vim", &edits);
-                self.may_be_unfinished();
-                let pieces = cut(&text, &mut self.rng);
-                ground::edited(&path, &pieces, &mut self.rng).await?;
+            2 => {
+                let intervals = [2000, 2200, 2500, 3000];
+                entry.interval_ms = intervals[rng.usize(..intervals.len())];
+                format!("{name} every {} ms", entry.interval_ms)
             }
             _ => {
-                self.say("configuration renamed", &edits);
-                ground::renamed(&path, text.as_bytes())?;
+                entry.word = rng.u32(..);
+                format!("{name} says {}", entry.word)
             }
         }
-        self.is_good = true;
-        Ok(())
     }
 
-    /// A text that is wrong as a whole, with changes in it that would be seen if any of it counted.
-    async fn refused(&mut self) -> io::Result<()> {
-        let steady = steady::lines(Duration::from_hours(1));
-        let (what, wrong) = self.rng.choice(WRONG).expect("there are some");
-        self.say("configuration refused", what);
-        self.is_good = false;
-        ground::renamed(&self.path(), format!("{steady}{wrong}").as_bytes())?;
-        pause(&mut self.rng, Duration::from_secs(1)).await;
-        Ok(())
-    }
-
-    /// Changes some lines, and says which.
-    fn edit(&mut self) -> String {
-        let mut edits = Vec::new();
-        for _ in 0..self.rng.usize(1..=4) {
-            let names: Vec<_> = self.lines.keys().cloned().collect();
-            let Some(name) = self.rng.choice(names) else {
-                break;
-            };
-            let is_new = self.rng.u8(0..8) == 0;
-            let line = self.lines.get_mut(&name).expect("it was among them");
-            if is_new {
-                let new = format!("{}-n{}", line.plugin, self.rng.u32(..));
-                let mut line = Line::new(line.plugin.clone(), false);
-                line.is_there = false;
-                self.lines.insert(new.clone(), line);
-                edits.push(self.come(&new));
-            } else if !line.is_there {
-                edits.push(self.come(&name));
-            } else {
-                edits.push(match self.rng.u8(0..4) {
-                    0 => self.go(&name),
-                    1 => self.break_or_mend(&name),
-                    2 => {
-                        let interval_ms = self.rng.choice([2000, 2200, 2500, 3000]);
-                        let line = self.lines.get_mut(&name).expect("it was among them");
-                        line.interval_ms = interval_ms.unwrap_or(line.interval_ms);
-                        format!("{name} every {} ms", line.interval_ms)
-                    }
-                    _ => {
-                        let word = self.rng.u32(..);
-                        let line = self.lines.get_mut(&name).expect("it was among them");
-                        line.word = word;
-                        format!("{name} has other settings")
-                    }
-                });
-            }
-        }
-        edits.join(", ")
-    }
-
-    fn come(&mut self, name: &str) -> String {
-        let line = self.lines.get_mut(name).expect("it is known");
-        (line.is_there, line.is_broken) = (true, false);
-        let plugin = line.plugin.clone();
-        let mut model = self.ground.model();
-        model.may_come(name, &plugin, line.critical);
-        // The plugin is no longer one that nobody names.
-        model.may_go(&by_itself(&plugin));
-        format!("{name} comes")
-    }
-
-    fn go(&mut self, name: &str) -> String {
-        let line = self.lines.get_mut(name).expect("it is known");
-        line.is_there = false;
-        let plugin = line.plugin.clone();
-        let mut model = self.ground.model();
-        model.may_go(name);
-        if !self.checks().any(|(_, line)| line.plugin == plugin) {
-            model.may_come(&by_itself(&plugin), &plugin, false);
-        }
-        format!("{name} goes")
-    }
-
-    fn break_or_mend(&mut self, name: &str) -> String {
-        let line = self.lines.get_mut(name).expect("it is known");
-        line.is_broken = !line.is_broken;
-        if line.is_broken {
-            self.ground.model().may_fail(name);
-            format!("{name} breaks")
-        } else {
-            format!("{name} is mended")
-        }
-    }
-
-    /// A file that ends after a line has fewer checks, and may say just what it says.
+    /// A file that is cut off after a line lacks checks, and may be valid.
     fn may_be_unfinished(&self) {
-        let mut model = self.ground.model();
-        for (name, line) in &self.lines {
-            model.may_go(name);
-            model.may_come(&by_itself(&line.plugin), &line.plugin, false);
+        let mut model = self.worker.state.model.lock();
+        for (name, Entry { plugin, .. }) in &self.entries {
+            model.check_may_vanish(name);
+            model.check_may_appear(&unnamed(plugin), plugin, false);
         }
     }
 
     fn text(&mut self) -> String {
-        let mut text = String::new();
-        // The same check stands in another line each time.
-        for _ in 0..self.rng.u8(0..4) {
-            text.push_str("# nothing\n");
-        }
-        text.push_str(HEAD);
-        text.push_str(&steady::lines(self.steady));
-        text.push_str(MARK);
-        let mut rng = self.rng.fork();
-        let mut checks: Vec<_> = self.checks().collect();
-        rng.shuffle(&mut checks);
-        for (name, line) in checks {
-            line.write(name, &mut text);
+        // The same check is on another line each time.
+        let comments = "# nothing\n".repeat(self.worker.rng.usize(0..4));
+        let mut text = format!("{comments}{HEAD}{}{MARK}", steady::checks(self.interval));
+        let mut checks: Vec<_> = self.entries.iter().collect();
+        checks.retain(|(_, entry)| entry.is_listed);
+        self.worker.rng.shuffle(&mut checks);
+        for (name, entry) in checks {
+            let Entry {
+                plugin,
+                critical,
+                interval_ms,
+                word,
+                ..
+            } = entry;
+            let quote = if entry.is_broken { "" } else { "'" };
+            let written = writeln!(
+                text,
+                "[checks.{name}]\ncritical = {critical}\nplugin = '{plugin}'\n\
+                 interval = '{interval_ms}ms'\nconfig = {{ word = {quote}{word}{quote} }}"
+            );
+            written.expect("a string can be written");
         }
         text
     }
-
-    fn say(&self, kind: &'static str, on: &str) {
-        self.ground.log.operation(kind, on);
-    }
 }
 
-impl Line {
+impl Entry {
     fn new(plugin: String, critical: bool) -> Self {
         Self {
             plugin,
             critical,
             interval_ms: 2000,
-            is_there: true,
+            is_listed: true,
             is_broken: false,
             word: 0,
         }
     }
-
-    fn write(&self, name: &str, text: &mut String) {
-        let Self {
-            plugin,
-            critical,
-            interval_ms,
-            word,
-            ..
-        } = self;
-        let quote = if self.is_broken { "" } else { "'" };
-        let written = writeln!(
-            text,
-            "[checks.{name}]\ncritical = {critical}\nplugin = '{plugin}'\n\
-             interval = '{interval_ms}ms'\nconfig = {{ word = {quote}{word}{quote} }}"
-        );
-        written.expect("memory takes it");
-    }
 }
 
-/// Cuts a text into pieces, of which the first has all that must never be missing.
-fn cut<'t>(text: &'t str, rng: &mut Rng) -> Vec<&'t [u8]> {
-    let (head, checks) = text.split_at(text.find(MARK).unwrap_or(0));
-    let mut pieces = vec![head.as_bytes()];
-    pieces.extend(ground::cut(checks.as_bytes(), rng));
-    pieces
-}
-
-/// What is wrong with a file as a whole, and how it ends then.
-const WRONG: [(&str, &str); 5] = [
+/// Ends of a file that make all of it invalid.
+const INVALID: [(&str, &str); 5] = [
     ("no TOML", "[checks.steady\n"),
     ("unknown key", "[plugins]\nfolder = 'plugins'\n"),
     ("wrong type", "[metrics]\nenabled = 'often'\n"),
@@ -336,17 +259,21 @@ const WRONG: [(&str, &str); 5] = [
         "unknown key of a check",
         "[checks.new]\nplugin = 'new'\nevery = '1s'\n",
     ),
-    ("bad duration", "[defaults]\ninterval = 'now and then'\n"),
+    (
+        "invalid duration",
+        "[defaults]\ninterval = 'now and then'\n",
+    ),
 ];
 /// The name of the file.
 pub(super) const FILE: &str = "vitals.toml";
 const HEAD: &str = "[server]\nlisten = '127.0.0.1:0'\n[plugins]\nlibrary = 'library'\n\
                     [engine]\nmax_runs = 256\n[metrics]\nenabled = true\n\
                     [defaults]\ndir = true\ninterval = '2s'\ntimeout = '2s'\ncritical = false\n";
-/// From here on a file that is written in pieces may end.
-const MARK: &str = "# those that change\n";
+/// A file that is written in pieces may be cut off from here on.
+const MARK: &str = "# changing checks\n";
 /// From one operation to the next.
-const MOST_BETWEEN: Duration = Duration::from_millis(700);
+const LONGEST_PAUSE: Duration = Duration::from_millis(700);
+const LONGEST_ABSENCE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -354,46 +281,40 @@ mod tests {
 
     use super::*;
 
-    const STEADY: Duration = Duration::from_secs(1);
-
-    fn configuration(ground: &Ground) -> Configuration<'_> {
+    fn configuration() -> Configuration {
+        let state = Arc::new(CampaignState::new("unused".as_ref(), &[]));
         let checks = ["a", "b", "c"].map(|name| (name.to_owned(), "p".to_owned(), name == "a"));
-        Configuration::new(ground, STEADY, checks)
+        Configuration::new(&state, Duration::from_secs(1), checks)
     }
 
     #[test]
-    fn every_text_is_a_configuration_with_just_its_checks() {
-        let place = tempfile::tempdir().unwrap();
-        let ground = Ground::new(place.path());
-        let mut configuration = configuration(&ground);
+    fn every_text_is_a_configuration_of_just_its_checks() {
+        let mut configuration = configuration();
         for _ in 0..200 {
             configuration.edit();
             let text = configuration.text();
-            let read: Config = text
-                .parse()
-                .unwrap_or_else(|error| panic!("{error}\n{text}"));
-            let names: Vec<_> = read.checks.keys().map(ToString::to_string).collect();
-            let lines = configuration.checks().map(|(name, _)| name.clone());
+            let read = text.parse::<Config>();
+            let read = read.unwrap_or_else(|error| panic!("{error}\n{text}"));
+            let listed = configuration.checks().map(|(name, _)| name.clone());
             let steady = steady::CHECKS.map(|(name, _)| name.to_owned());
-            let mut expected: Vec<_> = lines.chain(steady).collect();
+            let mut expected: Vec<_> = listed.chain(steady).collect();
             expected.sort();
-            assert_eq!(names, expected);
+            let names = read.checks.keys().map(ToString::to_string);
+            assert_eq!(names.collect::<Vec<_>>(), expected);
         }
     }
 
     #[test]
-    fn what_is_to_be_refused_is() {
-        for (what, wrong) in WRONG {
-            let text = format!("{}{wrong}", steady::lines(STEADY));
+    fn invalid_ends_are_rejected() {
+        for (what, invalid) in INVALID {
+            let text = steady::checks(Duration::from_secs(1)) + invalid;
             assert!(text.parse::<Config>().is_err(), "{what}");
         }
     }
 
     #[test]
-    fn a_file_that_ends_early_is_wrong_as_a_whole_or_lacks_checks_and_nothing_else() {
-        let place = tempfile::tempdir().unwrap();
-        let ground = Ground::new(place.path());
-        let mut configuration = configuration(&ground);
+    fn a_file_that_is_cut_off_is_invalid_or_lacks_checks_and_nothing_else() {
+        let mut configuration = configuration();
         let text = configuration.text();
         let whole: Config = text.parse().unwrap();
         let mut fewer = 0;
@@ -402,21 +323,18 @@ mod tests {
                 continue;
             };
             fewer += usize::from(read.checks.len() < whole.checks.len());
-            for (name, _) in steady::CHECKS {
-                let schedule = |config: &Config| {
-                    let mut checks = config.checks.iter();
-                    let found = checks.find(|(found, _)| found.as_str() == name);
-                    format!("{:?}", found.map(|(_, check)| &check.schedule))
-                };
-                assert_eq!(schedule(&read), schedule(&whole));
-            }
-            for (name, check) in &read.checks {
-                let line = configuration.lines.get(name.as_str());
-                if let Some(line) = line.filter(|_| check.plugin.is_some()) {
-                    assert_eq!(check.schedule.critical, line.critical, "{name} at {end}");
+            for (name, check) in &whole.checks {
+                let is_steady = steady::CHECKS.iter().any(|(it, _)| *it == name.as_str());
+                let found = read.checks.get(name);
+                if is_steady {
+                    let schedule = found.map(|found| &found.schedule);
+                    assert_eq!(schedule, Some(&check.schedule), "{name} at {end}");
+                } else if let Some(found) = found.filter(|found| found.plugin.is_some()) {
+                    let critical = check.schedule.critical;
+                    assert_eq!(found.schedule.critical, critical, "{name} at {end}");
                 }
             }
         }
-        assert!(fewer > 0, "that is what makes it worth a try");
+        assert!(fewer > 0, "otherwise it is not worth a try");
     }
 }

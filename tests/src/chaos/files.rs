@@ -1,363 +1,252 @@
-//! Everything that may be done to the files of plugins, at random.
+//! Random operations on plugin files and on the plugins directory.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
-use std::time::{Duration, Instant, SystemTime};
-
-use fastrand::Rng;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use super::Part;
-use super::ground::{self, Ground, pause};
-use super::model::by_itself;
-use super::tenant::{Home, Tenant, WriteMethod};
-use super::versions::Broken;
+use super::model::unnamed;
+use super::plugin_file::{Content, Layout, PluginFile};
+use super::state::CampaignState;
+use super::versions::{Broken, Version};
+use super::worker::{Worker, WriteMethod, link, set_mode};
+use crate::place::write_atomically;
 
-/// Works on its own plugins, beside others who work on theirs.
-pub(super) struct Files<'a> {
-    ground: &'a Ground,
-    rng: Rng,
-    pub(super) tenants: Vec<Tenant>,
-    kinds: Vec<Kind>,
+/// A worker with plugins of its own.
+pub(super) struct Files {
+    pub(super) worker: Worker,
+    pub(super) plugins: Vec<PluginFile>,
     broken: Vec<Broken>,
-    /// Plugins that came besides, and go before all is quiet.
-    guests: BTreeSet<String>,
     mounts: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Replace,
-    Mount,
-    Spoil,
+    Corrupt,
     Touch,
     Permissions,
-    Leave,
+    Remove,
     Move,
-    Twins,
     HundredTimes,
+    Twins,
+    Mount,
     Burst,
     Litter,
-    DirectoryGoes,
-    DirectoryAnew,
-    DirectoryClosed,
+    MoveDirectory,
+    ReplaceDirectory,
+    CloseDirectory,
 }
 
-/// How often each kind is done in a hundred times.
+/// How often each kind is chosen, relative to the others.
 const KINDS: [(Kind, usize); 14] = [
     (Kind::Replace, 34),
-    (Kind::Mount, 8),
-    (Kind::Spoil, 16),
+    (Kind::Corrupt, 16),
     (Kind::Touch, 8),
     (Kind::Permissions, 5),
-    (Kind::Leave, 6),
+    (Kind::Remove, 6),
     (Kind::Move, 5),
-    (Kind::Twins, 5),
     (Kind::HundredTimes, 1),
+    (Kind::Twins, 5),
+    (Kind::Mount, 8),
     (Kind::Burst, 1),
     (Kind::Litter, 5),
-    (Kind::DirectoryGoes, 2),
-    (Kind::DirectoryAnew, 2),
-    (Kind::DirectoryClosed, 2),
+    (Kind::MoveDirectory, 2),
+    (Kind::ReplaceDirectory, 2),
+    (Kind::CloseDirectory, 2),
 ];
 
-impl<'a> Files<'a> {
-    pub(super) fn new(ground: &'a Ground, tenants: Vec<Tenant>, without: &[Part]) -> Self {
-        let kinds = KINDS.iter();
-        let kinds = kinds.flat_map(|(kind, weight)| std::iter::repeat_n(*kind, *weight));
+impl Files {
+    pub(super) fn new(state: &Arc<CampaignState>, plugins: Vec<PluginFile>) -> Self {
         let mut broken = Broken::ALL.to_vec();
-        if without.contains(&Part::Trials) {
-            broken.retain(|broken| *broken != Broken::Trapping);
-        }
+        broken.retain(|it| *it != Broken::TrapsInCheck || !state.leaves_out(Part::Trials));
         Self {
-            ground,
-            rng: Rng::with_seed(0),
-            tenants,
-            kinds: kinds.collect(),
+            worker: Worker::new(state),
+            plugins,
             broken,
-            guests: BTreeSet::new(),
             mounts: 0,
         }
     }
 
-    /// Puts every plugin where it belongs for the first time.
-    pub(super) async fn settle_in(&mut self) -> io::Result<()> {
-        self.mount(None)?;
-        self.mend().await
-    }
-
-    /// Does one thing after the other for so long; which, the seed determines.
-    pub(super) async fn work(&mut self, seed: u64, until: Instant) {
-        self.rng.seed(seed);
-        while Instant::now() < until {
-            let kind = self.rng.choice(&self.kinds).copied();
-            let kind = kind.expect("there are kinds");
-            if let Err(error) = self.operate(kind).await {
-                let fault = format!("the campaign itself: {kind:?}: {error}");
-                self.ground.log.fault(&fault);
-                return;
+    /// Makes one random change.
+    pub(super) async fn operate(&mut self) -> io::Result<()> {
+        let kind = self.worker.choose_weighted(&KINDS);
+        let state = Arc::clone(&self.worker.state);
+        match kind {
+            Kind::MoveDirectory | Kind::ReplaceDirectory | Kind::CloseDirectory => {
+                let _alone = state.directory.write().await;
+                self.change_directory(kind).await?;
             }
-            pause(&mut self.rng, MOST_BETWEEN).await;
+            _ => {
+                let _shared = state.directory.read().await;
+                match kind {
+                    Kind::Twins => self.twins().await?,
+                    Kind::Mount => self.remount()?,
+                    Kind::Burst => self.burst().await?,
+                    Kind::Litter => self.litter().await?,
+                    _ => self.change_plugin(kind).await?,
+                }
+            }
         }
+        self.worker.pause(LONGEST_PAUSE).await;
+        Ok(())
     }
 
-    /// Makes everything right again: each plugin's file is there and good, and no other.
-    pub(super) async fn mend(&mut self) -> io::Result<()> {
-        for guest in std::mem::take(&mut self.guests) {
-            self.ground.model().may_be_away(&guest);
-            // It may have gone by itself.
-            let _ = fs::remove_file(self.ground.plugin(&guest));
-        }
-        if self
-            .tenants
-            .iter()
-            .any(|it| it.home == Home::Mounted && !it.is_good)
-        {
+    /// Makes sure that the file of each plugin exists and is good.
+    pub(super) async fn repair(&mut self) -> io::Result<()> {
+        let mut broken = self.plugins.iter().filter(|it| !it.is_good);
+        if broken.any(|it| it.layout == Layout::Mounted) {
             self.mount(None)?;
         }
-        for tenant in &mut self.tenants {
-            if !tenant.is_good {
-                tenant
-                    .renew(WriteMethod::Rename, self.ground, &mut self.rng)
-                    .await?;
+        for plugin in self.plugins.iter_mut().filter(|it| !it.is_good) {
+            let method = WriteMethod::Rename;
+            plugin.write(Content::New, method, &mut self.worker).await?;
+        }
+        Ok(())
+    }
+
+    /// Changes the file of one plugin.
+    async fn change_plugin(&mut self, kind: Kind) -> io::Result<()> {
+        let worker = &mut self.worker;
+        let state = Arc::clone(&worker.state);
+        let method = worker.choose(&WriteMethod::ALL);
+        let broken = worker.choose(&self.broken);
+        let suits = |it: &&mut PluginFile| match kind {
+            Kind::Replace => it.suits(method),
+            Kind::Corrupt if broken == Broken::TrapsInCheck => {
+                it.suits(method) && !method.removes() && is_loaded(&state, &it.name)
             }
-        }
-        Ok(())
-    }
-
-    async fn operate(&mut self, kind: Kind) -> io::Result<()> {
+            Kind::Corrupt => it.suits(method),
+            Kind::Permissions => it.layout == Layout::Plain,
+            Kind::Remove => it.is_removable,
+            Kind::Move => it.is_removable && it.is_good,
+            Kind::HundredTimes => it.layout != Layout::Mounted,
+            _ => true,
+        };
+        let suitable: Vec<_> = self.plugins.iter_mut().filter(suits).collect();
+        let Some(plugin) = worker.rng.choice(suitable) else {
+            return Ok(());
+        };
+        let path = state.plugin(&plugin.name);
+        let is_absent = !path.exists() && !path.is_symlink();
         match kind {
-            Kind::DirectoryGoes | Kind::DirectoryAnew | Kind::DirectoryClosed => {
-                return self.directory(kind).await;
+            Kind::Replace => {
+                state.log.operation(method, &plugin.name);
+                plugin.write(Content::New, method, worker).await
             }
-            _ => {}
+            Kind::Corrupt => {
+                let on = format!("{} by {method:?}", plugin.name);
+                state.log.operation(broken, &on);
+                let was_good = plugin.is_good;
+                let content = Content::Broken(broken);
+                plugin.write(content, method, worker).await?;
+                if was_good && worker.rng.bool() {
+                    worker.pause(Duration::from_millis(800)).await;
+                    // The version that served before is back.
+                    let content = Content::Version(plugin.version);
+                    plugin.write(content, WriteMethod::Rename, worker).await?;
+                }
+                Ok(())
+            }
+            Kind::Permissions if !is_absent => {
+                state.log.operation(kind, &plugin.name);
+                state.model.lock().may_be_rejected(&plugin.name);
+                set_mode(&path, 0o000)?;
+                worker.pause(Duration::from_secs(1)).await;
+                set_mode(&path, 0o644)
+            }
+            Kind::Remove => {
+                if !is_absent {
+                    state.log.operation(kind, &plugin.name);
+                    plugin.may_be_absent(&state);
+                    fs::remove_file(&path)?;
+                    if worker.rng.bool() {
+                        return Ok(());
+                    }
+                    worker.pause(LONGEST_ABSENCE).await;
+                }
+                state.log.operation(format_args!("Add"), &plugin.name);
+                let method = WriteMethod::Rename;
+                plugin.write(Content::New, method, worker).await
+            }
+            // Meanwhile it is another plugin.
+            Kind::Move => {
+                state.log.operation(kind, &plugin.name);
+                let other = format!("{}-moved", plugin.name);
+                plugin.may_be_absent(&state);
+                extra_may_appear(&state, &other, plugin.version);
+                fs::rename(&path, state.plugin(&other))?;
+                worker.pause(LONGEST_ABSENCE).await;
+                fs::rename(state.plugin(&other), &path)?;
+                plugin.is_good = true;
+                Ok(())
+            }
+            Kind::HundredTimes => {
+                state.log.operation(kind, &plugin.name);
+                for _ in 0..100 {
+                    let method = WriteMethod::Rename;
+                    plugin.write(Content::New, method, worker).await?;
+                    tokio::time::sleep(Duration::from_millis(9)).await;
+                }
+                Ok(())
+            }
+            Kind::Touch if path.exists() => {
+                state.log.operation(kind, &plugin.name);
+                let age = worker.rng.u64(0..100_000) * u64::from(worker.rng.bool());
+                let modified = SystemTime::now() - Duration::from_secs(age);
+                File::open(path)?.set_modified(modified)
+            }
+            _ => Ok(()),
         }
-        let ground = self.ground;
-        let _there = ground.directory.read().await;
-        match kind {
-            Kind::Replace => self.replace().await,
-            Kind::Mount => self.remount(),
-            Kind::Spoil => self.spoil().await,
-            Kind::Touch => self.touch(),
-            Kind::Permissions => self.permissions().await,
-            Kind::Leave => self.leave().await,
-            Kind::Move => self.move_away().await,
-            Kind::Twins => self.twins().await,
-            Kind::HundredTimes => self.hundred_times().await,
-            Kind::Burst => self.burst().await,
-            _ => self.litter().await,
-        }
     }
 
-    /// One of the tenants that are so.
-    fn one(&mut self, is_so: impl Fn(&Tenant) -> bool) -> Option<usize> {
-        let suitable: Vec<_> = (0..self.tenants.len())
-            .filter(|at| is_so(&self.tenants[*at]))
-            .collect();
-        self.rng.choice(suitable)
-    }
-
-    fn write_method(&mut self) -> WriteMethod {
-        self.rng
-            .choice(WriteMethod::ALL)
-            .expect("there are methods")
-    }
-
-    fn say(&self, kind: &'static str, on: &str) {
-        self.ground.log.operation(kind, on);
-    }
-
-    async fn replace(&mut self) -> io::Result<()> {
-        let way = self.write_method();
-        let Some(at) = self.one(|it| way.suits(it)) else {
-            return Ok(());
-        };
-        let tenant = &mut self.tenants[at];
-        self.ground.log.operation(way.name(), &tenant.name);
-        tenant.renew(way, self.ground, &mut self.rng).await
-    }
-
-    async fn spoil(&mut self) -> io::Result<()> {
-        let way = self.write_method();
-        let broken = self.rng.choice(&self.broken).copied();
-        let broken = broken.expect("there are kinds");
-        let model = self.ground.model().clone();
-        // Where no good version is sure, nothing keeps one from being run that only its run shows to
-        // be broken.
-        let is_sure = |it: &Tenant| !model.plugins[&it.name].may_be_away;
-        let Some(at) = self.one(|it| {
-            way.suits(it) && (broken != Broken::Trapping || is_sure(it) && !way.leaves())
-        }) else {
-            return Ok(());
-        };
-        let tenant = &mut self.tenants[at];
-        let was_good = tenant.is_good;
-        let on = format!("{} by {}", tenant.name, way.name());
-        self.ground.log.operation(broken.name(), &on);
-        tenant
-            .spoil(broken, way, self.ground, &mut self.rng)
-            .await?;
-        if was_good && self.rng.bool() {
-            pause(&mut self.rng, Duration::from_millis(800)).await;
-            // What served before is back, byte for byte.
-            let version = tenant.version;
-            let bytes = self.ground.foundry.bytes(version);
-            tenant
-                .put(
-                    version,
-                    &bytes,
-                    WriteMethod::Rename,
-                    self.ground,
-                    &mut self.rng,
-                )
-                .await?;
-        }
-        Ok(())
-    }
-
-    fn touch(&mut self) -> io::Result<()> {
-        let Some(at) = self.one(|_| true) else {
-            return Ok(());
-        };
-        let path = self.ground.plugin(&self.tenants[at].name);
-        self.say("touched", &self.tenants[at].name);
-        if !path.exists() {
-            return Ok(());
-        }
-        let age = Duration::from_secs(self.rng.u64(0..100_000));
-        let age = if self.rng.bool() { age } else { Duration::ZERO };
-        File::open(path)?.set_modified(SystemTime::now() - age)
-    }
-
-    async fn permissions(&mut self) -> io::Result<()> {
-        let Some(at) = self.one(|it| it.home == Home::Plain) else {
-            return Ok(());
-        };
-        let name = self.tenants[at].name.clone();
-        let path = self.ground.plugin(&name);
-        if !path.exists() {
-            return Ok(());
-        }
-        self.say("permissions", &name);
-        self.ground.model().may_be_refused(&name);
-        ground::set_mode(&path, 0o000)?;
-        pause(&mut self.rng, Duration::from_secs(1)).await;
-        ground::set_mode(&path, 0o644)
-    }
-
-    async fn leave(&mut self) -> io::Result<()> {
-        let Some(at) = self.one(|it| it.may_leave) else {
-            return Ok(());
-        };
-        let tenant = &mut self.tenants[at];
-        if !self.ground.plugin(&tenant.name).is_symlink()
-            && !self.ground.plugin(&tenant.name).exists()
-        {
-            self.ground.log.operation("added", &tenant.name);
-            return tenant
-                .renew(WriteMethod::Rename, self.ground, &mut self.rng)
-                .await;
-        }
-        self.ground.log.operation("removed", &tenant.name);
-        tenant.leave(self.ground)?;
-        if self.rng.bool() {
-            pause(&mut self.rng, Duration::from_millis(1500)).await;
-            self.ground.log.operation("added", &tenant.name);
-            tenant
-                .renew(WriteMethod::Rename, self.ground, &mut self.rng)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// The file gets another name for a while, and is another plugin then.
-    async fn move_away(&mut self) -> io::Result<()> {
-        let Some(at) = self.one(|it| it.may_leave && it.is_good) else {
-            return Ok(());
-        };
-        let tenant = &mut self.tenants[at];
-        let other = format!("{}-moved", tenant.name);
-        self.ground.log.operation("renamed", &tenant.name);
-        tenant.may_be_away(self.ground);
-        self.ground.may_visit(&other, tenant.version);
-        let (here, there) = (self.ground.plugin(&tenant.name), self.ground.plugin(&other));
-        fs::rename(&here, &there)?;
-        pause(&mut self.rng, Duration::from_millis(1500)).await;
-        fs::rename(&there, &here)?;
-        tenant.is_good = true;
-        Ok(())
-    }
-
-    /// Two plugins have the same bytes.
+    /// Two plugins get the same bytes.
     async fn twins(&mut self) -> io::Result<()> {
-        let Some(one) = self.one(|it| it.home == Home::Plain) else {
-            return Ok(());
-        };
-        let name = self.tenants[one].name.clone();
-        let Some(other) = self.one(|it| it.home != Home::Mounted && it.name != name) else {
-            return Ok(());
-        };
-        let on = format!("{name}, {}", self.tenants[other].name);
-        self.say("twins", &on);
-        let (version, bytes) = self.ground.foundry.next();
-        for at in [one, other] {
-            let tenant = &mut self.tenants[at];
-            tenant
-                .put(
-                    version,
-                    &bytes,
-                    WriteMethod::Rename,
-                    self.ground,
-                    &mut self.rng,
-                )
-                .await?;
-            pause(&mut self.rng, Duration::from_millis(50)).await;
+        let worker = &mut self.worker;
+        let suitable = self.plugins.iter_mut();
+        let suitable = suitable.filter(|it| it.layout != Layout::Mounted);
+        let twins = worker.rng.choose_multiple(suitable, 2);
+        let names: Vec<_> = twins.iter().map(|it| it.name.as_str()).collect();
+        let log = &worker.state.log;
+        log.operation(Kind::Twins, &names.join(", "));
+        let content = Content::Version(worker.state.versions.next());
+        for plugin in twins {
+            let method = WriteMethod::Rename;
+            plugin.write(content, method, worker).await?;
+            worker.pause(Duration::from_millis(50)).await;
         }
         Ok(())
     }
 
-    async fn hundred_times(&mut self) -> io::Result<()> {
-        let Some(at) = self.one(|it| it.home != Home::Mounted) else {
-            return Ok(());
-        };
-        let tenant = &mut self.tenants[at];
-        self.ground.log.operation("a hundred times", &tenant.name);
-        for _ in 0..100 {
-            tenant
-                .renew(WriteMethod::Rename, self.ground, &mut self.rng)
-                .await?;
-            tokio::time::sleep(Duration::from_millis(9)).await;
-        }
-        Ok(())
-    }
-
-    /// Hundreds of plugins come at once, and go.
+    /// Hundreds of plugins appear at once, and vanish.
     async fn burst(&mut self) -> io::Result<()> {
-        let count = self.rng.usize(100..=300);
-        self.say("burst", &format!("{count} files"));
-        let crowd = self.rng.u32(..);
-        let versions: Vec<_> = (0..4).map(|_| self.ground.foundry.next()).collect();
-        for number in 0..count {
-            let (version, bytes) = &versions[number % versions.len()];
-            let name = format!("burst-{crowd:x}-{number}");
-            self.ground.may_visit(&name, *version);
-            ground::renamed(&self.ground.plugin(&name), bytes)?;
-            self.guests.insert(name);
-            // Others have their turn between two files, as they would have.
+        let worker = &mut self.worker;
+        let state = Arc::clone(&worker.state);
+        let count = worker.rng.usize(100..=300);
+        state.log.operation(Kind::Burst, &format!("{count} files"));
+        let burst = worker.rng.u32(..);
+        let names: Vec<_> = (0..count)
+            .map(|at| format!("burst-{burst:x}-{at}"))
+            .collect();
+        let versions = [(); 4].map(|()| state.versions.next());
+        for (name, version) in names.iter().zip(versions.into_iter().cycle()) {
+            extra_may_appear(&state, name, version);
+            write_atomically(&state.plugin(name), state.versions.bytes(version))?;
+            // The others work between two files.
             tokio::task::yield_now().await;
         }
-        pause(&mut self.rng, Duration::from_secs(4)).await;
-        for name in std::mem::take(&mut self.guests) {
-            fs::remove_file(self.ground.plugin(&name))?;
-        }
-        Ok(())
+        worker.pause(Duration::from_secs(4)).await;
+        let mut paths = names.iter().map(|name| state.plugin(name));
+        paths.try_for_each(fs::remove_file)
     }
 
-    /// What is no plugin by its name, and stays that.
+    /// Writes files that are no plugins by their names.
     async fn litter(&mut self) -> io::Result<()> {
-        self.say("litter", "");
-        let plugins = self.ground.plugins();
-        let (_, bytes) = self.ground.foundry.next();
+        let worker = &mut self.worker;
+        worker.state.log.operation(Kind::Litter, "");
         let names = [
             "README.md",
             ".hidden.wasm",
@@ -365,111 +254,112 @@ impl<'a> Files<'a> {
             "old.wasm~",
             "core",
         ];
-        let mine = self.rng.choice(names).expect("there are names");
-        let mine = plugins.join(format!("{mine}.{}", self.rng.u64(..)));
-        let hidden = plugins.join(format!(".{}.wasm", self.rng.u64(..)));
-        for path in [&mine, &hidden] {
-            ground::in_pieces(path, &[&bytes], &mut self.rng).await?;
+        let (name, number) = (worker.choose(&names), worker.rng.u64(..));
+        let names = [format!("{name}.{number}"), format!(".{number}.wasm")];
+        let paths = names.map(|name| worker.state.plugins().join(name));
+        let bytes = worker.state.versions.bytes(worker.state.versions.next());
+        for path in &paths {
+            worker.write_pieces(path, &[&bytes]).await?;
         }
-        fs::remove_file(mine)?;
-        fs::remove_file(hidden)
+        paths.iter().try_for_each(fs::remove_file)
     }
 
-    /// All that are mounted change at once, as Kubernetes does it.
+    /// Changes all mounted plugins at once. One of them may be broken.
     fn remount(&mut self) -> io::Result<()> {
-        if !self.tenants.iter().any(|it| it.home == Home::Mounted) {
+        let worker = &mut self.worker;
+        let mounted = self
+            .plugins
+            .iter()
+            .filter(|it| it.layout == Layout::Mounted);
+        let names: Vec<_> = mounted.map(|it| it.name.clone()).collect();
+        let Some(name) = worker.rng.choice(names) else {
             return Ok(());
-        }
-        let model = self.ground.model().clone();
-        let spoiled = (self.rng.u8(0..4) == 0).then(|| self.one(|it| it.home == Home::Mounted));
-        let broken = self.rng.choice(&self.broken).copied();
-        let broken = broken.expect("there are kinds");
-        let spoiled = spoiled.flatten().filter(|at| {
-            let is_sure = !model.plugins[&self.tenants[*at].name].may_be_away;
-            broken != Broken::Trapping || is_sure
-        });
-        self.say("mount", spoiled.map_or("", |_| "with one that is broken"));
-        self.mount(spoiled.map(|at| (at, broken)))
+        };
+        let broken = worker.choose(&self.broken);
+        let can_break = broken != Broken::TrapsInCheck || is_loaded(&worker.state, &name);
+        let corrupted = (can_break && worker.rng.u8(0..4) == 0).then_some((name, broken));
+        let on = corrupted
+            .as_ref()
+            .map(|(name, broken)| format!("{broken:?} for {name}"));
+        worker
+            .state
+            .log
+            .operation(Kind::Mount, &on.unwrap_or_default());
+        self.mount(corrupted)
     }
 
-    fn mount(&mut self, spoiled: Option<(usize, Broken)>) -> io::Result<()> {
-        let mounted: Vec<_> = (0..self.tenants.len())
-            .filter(|at| self.tenants[*at].home == Home::Mounted)
-            .collect();
-        if mounted.is_empty() {
-            return Ok(());
-        }
+    /// Writes all mounted plugins.
+    fn mount(&mut self, corrupted: Option<(String, Broken)>) -> io::Result<()> {
+        let state = Arc::clone(&self.worker.state);
+        let directory = state.plugins();
         self.mounts += 1;
-        let plugins = self.ground.plugins();
-        let before = fs::read_link(plugins.join("..data")).ok();
-        let name = format!("..mount-{}", self.mounts);
-        fs::create_dir(plugins.join(&name))?;
-        for at in mounted {
-            let tenant = &mut self.tenants[at];
-            let file = format!("{}.wasm", tenant.name);
-            let broken = spoiled.filter(|(spoiled, _)| *spoiled == at);
-            let bytes = if let Some((_, broken)) = broken {
-                self.ground.foundry.broken(broken, &mut self.rng)
-            } else {
-                let (version, bytes) = self.ground.foundry.next();
-                self.ground.model().may_serve(&tenant.name, version);
-                tenant.version = version;
-                bytes
-            };
-            // One that is just read may lose its directory.
-            self.ground.model().may_be_refused(&tenant.name);
-            tenant.is_good = broken.is_none();
-            tenant.is_changed = true;
-            fs::write(plugins.join(&name).join(&file), bytes)?;
-            let path = self.ground.plugin(&tenant.name);
+        let mount = format!("..mount-{}", self.mounts);
+        fs::create_dir(directory.join(&mount))?;
+        let plugins = self.plugins.iter_mut();
+        for plugin in plugins.filter(|it| it.layout == Layout::Mounted) {
+            let broken = corrupted.as_ref().filter(|(name, _)| *name == plugin.name);
+            let content = broken.map_or(Content::New, |(_, broken)| Content::Broken(*broken));
+            let bytes = plugin.prepare(content, &mut self.worker);
+            // The host may lose the directory while it reads.
+            state.model.lock().may_be_rejected(&plugin.name);
+            let file = format!("{}.wasm", plugin.name);
+            fs::write(directory.join(&mount).join(&file), bytes)?;
+            let path = state.plugin(&plugin.name);
             if !path.is_symlink() {
-                ground::linked(&std::path::Path::new("..data").join(&file), &path)?;
+                link(Path::new("..data").join(file), &path)?;
             }
         }
-        ground::linked(std::path::Path::new(&name), &plugins.join("..data"))?;
-        before.map_or(Ok(()), |before| fs::remove_dir_all(plugins.join(before)))
+        let data = directory.join("..data");
+        let previous = fs::read_link(&data).ok();
+        link(mount, &data)?;
+        previous.map_or(Ok(()), |it| fs::remove_dir_all(directory.join(it)))
     }
 
-    async fn directory(&mut self, kind: Kind) -> io::Result<()> {
-        let _alone = self.ground.directory.write().await;
-        self.ground.model().directory_may_be_away();
-        let plugins = self.ground.plugins();
-        let away = self.ground.beside("plugins.away");
-        let most = Duration::from_millis(1500);
+    async fn change_directory(&mut self, kind: Kind) -> io::Result<()> {
+        let worker = &mut self.worker;
+        worker.state.log.operation(kind, "");
+        worker.state.model.lock().directory_may_be_absent();
+        let plugins = worker.state.plugins();
+        let [moved, copy] = ["plugins.moved", "plugins.copy"].map(|name| worker.state.path(name));
         match kind {
-            Kind::DirectoryGoes => {
-                self.say("directory goes", "");
-                fs::rename(&plugins, &away)?;
-                pause(&mut self.rng, most).await;
-                fs::rename(&away, &plugins)
+            Kind::MoveDirectory => {
+                fs::rename(&plugins, &moved)?;
+                worker.pause(LONGEST_ABSENCE).await;
+                fs::rename(moved, plugins)
             }
-            Kind::DirectoryAnew => {
-                self.say("directory anew", "");
-                let anew = self.ground.beside("plugins.anew");
-                ground::copy_directory(&plugins, &anew)?;
-                fs::rename(&plugins, &away)?;
-                fs::rename(&anew, &plugins)?;
-                fs::remove_dir_all(&away)
+            Kind::ReplaceDirectory => {
+                let copied = Command::new("cp")
+                    .arg("-r")
+                    .args([&plugins, &copy])
+                    .status()?;
+                assert!(copied.success(), "cp copies a directory");
+                fs::rename(&plugins, &moved)?;
+                fs::rename(copy, plugins)?;
+                fs::remove_dir_all(moved)
             }
             _ => {
-                self.say("directory closed", "");
-                ground::set_mode(&plugins, 0o000)?;
-                pause(&mut self.rng, most).await;
-                ground::set_mode(&plugins, 0o755)
+                set_mode(&plugins, 0o000)?;
+                worker.pause(LONGEST_ABSENCE).await;
+                set_mode(&plugins, 0o755)
             }
         }
     }
 }
 
-impl Ground {
-    /// A plugin may come that the configuration does not name.
-    fn may_visit(&self, name: &str, version: super::versions::Version) {
-        let mut model = self.model();
-        model.may_serve(name, version);
-        model.may_come(&by_itself(name), name, false);
-        model.may_be_away(name);
-    }
+/// Whether a version surely serves. Without one there is no trial run, and a version is promoted that
+/// only its run shows to be broken.
+fn is_loaded(state: &CampaignState, plugin: &str) -> bool {
+    !state.model.lock().plugins[plugin].may_be_absent
+}
+
+/// A plugin may appear that the configuration does not name.
+fn extra_may_appear(state: &CampaignState, name: &str, version: Version) {
+    let mut model = state.model.lock();
+    model.may_serve(name, version);
+    model.check_may_appear(&unnamed(name), name, false);
+    model.plugin_may_be_absent(name);
 }
 
 /// From one operation to the next.
-const MOST_BETWEEN: Duration = Duration::from_millis(120);
+const LONGEST_PAUSE: Duration = Duration::from_millis(120);
+const LONGEST_ABSENCE: Duration = Duration::from_millis(1500);

@@ -1,15 +1,17 @@
-//! Holds what a probe was answered against what may be true.
+//! Compares a response with what may be true.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde_json::{Value, json};
 
 use super::Part;
+use super::metrics::samples;
 use super::model::{Check, Model};
-use super::versions::{Foundry, Version};
+use super::versions::{Version, Versions};
 use vitals_servers::Response;
 
-/// A page that probes ask for.
+/// A page that probes request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Page {
     Health,
@@ -22,28 +24,35 @@ pub(super) enum Page {
     Metrics,
 }
 
-/// The newest version that one probe has seen of each check or plugin: nothing goes back.
-#[derive(Debug, Default)]
-pub(super) struct Memory(BTreeMap<String, Version>);
-
-/// Knows what may be true.
+/// Judges one response.
 pub(super) struct Judge<'a> {
     pub(super) model: &'a Model,
-    pub(super) foundry: &'a Foundry,
-    /// Whether the machine stood still, so that results may be too old and runs have had no time.
-    pub(super) is_faint: bool,
+    pub(super) versions: &'a Versions,
+    /// Whether the machine stalled, so that results may be stale and runs too slow.
+    pub(super) is_stalled: bool,
     pub(super) without: &'a [Part],
+    pub(super) seen: &'a mut SeenVersions,
+    pub(super) faults: Faults,
+}
+
+/// The newest version of each check or plugin that one probe has seen. None goes back.
+pub(super) type SeenVersions = BTreeMap<String, Version>;
+
+/// The rules that do not hold.
+#[derive(Debug, Default)]
+pub(super) struct Faults(pub(super) Vec<String>);
+
+impl Faults {
+    /// Adds a rule that does not hold.
+    pub(super) fn require(&mut self, holds: bool, rule: &str, subject: impl fmt::Display) {
+        if !holds {
+            self.0.push(format!("{rule}: {subject}"));
+        }
+    }
 }
 
 impl Page {
-    pub(super) fn path(&self) -> String {
-        match self {
-            Self::Check(name) => format!("/health/checks/{name}"),
-            fixed => fixed.route().to_owned(),
-        }
-    }
-
-    /// What a summary calls it.
+    /// Its route, by which requests are counted.
     pub(super) fn route(&self) -> &'static str {
         match self {
             Self::Health => "/health",
@@ -56,271 +65,191 @@ impl Page {
             Self::Metrics => "/metrics",
         }
     }
+
+    pub(super) fn path(&self) -> String {
+        match self {
+            Self::Check(name) => self.route().replace("{name}", name),
+            _ => self.route().to_owned(),
+        }
+    }
 }
 
 impl Judge<'_> {
-    /// What of an answer can't be true.
-    pub(super) fn faults(
-        &self,
-        page: &Page,
-        answer: &Response,
-        memory: &mut Memory,
-    ) -> Vec<String> {
-        let status = answer.status;
-        let is_expected = match page {
-            Page::Ready => status == 200 || status == 503 && self.may_be_unready(),
-            Page::Check(name) => status == 200 || status == 404 && self.may_be_away(name),
-            _ => status == 200,
+    /// What in a response cannot be true.
+    pub(super) fn faults(mut self, page: &Page, response: &Response) -> Vec<String> {
+        let (status, text) = (response.status, response.text());
+        let other_status = match page {
+            Page::Ready if self.is_stalled || self.model.may_be_unready() => 503,
+            Page::Check(name) => {
+                let check = self.model.checks.get(name);
+                check.map_or(404, |check| if check.may_be_absent { 404 } else { 200 })
+            }
+            _ => 200,
         };
-        if !is_expected {
-            return vec![format!("status {status}: {}", answer.text())];
+        if status != 200 && status != other_status {
+            return vec![format!("status {status}: {text}")];
         }
-        if *page == Page::Metrics {
-            return metrics(answer.text());
-        }
-        let Ok(body) = serde_json::from_str::<Value>(answer.text()) else {
-            return vec![format!("no JSON: {}", answer.text())];
+        let body: Value = serde_json::from_str(text).unwrap_or_default();
+        let is_page = match page {
+            Page::Ready if status == 200 => {
+                body["status"] == "ready" && body["health"] != "unhealthy"
+            }
+            Page::Ready => body["status"] == "not_ready" && body["health"] == "unhealthy",
+            Page::Live => body == json!({"status": "alive"}),
+            Page::Tools => body == json!({"flower": null, "grafana": null, "prometheus": null}),
+            Page::Metrics => text.contains("vitals_build_info{"),
+            _ => body.is_object(),
         };
+        self.faults.require(is_page, "this is not the page", text);
         match page {
-            Page::Health => self.health(&body, memory),
-            Page::Check(_) if status == 404 => Vec::new(),
-            Page::Check(name) => self.check_page(name, &body, memory),
-            Page::Plugins => self.plugins(&body, memory),
-            Page::Ready => {
-                let (word, health) = (&body["status"], &body["health"]);
-                let expected = if status == 200 { "ready" } else { "not_ready" };
-                let is_so = word == expected && (status == 503) == (health == "unhealthy");
-                differs(is_so, &body)
-            }
-            Page::Live => differs(body == json!({"status": "alive"}), &body),
-            Page::Startup => differs(body.is_object(), &body),
-            Page::Tools => {
-                let none = json!({"flower": null, "grafana": null, "prometheus": null});
-                differs(body == none, &body)
-            }
-            Page::Metrics => Vec::new(),
+            Page::Health => self.health(&body),
+            Page::Check(name) if status == 200 => self.check_page(name, &body),
+            Page::Plugins => self.plugins(&body),
+            Page::Metrics => self.metrics(text),
+            _ => {}
         }
+        self.faults.0
     }
 
-    fn may_be_unready(&self) -> bool {
-        self.is_faint || self.model.may_be_unready()
-    }
-
-    fn may_be_away(&self, check: &str) -> bool {
-        let check = self.model.checks.get(check);
-        check.is_none_or(|check| check.may_be_away)
-    }
-
-    fn health(&self, body: &Value, memory: &mut Memory) -> Vec<String> {
-        let Some(checks) = body["checks"].as_array() else {
-            return vec![format!("there are no checks in {body}")];
-        };
-        let mut faults = Vec::new();
-        if !body["timestamp"].is_string() {
-            faults.push(format!("the timestamp is {}", body["timestamp"]));
-        }
-        let mut seen = BTreeSet::new();
-        let mut versions: BTreeMap<&str, BTreeSet<Version>> = BTreeMap::new();
-        for check in checks {
-            let name = check["name"].as_str().unwrap_or_default();
+    fn health(&mut self, body: &Value) {
+        let (model, mut verdict) = (self.model, "healthy");
+        let mut versions = BTreeMap::<&str, BTreeSet<Version>>::new();
+        let checks = self.listed(&body["checks"], &model.checks, |it| it.may_be_absent);
+        for (name, expected, check) in checks {
             let keys = check.as_object().into_iter().flatten().map(|(key, _)| key);
-            let shape: Vec<_> = keys.filter(|key| *key != "error").collect();
-            if shape != SHAPE || !seen.insert(name) {
-                faults.push(format!(
-                    "no check has this shape, or it is there twice: {check}"
-                ));
+            let has_keys = keys.filter(|key| *key != "error").eq(KEYS);
+            self.faults.require(has_keys, "other keys", check);
+            if let Some(version) = self.check(name, expected, check) {
+                let of_plugin = versions.entry(&expected.plugin).or_default();
+                of_plugin.insert(version);
             }
-            match self.model.checks.get(name) {
-                None => faults.push(format!("nobody asked for check {name}: {check}")),
-                Some(expected) => match self.check(name, expected, check, memory) {
-                    Err(fault) => faults.push(fault),
-                    Ok(None) => {}
-                    Ok(Some(version)) => {
-                        let all = versions.entry(&expected.plugin).or_default();
-                        all.insert(version);
-                    }
-                },
-            }
+            verdict = match check["status"].as_str() {
+                Some("healthy") => verdict,
+                Some("unhealthy") if expected.critical => "unhealthy",
+                _ if verdict == "unhealthy" => verdict,
+                _ => "degraded",
+            };
         }
-        for (name, check) in &self.model.checks {
-            if !check.may_be_away && !seen.contains(name.as_str()) {
-                faults.push(format!("check {name} is missing"));
-            }
-        }
-        for (plugin, versions) in versions {
-            if versions.len() > 1 && !self.without.contains(&Part::Unity) {
-                let versions: Vec<_> = versions.iter().map(ToString::to_string).collect();
-                let versions = versions.join(", ");
-                faults.push(format!("one answer has {versions} of plugin {plugin}"));
-            }
-        }
-        faults.extend(self.verdict(&body["status"], checks));
-        faults
+        let status = &body["status"];
+        let may_degrade = verdict == "healthy" && model.directory_may_be_absent;
+        let is_verdict = status == verdict || may_degrade && status == "degraded";
+        let is_one = versions.values().all(|versions| versions.len() == 1);
+        let is_unity = is_one || self.without.contains(&Part::Unity);
+        let is_timed = body["timestamp"].is_string();
+        self.faults.require(is_verdict, "not the verdict", body);
+        self.faults
+            .require(is_unity, "two versions of a plugin", body);
+        self.faults.require(is_timed, "no timestamp", body);
     }
 
-    /// The state of one check; answers the version that it shows.
-    fn check(
-        &self,
-        name: &str,
-        expected: &Check,
-        check: &Value,
-        memory: &mut Memory,
-    ) -> Result<Option<Version>, String> {
+    fn check_page(&mut self, name: &str, page: &Value) {
+        let expected = self.model.checks.get(name);
+        let is_expected = expected.is_some();
+        self.faults.require(is_expected, "not expected", page);
+        let Some(expected) = expected else { return };
+        if let Some(version) = self.check(name, expected, page) {
+            let is_plugin = page["plugin"]["name"] == *expected.plugin;
+            let is_weight = page["critical"] == expected.critical;
+            self.faults.require(is_plugin, "another plugin", page);
+            self.faults.require(is_weight, "another weight", page);
+            self.file(version, &page["plugin"]);
+        }
+    }
+
+    fn plugins(&mut self, body: &Value) {
+        let (model, directory) = (self.model, &body["directory"]);
+        let is_right = directory["readable"] == true || model.directory_may_be_absent;
+        self.faults.require(is_right, "unreadable", directory);
+        let plugins = self.listed(&body["plugins"], &model.plugins, |it| it.may_be_absent);
+        for (name, expected, plugin) in plugins {
+            let mut versions = expected.versions.iter();
+            let version = versions.find(|version| plugin["version"] == version.described());
+            let may_be_unloaded = expected.may_be_absent && plugin["digest"].is_null();
+            let may_be = version.is_some() || may_be_unloaded;
+            let may_fail = plugin["last_error"].is_null() || expected.may_be_rejected;
+            self.faults.require(may_be, "may not serve", plugin);
+            self.faults.require(may_fail, "may not be rejected", plugin);
+            if let Some(version) = version {
+                self.file(*version, plugin);
+                self.see(name, *version);
+            }
+        }
+    }
+
+    fn metrics(&mut self, text: &str) {
+        for (series, value) in samples(text) {
+            let is_panics = series.starts_with("vitals_host_panics_total");
+            let has_panicked = is_panics && value != Some(0.0);
+            self.faults.require(value.is_some(), "no sample", series);
+            self.faults
+                .require(!has_panicked, "the host panicked", series);
+        }
+    }
+
+    /// Judges the state of a check, and returns the version that it shows.
+    fn check(&mut self, name: &str, expected: &Check, check: &Value) -> Option<Version> {
         let message = check["message"].as_str().unwrap_or_default();
-        let is_so = match check["status"].as_str() {
-            Some("healthy") => {
-                let Some(version) = Version::of_message(message) else {
-                    return Err(format!("{name} says what no version says: {check}"));
-                };
-                let plugin = self.model.plugins.get(&expected.plugin);
-                if plugin.is_none_or(|plugin| !plugin.versions.contains(&version)) {
-                    return Err(format!("{name} shows {version}, which can't serve now"));
-                }
-                memory.newer(name, version)?;
-                return Ok(Some(version));
-            }
-            Some("unknown") => {
-                expected.may_be_new && check["checked_at"].is_null() && message == "not run yet"
-            }
-            Some("unhealthy") => expected.may_fail && check["error"]["code"] == "load",
+        let code = &check["error"]["code"];
+        let status = check["status"].as_str().unwrap_or_default();
+        let version = Version::of_message(message).filter(|_| status == "healthy");
+        let plugin = self.model.plugins.get(&expected.plugin);
+        let is_new = check["checked_at"].is_null() && message == "not run yet";
+        let may_be = match (status, version) {
+            ("healthy", Some(version)) => plugin.is_some_and(|it| it.versions.contains(&version)),
+            ("unknown", _) => expected.may_be_new && is_new,
+            ("unhealthy", _) => expected.may_fail && code == "load",
             _ => false,
         };
-        let is_excused =
-            self.is_faint && (message == TOO_OLD || check["error"]["code"] == "timeout");
-        if is_so || is_excused {
-            Ok(None)
-        } else {
-            Err(format!("{name} can't be so now: {check}"))
-        }
+        let is_excused = self.is_stalled && (message == STALE || code == "timeout");
+        let is_state = may_be || is_excused;
+        self.faults.require(is_state, "wrong state", check);
+        version.inspect(|version| self.see(name, *version))
     }
 
-    fn verdict(&self, verdict: &Value, checks: &[Value]) -> Option<String> {
-        let of_checks = checks.iter().fold("healthy", |worst, check| {
-            let name = check["name"].as_str().unwrap_or_default();
-            let known = self.model.checks.get(name);
-            match check["status"].as_str() {
-                Some("healthy") => worst,
-                Some("unhealthy") if known.is_none_or(|known| known.critical) => "unhealthy",
-                _ if worst == "unhealthy" => worst,
-                _ => "degraded",
-            }
-        });
-        let is_so = verdict == of_checks
-            || of_checks == "healthy" && verdict == "degraded" && self.model.is_directory_unsure;
-        (!is_so).then(|| format!("the verdict is {verdict} where the checks are {of_checks}"))
+    /// Requires that no version of a check or plugin goes back.
+    fn see(&mut self, name: &str, version: Version) {
+        let last = self.seen.insert(name.to_owned(), version);
+        let is_later = last.is_none_or(|last| last <= version);
+        let subject = format_args!("{name} from {last:?} to {version:?}");
+        self.faults
+            .require(is_later, "a version went back", subject);
     }
 
-    /// Everything known of one check.
-    fn check_page(&self, name: &str, page: &Value, memory: &mut Memory) -> Vec<String> {
-        let Some(expected) = self.model.checks.get(name) else {
-            return vec![format!("nobody asked for check {name}: {page}")];
-        };
-        let version = match self.check(name, expected, page, memory) {
-            Ok(None) => return Vec::new(),
-            Ok(Some(version)) => version,
-            Err(fault) => return vec![fault],
-        };
-        let mut faults = Vec::new();
-        let plugin = &page["plugin"];
-        if plugin["name"] != *expected.plugin || page["critical"] != expected.critical {
-            faults.push(format!("{name} has another plugin, or weight: {page}"));
-        }
-        faults.extend(self.not_of(version, plugin));
-        faults
+    /// Judges what is shown about the file of a version.
+    fn file(&mut self, version: Version, file: &Value) {
+        let digest = self.versions.digest(version).unwrap_or_default();
+        let is_file = file["version"] == version.described() && file["digest"] == digest;
+        let subject = format_args!("{version:?} {digest} {file}");
+        self.faults.require(is_file, "another file", subject);
     }
 
-    /// What of a plugin's facts is not that of this version.
-    fn not_of(&self, version: Version, facts: &Value) -> Option<String> {
-        let digest = self.foundry.digest(version).unwrap_or_default();
-        let is_so = facts["version"] == version.described() && facts["digest"] == digest;
-        (!is_so).then(|| format!("{version} has digest {digest}, and is shown as {facts}"))
-    }
-
-    fn plugins(&self, body: &Value, memory: &mut Memory) -> Vec<String> {
-        let Some(plugins) = body["plugins"].as_array() else {
-            return vec![format!("there are no plugins in {body}")];
-        };
-        let mut faults = Vec::new();
-        if body["directory"]["readable"] != true && !self.model.is_directory_unsure {
-            faults.push(format!("the directory is {}", body["directory"]));
+    /// Judges the names in a list, and returns the entries that are expected.
+    fn listed<'v, E>(
+        &mut self,
+        list: &'v Value,
+        expected: &'v BTreeMap<String, E>,
+        may_be_absent: impl Fn(&E) -> bool,
+    ) -> Vec<(&'v str, &'v E, &'v Value)> {
+        let (mut names, mut known) = (BTreeSet::new(), Vec::new());
+        for entry in list.as_array().into_iter().flatten() {
+            let name = entry["name"].as_str().unwrap_or_default();
+            let (is_first, found) = (names.insert(name), expected.get(name));
+            self.faults.require(is_first, "listed twice", entry);
+            self.faults.require(found.is_some(), "not expected", entry);
+            known.extend(found.map(|found| (name, found, entry)));
         }
-        let mut seen = BTreeSet::new();
-        for plugin in plugins {
-            let name = plugin["name"].as_str().unwrap_or_default();
-            seen.insert(name);
-            faults.extend(self.plugin(name, plugin, memory));
+        for (name, entry) in expected {
+            let is_right = names.contains(name.as_str()) || may_be_absent(entry);
+            self.faults.require(is_right, "missing", name);
         }
-        for (name, plugin) in &self.model.plugins {
-            if !plugin.may_be_away && !seen.contains(name.as_str()) {
-                faults.push(format!("plugin {name} is missing"));
-            }
-        }
-        faults
-    }
-
-    fn plugin(&self, name: &str, plugin: &Value, memory: &mut Memory) -> Option<String> {
-        let Some(expected) = self.model.plugins.get(name) else {
-            return Some(format!("nobody asked for plugin {name}: {plugin}"));
-        };
-        if !plugin["last_error"].is_null() && !expected.may_be_refused {
-            return Some(format!("nothing was to be refused of {name}: {plugin}"));
-        }
-        let described = plugin["version"].as_str().unwrap_or_default();
-        let mut served = expected.versions.iter();
-        match served.find(|version| version.described() == described) {
-            Some(&version) => {
-                let fault = self.not_of(version, plugin);
-                fault.or_else(|| memory.newer(name, version).err())
-            }
-            None if expected.may_be_away && plugin["digest"].is_null() => None,
-            None => Some(format!("{name} can't be so now: {plugin}")),
-        }
+        known
     }
 }
 
-impl Memory {
-    /// Notes what is seen of a check or plugin.
-    fn newer(&mut self, name: &str, version: Version) -> Result<(), String> {
-        let last = self.0.insert(name.to_owned(), version);
-        match last {
-            Some(last) if last > version => {
-                Err(format!("{name} went back from {last} to {version}"))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-fn differs(is_so: bool, body: &Value) -> Vec<String> {
-    if is_so {
-        Vec::new()
-    } else {
-        vec![format!("{body}")]
-    }
-}
-
-fn metrics(text: &str) -> Vec<String> {
-    let mut faults = Vec::new();
-    let series = text.lines().filter(|line| !line.starts_with('#'));
-    for line in series {
-        let value = line.rsplit_once(' ').map(|(_, value)| value.parse::<f64>());
-        if !matches!(value, Some(Ok(_))) {
-            faults.push(format!("no series of a metric: {line}"));
-        }
-        if line.starts_with("vitals_host_panics_total") && !line.ends_with(" 0") {
-            faults.push(format!("the host panicked: {line}"));
-        }
-    }
-    if !text.contains("vitals_build_info{") {
-        faults.push("`vitals_build_info` is missing".to_owned());
-    }
-    faults
-}
-
-/// What a check says whose last run is too long ago.
-const TOO_OLD: &str = "the last result is too old: the check has not run since";
-/// The keys of a check in `GET /health`, by name, but for `error`.
-const SHAPE: [&str; 6] = [
+/// The message of a check whose last run is too long ago.
+const STALE: &str = "the last result is too old: the check has not run since";
+/// The keys of a check in `GET /health`, except for `error`.
+const KEYS: [&str; 6] = [
     "checked_at",
     "details",
     "latency_ms",

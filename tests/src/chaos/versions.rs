@@ -1,28 +1,26 @@
-//! Plugins by the thousand: one guest whose version is written over in its bytes, and what is no
-//! plugin at all.
+//! Thousands of versions of one guest, whose version is overwritten in its bytes; and bytes that are
+//! no working plugin.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::sync::{Mutex, PoisonError};
 
 use fastrand::Rng;
+use parking_lot::Mutex;
 use vitals_host::check::Digest;
 
 use crate::{guests, hostile};
 
-/// A version of a plugin; no two files that are written have the same, unless they are meant to be
-/// twins. A later one is greater.
+/// A version of a plugin. A later one is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version(u32);
+pub(super) struct Version(pub(super) u32);
 
-/// Makes versions.
-pub(super) struct Foundry {
+/// All versions that were made.
+pub(super) struct Versions {
     good: Vec<u8>,
     trapping: Vec<u8>,
     undescribed: Vec<u8>,
-    /// Every version that was made, with the digest of its bytes.
-    made: Mutex<BTreeMap<Version, String>>,
+    /// The digests of the versions, beginning with version 1.
+    digests: Mutex<Vec<String>>,
 }
 
 /// Bytes that must never serve.
@@ -32,10 +30,9 @@ pub(super) enum Broken {
     Garbage,
     /// The beginning of a good version.
     Truncated,
-    /// Traps in `describe`.
-    Undescribed,
-    /// Says what it is, and traps in its check: only a trial can tell.
-    Trapping,
+    TrapsInDescribe,
+    /// Only a trial run shows that it is broken.
+    TrapsInCheck,
 }
 
 impl Broken {
@@ -43,30 +40,19 @@ impl Broken {
         Self::Empty,
         Self::Garbage,
         Self::Truncated,
-        Self::Undescribed,
-        Self::Trapping,
+        Self::TrapsInDescribe,
+        Self::TrapsInCheck,
     ];
-
-    /// What a summary calls it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::Garbage => "garbage",
-            Self::Truncated => "truncated",
-            Self::Undescribed => "traps in describe",
-            Self::Trapping => "traps in check",
-        }
-    }
 }
 
 impl Version {
-    /// The version that a message says.
+    /// The version that a message names.
     pub(super) fn of_message(message: &str) -> Option<Self> {
         let digits = message.len() == DIGITS && message.bytes().all(|byte| byte.is_ascii_digit());
         digits.then(|| message.parse().ok().map(Self)).flatten()
     }
 
-    /// What a plugin of this version says of itself.
+    /// The version in the plugin's description.
     pub(super) fn described(self) -> String {
         format!("{BEFORE_DIGITS}{self}")
     }
@@ -78,75 +64,72 @@ impl fmt::Display for Version {
     }
 }
 
-impl Foundry {
+impl Versions {
     pub(super) fn new() -> Self {
         let path = guests::root().join("tests/guests/wat/versioned.wat");
         let text = fs::read_to_string(&path)
             .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
-        let make = |answer, description| {
-            let text = text.replace("{answer}", answer);
+        let make = |check, description| {
+            let text = text.replace("{answer}", check);
             hostile::made(&text.replace("{description}", description))
         };
-        let (well, described) = ("(i32.const 224)", "(i32.const 160)");
+        let (healthy, described) = ("(i32.const 224)", "(i32.const 160)");
         Self {
-            good: make(well, described),
+            good: make(healthy, described),
             trapping: make("unreachable", described),
-            undescribed: make(well, "unreachable"),
-            made: Mutex::default(),
+            undescribed: make(healthy, "unreachable"),
+            digests: Mutex::default(),
         }
     }
 
-    /// A version that there was not before, and its bytes.
-    pub(super) fn next(&self) -> (Version, Vec<u8>) {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = made.last_key_value().map_or(0, |(last, _)| last.0);
-        let version = Version(last + 1);
-        let bytes = stamped(&self.good, version);
-        made.insert(version, Digest::of(&bytes).to_string());
-        (version, bytes)
+    /// Makes a new version.
+    pub(super) fn next(&self) -> Version {
+        let mut digests = self.digests.lock();
+        let version = Version(u32::try_from(digests.len()).expect("few versions") + 1);
+        digests.push(Digest::of(&self.bytes(version)).to_string());
+        version
     }
 
-    /// The bytes of a version.
     pub(super) fn bytes(&self, version: Version) -> Vec<u8> {
         stamped(&self.good, version)
     }
 
-    /// The SHA-256 of a version's bytes; nothing where it was never made.
+    /// The SHA-256 of a version that was made.
     pub(super) fn digest(&self, version: Version) -> Option<String> {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.get(&version).cloned()
+        let at = version.0.checked_sub(1)?;
+        self.digests.lock().get(usize::try_from(at).ok()?).cloned()
     }
 
-    /// Bytes that are broken in this way. Where they say a version, it is one of their own.
+    /// Broken bytes, with a version that is never made.
     pub(super) fn broken(&self, broken: Broken, rng: &mut Rng) -> Vec<u8> {
-        let odd = Version(LAST_GOOD + rng.u32(1..LAST_GOOD));
+        let version = Version(LAST_GOOD + rng.u32(1..LAST_GOOD));
         match broken {
             Broken::Empty => Vec::new(),
             Broken::Garbage => (0..rng.usize(1..4000)).map(|_| rng.u8(..)).collect(),
             Broken::Truncated => {
-                let mut bytes = stamped(&self.good, odd);
+                let mut bytes = self.bytes(version);
                 bytes.truncate(rng.usize(8..bytes.len()));
                 bytes
             }
-            Broken::Undescribed => stamped(&self.undescribed, odd),
-            Broken::Trapping => stamped(&self.trapping, odd),
+            Broken::TrapsInDescribe => stamped(&self.undescribed, version),
+            Broken::TrapsInCheck => stamped(&self.trapping, version),
         }
     }
 }
 
 fn stamped(template: &[u8], version: Version) -> Vec<u8> {
-    let unmarked = format!("{BEFORE_DIGITS}{:0DIGITS$}", 0);
+    let unmarked = Version(0).described();
     let mut places = template.windows(unmarked.len());
     let at = places.position(|place| place == unmarked.as_bytes());
-    let at = at.expect("the guest has a version to be written over") + BEFORE_DIGITS.len();
+    let at = at.expect("the guest has a version that can be overwritten");
     let mut bytes = template.to_vec();
-    bytes[at..at + DIGITS].copy_from_slice(version.to_string().as_bytes());
+    bytes[at..at + unmarked.len()].copy_from_slice(version.described().as_bytes());
     bytes
 }
 
 const DIGITS: usize = 8;
 const BEFORE_DIGITS: &str = "1.0.";
-/// Versions beyond are those of what is broken.
+/// Greater versions are those of broken bytes.
 const LAST_GOOD: u32 = 40_000_000;
 
 #[cfg(test)]
@@ -154,25 +137,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_version_has_bytes_of_its_own() {
-        let foundry = Foundry::new();
-        let (one, of_one) = foundry.next();
-        let (two, of_two) = foundry.next();
-        assert!(one < two && of_one != of_two);
-        let digest = Digest::of(&of_two).to_string();
-        assert_eq!(foundry.digest(two), Some(digest));
+    fn every_version_has_its_own_bytes() {
+        let versions = Versions::new();
+        let (one, two) = (versions.next(), versions.next());
+        assert!(one < two && versions.bytes(one) != versions.bytes(two));
+        let digest = Digest::of(&versions.bytes(two)).to_string();
+        assert_eq!(versions.digest(two), Some(digest));
         assert_eq!(Version::of_message(&two.to_string()), Some(two));
         assert_eq!(Version::of_message("not run yet"), None);
     }
 
     #[test]
-    fn what_is_broken_is_never_a_version_that_was_made() {
-        let foundry = Foundry::new();
-        let (version, good) = foundry.next();
+    fn broken_bytes_are_never_a_version_that_was_made() {
+        let versions = Versions::new();
+        let version = versions.next();
         let mut rng = Rng::with_seed(1);
         for broken in Broken::ALL {
-            let bytes = foundry.broken(broken, &mut rng);
-            assert_ne!(bytes, good);
+            let bytes = versions.broken(broken, &mut rng);
             let text = version.described();
             let mut places = bytes.windows(text.len());
             assert!(!places.any(|place| place == text.as_bytes()), "{broken:?}");

@@ -2,33 +2,23 @@
 //! made a report.
 
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use vitals_host::plugin::Plugin;
 
-use super::contract::{IMAGE, Stranger};
-use super::{Target, arena, contract};
+use super::contract::{ExtraModule, IMAGE};
+use super::{arena, contract};
 
-/// Bytes in the place of a guest's result, through a run.
-pub const TARGET: Target = Target {
-    name: "answers",
-    run,
-    seeds,
-    time_limit: Duration::from_secs(20),
-    cases: 1_500,
-};
-
-/// The component answers with what its configuration says, so that it is compiled once.
+/// A component that answers with what its configuration says, so that it is compiled once.
 static MIRROR: LazyLock<Arc<Plugin>> = LazyLock::new(|| {
-    let admitted = arena::admit(&contract::component("{}", Stranger::Nobody));
-    admitted.unwrap_or_else(|error| panic!("the component of the right world is refused: {error}"))
+    let admitted = arena::admit(&contract::component("{}", ExtraModule::None));
+    admitted.unwrap_or_else(|error| panic!("the component is rejected: {error}"))
 });
 
-fn run(input: &[u8]) {
+pub(super) fn run(input: &[u8]) {
     arena::run(&MIRROR, contract::image_config(input));
 }
 
-fn seeds() -> Vec<Vec<u8>> {
+pub(super) fn seeds() -> Vec<Vec<u8>> {
     let mut healthy = Image::new();
     healthy.text(8, "all is well with hunterhunted");
     healthy.list(16, 3, 24, &|image, at, index| {
@@ -53,15 +43,15 @@ fn seeds() -> Vec<Vec<u8>> {
         image.byte(at + 8, 4);
         image.text(at + 16, r#"{"a": ["hunter\n", {"b": null}], "c": 1e300}"#);
     });
-    let mut refused = Image::new();
-    refused.byte(0, 1);
-    refused.text(4, "the reply of geheimnisvoll\ncannot be \u{202e}parsed");
+    let mut failed = Image::new();
+    failed.byte(0, 1);
+    failed.text(4, "the reply of geheimnisvoll\ncannot be \u{202e}parsed");
     // The same bytes over and over: what is lifted is more than what is there.
     let mut many = Image::new();
     many.pair(16, IMAGE + 64, 20_000);
     let mut long = Image::new();
     long.text(8, &"hunterä\u{200b}".repeat(2_000));
-    [healthy, documents, refused, many, long]
+    [healthy, documents, failed, many, long]
         .map(|image| image.0)
         .into()
 }
@@ -122,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_good_inputs_are_answers_that_are_taken() {
-        let [healthy, documents, refused, many, long]: [Vec<u8>; 5] =
+        let [healthy, documents, failed, many, long]: [Vec<u8>; 5] =
             seeds().try_into().expect("five");
         let report = |image: &[u8]| arena::run(&MIRROR, contract::image_config(image));
         let healthy = report(&healthy);
@@ -135,7 +125,7 @@ mod tests {
         assert_eq!(healthy.outcome.measurements().len(), 2);
         assert!(healthy.outcome.measurements()[0].degraded_at.is_some());
         assert_eq!(report(&documents).outcome.details().len(), 40);
-        assert_eq!(report(&refused).outcome.status().as_str(), "unhealthy");
+        assert_eq!(report(&failed).outcome.status().as_str(), "unhealthy");
         assert_eq!(report(&many).result(), "output");
         assert_eq!(report(&long).outcome.truncated(), ["message"]);
     }

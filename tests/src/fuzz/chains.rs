@@ -1,23 +1,11 @@
 //! Chains of certificates, as a TLS server may send them.
 
-use std::time::Duration;
-
 use vitals_host::fuzzing;
 
-use super::Target;
 use super::laws;
 use crate::der;
 
-/// Certificates of a server, held to bounds, verified and shown.
-pub const TARGET: Target = Target {
-    name: "chains",
-    run,
-    seeds,
-    time_limit: Duration::from_secs(5),
-    cases: 1_500,
-};
-
-fn run(input: &[u8]) {
+pub(super) fn run(input: &[u8]) {
     let chain = certificates(input);
     let found = fuzzing::verify(&chain, der::authority(ROOT, ROOT, 99, 0).to_vec());
     let bytes: usize = chain.iter().map(Vec::len).sum();
@@ -39,26 +27,22 @@ fn run(input: &[u8]) {
     );
 }
 
-/// What stands between the marks.
+/// The parts between the marks.
 fn certificates(input: &[u8]) -> Vec<Vec<u8>> {
-    let mut chain = vec![Vec::new()];
-    let mut rest = input;
-    while let Some((byte, after)) = rest.split_first() {
-        if let Some(after) = rest.strip_prefix(MARK) {
-            chain.push(Vec::new());
-            rest = after;
-        } else {
-            chain.last_mut().expect("it has one").push(*byte);
-            rest = after;
-        }
+    let (mut chain, mut rest) = (Vec::new(), input);
+    let mark = |rest: &[u8]| rest.windows(MARK.len()).position(|part| part == MARK);
+    while let Some(at) = mark(rest) {
+        chain.push(rest[..at].to_vec());
+        rest = &rest[at + MARK.len()..];
     }
+    chain.push(rest.to_vec());
     chain
 }
 
 const MARK: &[u8] = b"\0-\0";
 const ROOT: &[u8] = b"root";
 
-fn seeds() -> Vec<Vec<u8>> {
+pub(super) fn seeds() -> Vec<Vec<u8>> {
     let authority = |subject: &[u8], issuer: &[u8], key| der::authority(subject, issuer, key, 0);
     let straight = vec![
         authority(b"a", b"b", 1),

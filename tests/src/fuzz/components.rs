@@ -1,28 +1,15 @@
 //! Valid WebAssembly that nobody would write: components, components with strange modules in them,
 //! and components of the right world that instantiate a strange module.
 
-use std::time::Duration;
-
 use arbitrary::Unstructured;
-use fastrand::Rng;
 use wasm_smith::{Component, Config, Module};
 
-use super::contract::Stranger;
-use super::{Target, arena, contract};
+use super::contract::ExtraModule;
+use super::{arena, contract, noise};
 
-/// Generated components through admission; what loads is run once.
-pub const TARGET: Target = Target {
-    name: "components",
-    run,
-    seeds,
-    time_limit: Duration::from_secs(70),
-    cases: 60,
-};
-
-fn run(input: &[u8]) {
-    let Some(bytes) = made(input) else { return };
-    if let Ok(plugin) = arena::admit(&bytes) {
-        arena::run(&plugin, "{}".to_owned());
+pub(super) fn run(input: &[u8]) {
+    if let Some(bytes) = made(input) {
+        arena::admit_and_run(&bytes);
     }
 }
 
@@ -39,13 +26,16 @@ fn made(input: &[u8]) -> Option<Vec<u8>> {
         // Its start function runs for `describe` too, under the large limits of a load.
         2 => {
             let module = module(plain_shape(), &mut choices)?;
-            Some(contract::component("{}", Stranger::Instantiated(&module)))
+            Some(contract::component(
+                "{}",
+                ExtraModule::Instantiated(&module),
+            ))
         }
         _ => {
             let module = module(plain_shape(), &mut choices)?;
             Some(contract::component(
                 "{}",
-                Stranger::Called(&callable(&module)?),
+                ExtraModule::Called(&callable(&module)?),
             ))
         }
     }
@@ -134,16 +124,8 @@ fn shape() -> Config {
 }
 
 /// Noise is as good as anything to make a module of.
-fn seeds() -> Vec<Vec<u8>> {
-    (0..24)
-        .map(|index| {
-            let mut random = Rng::with_seed(index);
-            let length = 256 << (index % 5);
-            std::iter::repeat_with(|| random.u8(..))
-                .take(length)
-                .collect()
-        })
-        .collect()
+pub(super) fn seeds() -> Vec<Vec<u8>> {
+    (0..24).map(|seed| noise(seed, 256 << (seed % 5))).collect()
 }
 
 #[cfg(test)]
@@ -158,10 +140,7 @@ mod tests {
         const CALLED: u8 = 3;
         let mut ends = BTreeMap::new();
         for number in 0..240 {
-            let mut random = Rng::with_seed(number);
-            let mut input: Vec<_> = std::iter::repeat_with(|| random.u8(..))
-                .take(2048)
-                .collect();
+            let mut input = noise(number, 2048);
             input[0] = CALLED;
             let Some(bytes) = made(&input) else { continue };
             let end = match arena::admit(&bytes) {
@@ -170,17 +149,18 @@ mod tests {
             };
             *ends.entry(end).or_insert(0) += 1;
         }
-        let [refused, fine] = ["load", "healthy"].map(|end| ends.get(end).copied().unwrap_or(0));
+        let [rejected, healthy] =
+            ["load", "healthy"].map(|end| ends.get(end).copied().unwrap_or(0));
         let all: u32 = ends.values().sum();
-        assert!(all >= 10 && refused * 2 < all, "{ends:?}");
-        assert!(refused + fine < all, "nothing trapped: {ends:?}");
+        assert!(all >= 10 && rejected * 2 < all, "{ends:?}");
+        assert!(rejected + healthy < all, "nothing trapped: {ends:?}");
     }
 
     #[test]
     fn a_start_function_is_held_to_the_limits() {
         let looping =
             wat::parse_str("(module (func $f (loop br 0)) (start $f))").expect("a module");
-        let component = contract::component("{}", Stranger::Instantiated(&looping));
+        let component = contract::component("{}", ExtraModule::Instantiated(&looping));
         let error = arena::admit(&component).expect_err("`describe` needs an instance");
         assert!(error.to_string().contains("fuel"), "{error}");
     }

@@ -4,76 +4,52 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use vitals_host::config::{Config, Diagnostics, Environment, Location, Schedule, Sources};
+use vitals_host::config::{Config, Diagnostics, Environment, Location, Sources};
 use vitals_values::{Size, duration_text};
 
-use super::{Target, laws};
+use super::laws;
 use crate::guests;
 
-/// Texts as `vitals.toml`.
-pub const TARGET: Target = Target {
-    name: "config",
-    run,
-    seeds,
-    time_limit: Duration::from_secs(10),
-    cases: 3_000,
-};
-
-fn run(input: &[u8]) {
+pub(super) fn run(input: &[u8]) {
     let name = Path::new("fuzz.toml");
     let Ok(text) = std::str::from_utf8(input) else {
-        refused_from_disk(input);
+        rejected_from_disk(input);
         return;
     };
     match Config::parse(text, name, &sources()) {
         Ok(config) => accepted(&config),
-        Err(found) => complaints(&found, name, text),
+        Err(found) => diagnostics(&found, name, text),
     }
 }
 
 /// What is no text comes through the door that reads the file.
-fn refused_from_disk(input: &[u8]) {
+fn rejected_from_disk(input: &[u8]) {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("fuzz.toml");
     fs::write(&file, input).expect("written");
     let mut sources = sources();
     sources.file = Some(file.clone());
     let found = Config::load(&sources).expect_err("it is no text");
-    complaints(&found, &file, "");
+    diagnostics(&found, &file, "");
 }
 
 fn accepted(config: &Config) {
-    let settings: Vec<_> = config
-        .checks
-        .values()
-        .map(|check| &check.settings)
-        .collect();
+    let checks = config.checks.values();
+    let settings: Vec<_> = checks.clone().map(|check| &check.settings).collect();
     let shown = format!("{settings:?} {:?} {:?}", config.server, config.sentry.dsn);
     assert!(!shown.contains(SECRET), "a secret is shown: {shown}");
     config.validate().expect("what was read is valid");
-    let checks = config.checks.values();
-    let schedules = checks
-        .clone()
-        .map(|check| &check.schedule)
-        .chain([&config.defaults.schedule]);
-    for Schedule {
-        interval,
-        timeout,
-        retry_interval,
-        ..
-    } in schedules
-    {
-        assert!(timeout <= interval && timeout <= retry_interval);
-        for duration in [interval, timeout, retry_interval] {
-            same_duration(*duration);
+    let schedules = checks.clone().map(|check| &check.schedule);
+    for it in schedules.chain([&config.defaults.schedule]) {
+        assert!(it.timeout <= it.interval && it.timeout <= it.retry_interval);
+        for duration in [it.interval, it.timeout, it.retry_interval] {
+            same_duration(duration);
         }
     }
-    for limits in checks.clone().map(|check| &check.limits) {
-        same_memory(limits.memory);
-    }
     for check in checks {
+        same_memory(check.limits.memory);
         if let Err(found) = &check.settings {
-            complaints(found, Path::new("fuzz.toml"), "");
+            diagnostics(found, Path::new("fuzz.toml"), "");
         }
     }
 }
@@ -92,16 +68,16 @@ fn same_memory(bytes: u64) {
     assert_eq!(read.defaults.limits.memory, bytes, "shown as {shown}");
 }
 
-/// Each complaint is one line, says where, and gives no secret away.
-fn complaints(found: &Diagnostics, name: &Path, text: &str) {
-    assert!(found.iter().next().is_some(), "refused without a reason");
+/// Each diagnostic is one line, says where, and gives no secret away.
+fn diagnostics(found: &Diagnostics, name: &Path, text: &str) {
+    assert!(found.iter().next().is_some(), "rejected without a reason");
     let lines = text.split('\n').count();
-    for complaint in found {
-        let shown = complaint.to_string();
-        laws::clean("a complaint", &shown);
+    for diagnostic in found {
+        let shown = diagnostic.to_string();
+        laws::clean("a diagnostic", &shown);
         assert!(!shown.contains(SECRET), "a secret is shown: {shown}");
-        assert!(!complaint.message.is_empty());
-        match &complaint.location {
+        assert!(!diagnostic.message.is_empty());
+        match &diagnostic.location {
             Location::Line { file, line, column } => {
                 assert_eq!(&**file, name);
                 assert!(*line >= 1 && *column >= 1, "{shown}");
@@ -117,56 +93,40 @@ fn complaints(found: &Diagnostics, name: &Path, text: &str) {
 }
 
 fn sources() -> Sources {
+    let tokens = ["FUZZ_SECRET", "ADMIN_TOKEN", "METRICS_TOKEN", "OPS_TOKEN"];
     let mut sources = Sources::default();
-    sources.environment = Environment::fixed([("FUZZ_SECRET", SECRET)]);
+    sources.environment = Environment::fixed(tokens.map(|name| (name, SECRET)));
     sources
 }
 
-fn seeds() -> Vec<Vec<u8>> {
-    let demo = guests::root().join("examples/demo/vitals.toml");
-    let demo = fs::read(demo).expect("the demo has a configuration");
-    vec![EVERY_KEY.as_bytes().to_vec(), CHECKS.into(), demo]
+/// The examples of the reference, which has one for each section, and keys that they lack.
+pub(super) fn seeds() -> Vec<Vec<u8>> {
+    let read = |file: &str| {
+        let text = fs::read_to_string(guests::root().join(file));
+        text.expect("the repository has this file")
+    };
+    let reference = read("docs/configuration.md");
+    let examples = reference.split("```toml\n").skip(1);
+    let examples = examples.filter_map(|example| Some(example.split_once("```")?.0));
+    let demo = read("examples/demo/vitals.toml");
+    let seeds = examples.chain([MORE_KEYS, CHECKS, &demo]);
+    seeds.map(Into::into).collect()
 }
 
 const SECRET: &str = "xyzzy-plugh-never-shown";
 
-const EVERY_KEY: &str = r#"
+const MORE_KEYS: &str = r#"
 [server]
-listen = "[::1]:9000"
 unhealthy_status = 503
-details = "authorized"
-admin_token = "${FUZZ_SECRET}"
 startup_grace = "61s"
-shutdown_grace = "11s"
 [plugins]
-dir = "here"
-library = "there"
 auto = false
-cache_dir = "cache"
-rescan = "31s"
-[engine]
-max_runs = 65
-guest_threads = 1
-[tls]
-roots = ["system", "ca.pem"]
-[metrics]
-enabled = true
-[sentry]
-dsn = "https://key@sentry.example.com/1"
-environment = "production"
-release = "1.2.3"
-[tools]
-grafana = "http://grafana.example.com:3000"
 [defaults]
-interval = "30s"
 timeout = "1.5s"
 critical = false
-fall = 3
 rise = 2
 retry_interval = "1m 10s"
 [defaults.limits]
-fuel = 500_000_000
-memory = "64MiB"
 output = 4096
 connections = 0
 http_body = "1.5MB"
@@ -183,9 +143,26 @@ config = { address = "db.internal:5432", password = "${FUZZ_SECRET}", deep = [[{
 allow = { http = ["https://*.example.com"], tcp = ["10.0.0.0/8:5432"], env = ["TZ"] }
 limits = { memory = "128KiB", fuel = 1 }
 [checks.own]
+plugin = "own"
 critical = false
 [checks.own.config]
 date = 1979-05-27
 text = '''
 many lines'''
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_seed_is_valid() {
+        let seeds = seeds();
+        assert!(seeds.len() > 10, "the reference has examples");
+        for seed in seeds {
+            let text = String::from_utf8(seed).unwrap();
+            let read = Config::parse(&text, Path::new("fuzz.toml"), &sources());
+            read.unwrap_or_else(|found| panic!("{found}\n{text}"));
+        }
+    }
+}

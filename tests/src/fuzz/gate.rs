@@ -1,29 +1,10 @@
 //! The admission gate: arbitrary bytes, and real components with bytes changed.
 
-use std::time::Duration;
-
-use super::contract::Stranger;
-use super::{Target, arena, contract};
+use super::contract::{self, ExtraModule};
 use crate::guests;
 
-/// Bytes through admission; what loads is run once.
-pub const TARGET: Target = Target {
-    name: "gate",
-    run,
-    seeds,
-    // Compilation and `describe` have bounds of 60 and 5 seconds.
-    time_limit: Duration::from_secs(70),
-    cases: 120,
-};
-
-fn run(input: &[u8]) {
-    if let Ok(plugin) = arena::admit(input) {
-        arena::run(&plugin, "{}".to_owned());
-    }
-}
-
 /// Small ones mostly, because a change that still compiles costs as much as the whole.
-fn seeds() -> Vec<Vec<u8>> {
+pub(super) fn seeds() -> Vec<Vec<u8>> {
     let texts = [
         "core",
         "empty-component",
@@ -31,13 +12,9 @@ fn seeds() -> Vec<Vec<u8>> {
         "other-version",
         "unknown-import",
     ];
-    let small = contract::component("{}", Stranger::Nobody);
+    let small = |schema| contract::component(schema, ExtraModule::None);
     let mut seeds: Vec<_> = texts.into_iter().map(guests::wat).collect();
-    seeds.extend([small.clone(), small.clone(), small.clone(), small]);
-    seeds.push(contract::component(
-        r#"{"properties": {"m": {}}}"#,
-        Stranger::Nobody,
-    ));
+    seeds.extend(["{}", "{}", "{}", "{}", r#"{"properties": {"m": {}}}"#].map(small));
     seeds.push(guests::WANTS_THING.bytes());
     seeds.push(guests::HELLO.bytes());
     seeds

@@ -1,6 +1,6 @@
 //! What holds for every text and every result, wherever it came from.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use vitals_host::check::{Code, Outcome, RunReport};
 
 /// One line without anything that is not seen.
@@ -33,11 +33,11 @@ pub(super) fn bounded(outcome: &Outcome) {
     assert!(message.len() <= 2 << 10, "a message of {}", message.len());
     let details = outcome.details();
     assert!(details.len() <= 64, "{} details", details.len());
-    for (key, value) in details {
-        assert!(key.len() <= 128, "a key of {} bytes", key.len());
-        each_text(key, value, &mut |text| clean("a detail", text));
-    }
-    let bytes = serde_json::to_string(details).expect("JSON").len();
+    let longest = details.keys().map(|key| key.len()).max().unwrap_or(0);
+    assert!(longest <= 128, "a key of {longest} bytes");
+    let details = json!(details);
+    texts(&details, &mut |text| clean("a detail", text));
+    let bytes = details.to_string().len();
     assert!(bytes <= 16 << 10, "details of {bytes} bytes");
     let measurements = outcome.measurements();
     assert!(
@@ -70,12 +70,11 @@ pub(super) fn bounded(outcome: &Outcome) {
 /// A report of a run whose secrets were [`SECRETS`]: bounded, clean, and JSON wherever it is shown.
 pub(super) fn reported(report: RunReport) {
     bounded(&report.outcome);
-    for (key, value) in report.outcome.details() {
-        each_text(key, value, &mut |text| keeps_secrets("a detail", text));
-    }
+    let details = json!(report.outcome.details());
+    texts(&details, &mut |text| keeps_secrets("a detail", text));
     if let Some(error) = &report.error {
         let own = [Code::Host, Code::Panic, Code::Load].contains(&error.code);
-        assert!(!own, "the host's own trouble: {}", error.message);
+        assert!(!own, "an error of the host: {}", error.message);
         clean("the error", error.message.as_str());
         error
             .frames
@@ -102,11 +101,7 @@ pub(super) fn reported(report: RunReport) {
     }
 }
 
-fn each_text(key: &str, value: &Value, look: &mut impl FnMut(&str)) {
-    look(key);
-    texts(value, look);
-}
-
+/// Visits all texts in a value, keys included.
 fn texts(value: &Value, look: &mut impl FnMut(&str)) {
     match value {
         Value::String(text) => look(text),

@@ -9,19 +9,10 @@ use vitals_host::check::{
 };
 use vitals_host::config::Secrets;
 
-use super::Target;
 use super::laws::{self, SECRETS};
+use super::noise;
 
-/// Parts of an outcome, held to the bounds and shown.
-pub const TARGET: Target = Target {
-    name: "outcomes",
-    run,
-    seeds,
-    time_limit: Duration::from_secs(10),
-    cases: 800,
-};
-
-fn run(input: &[u8]) {
+pub(super) fn run(input: &[u8]) {
     let mut choices = Unstructured::new(input);
     let Ok((status, parts)) = outcome(&mut choices) else {
         return;
@@ -139,16 +130,8 @@ fn text(choices: &mut Unstructured<'_>) -> Result<String> {
     })
 }
 
-fn seeds() -> Vec<Vec<u8>> {
-    (0..32)
-        .map(|index| {
-            let mut random = fastrand::Rng::with_seed(index);
-            let length = 64 << (index % 7);
-            std::iter::repeat_with(|| random.u8(..))
-                .take(length)
-                .collect()
-        })
-        .collect()
+pub(super) fn seeds() -> Vec<Vec<u8>> {
+    (0..32).map(|seed| noise(seed, 64 << (seed % 7))).collect()
 }
 
 const FOUL: &[&str] = &[

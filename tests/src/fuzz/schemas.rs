@@ -1,5 +1,5 @@
-//! A stranger's JSON Schema and an operator's configuration: read, bound and walked in bounded time,
-//! or refused.
+//! A plugin's JSON Schema and an operator's configuration: read, bound and walked in bounded time, or
+//! rejected.
 
 use std::time::Duration;
 
@@ -8,18 +8,9 @@ use serde_json::{Map, Value, json};
 use vitals_host::fuzzing::bind;
 use vitals_host::workbench::settings::rows;
 
-use super::{Target, laws};
+use super::laws;
 
-/// A schema and a configuration, a zero byte between them.
-pub const TARGET: Target = Target {
-    name: "schemas",
-    run,
-    seeds,
-    time_limit: Duration::from_secs(10),
-    cases: 2_000,
-};
-
-fn run(input: &[u8]) {
+pub(super) fn run(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let (schema, config) = text.split_once('\0').unwrap_or((&text, "{}"));
     let config: Map<String, Value> = serde_json::from_str(config).unwrap_or_default();
@@ -67,7 +58,7 @@ fn cpu_time() -> Duration {
 /// What reading a schema and binding a configuration may take, in a host that is not optimised.
 const MOST_CPU_TIME: Duration = Duration::from_secs(2);
 
-fn seeds() -> Vec<Vec<u8>> {
+pub(super) fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = written();
     seeds.push(many_patterns());
     seeds
@@ -131,13 +122,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_schema_of_a_seed_is_refused() {
+    fn no_schema_of_a_seed_is_rejected() {
         for seed in seeds() {
             let text = String::from_utf8(seed).unwrap();
             let (schema, config) = text.split_once('\0').unwrap();
             let bound = bind(schema, &serde_json::from_str(config).unwrap());
-            let is_refused = matches!(bound, Err(BindingError::Schema(_)));
-            assert!(!is_refused, "{schema}: {bound:?}");
+            let is_rejected = matches!(bound, Err(BindingError::Schema(_)));
+            assert!(!is_rejected, "{schema}: {bound:?}");
         }
     }
 }

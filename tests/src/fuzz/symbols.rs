@@ -1,24 +1,12 @@
 //! Names of functions, as the stack of a guest that trapped shows them: any bytes in the place of a
 //! symbol.
 
-use std::time::Duration;
-
 use vitals_host::config::Secrets;
 use vitals_host::fuzzing::symbols;
 
-use super::Target;
 use super::laws::{self, SECRETS};
 
-/// Names of functions on a stack, mangled or not.
-pub const TARGET: Target = Target {
-    name: "symbols",
-    run,
-    seeds,
-    time_limit: Duration::from_secs(5),
-    cases: 10_000,
-};
-
-fn run(input: &[u8]) {
+pub(super) fn run(input: &[u8]) {
     let name = String::from_utf8_lossy(input);
     let secrets = Secrets::new(SECRETS);
     let frames = symbols([&*name; 20], &secrets);
@@ -31,7 +19,7 @@ fn run(input: &[u8]) {
     }
 }
 
-fn seeds() -> Vec<Vec<u8>> {
+pub(super) fn seeds() -> Vec<Vec<u8>> {
     let chain = format!("{}C0{}", "Nt".repeat(100), "0".repeat(100));
     [
         "_RNvXNtCs1_5alloc3vecINtB2_3VechENtNtCs2_4core5clone5Clone5clone".to_owned(),

@@ -1,4 +1,7 @@
-//! One hostile guest or input: what it is, what it is given, and what must become of it.
+//! One hostile guest or input: what it does, in which limits, and what is expected of it.
+//!
+//! The functions begin a row of a group's table with the name of a case and what it does. The
+//! methods add limits and grants, then the expectation.
 
 use std::fmt;
 use std::path::Path;
@@ -8,23 +11,23 @@ use serde_json::Value;
 
 use super::clients::Crowd;
 use super::frame;
-use crate::guests::Guest;
+use crate::guests::{self, Guest};
 
-/// What belongs together, and lives in one host.
+/// Cases that belong together and share a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
     /// The name.
     pub name: &'static str,
-    /// What is tried there, in one line.
+    /// What the cases try, in a sentence or two.
     pub about: &'static str,
-    /// What its host is told besides or instead, as lines of its configuration; what stands in braces is
-    /// an address of the world.
+    /// What the configuration of the host has besides, or instead. Braces contain names of the
+    /// [`World`](super::world::World).
     pub(super) host: &'static str,
 }
 
 /// A hostile guest or input.
 pub struct HostileCase {
-    pub(super) name: String,
+    pub(super) name: &'static str,
     pub(super) does: &'static str,
     pub(super) body: Body,
     pub(super) timeout: Duration,
@@ -35,29 +38,25 @@ pub struct HostileCase {
     pub(super) expected: Expected,
 }
 
-/// What is dropped into the plugins directory.
+/// How a case comes into its host.
 pub(super) enum Body {
-    /// A built guest.
-    Built(Guest),
-    /// Bytes that are made when they are needed.
+    /// A plugin, made when it is needed.
     Made(Box<dyn Fn() -> Vec<u8> + Send + Sync>),
-    /// Something else than a file with bytes, made at this path.
+    /// Anything that is made at the path of the plugin.
     Placed(fn(&Path)),
-    /// Files that no check names, each by its name without the ending.
+    /// Files that no check names, each with its name without the ending.
     Litter(fn() -> Vec<(String, Vec<u8>)>),
     /// A good guest, after something was made in the plugins directory.
-    Beside(fn(&Path), Guest),
-    /// A series of files under the one name, each replacing the one before.
+    Beside(fn(&Path)),
+    /// Files under the same name, each of which replaces the previous one.
     Series(fn() -> Vec<Vec<u8>>),
-    /// The bytes of a good guest, written piece by piece so that the file is seen unfinished.
-    Trickle(Guest),
-    /// Clients of the host, and then a good guest whose result has to come and be seen in spite of
-    /// them.
+    /// A good guest that is written in pieces.
+    Trickle,
+    /// A good guest, while clients use up the connections of the host.
     Crowd(Crowd),
-    /// A guest that is dropped in under the name of a good one in the library, which is another
-    /// directory.
-    Impostor(Guest, Original),
-    /// A good guest in a host that can open hardly anything while another file comes.
+    /// A guest in the plugins directory, under the name of a good one in the library.
+    Impostor(Original),
+    /// A good guest in a host that runs out of descriptors while another file arrives.
     Starved,
     /// Requests as they are on the wire, which the host must refuse, and then a good guest.
     Asks(fn() -> Vec<String>),
@@ -66,114 +65,117 @@ pub(super) enum Body {
 /// What becomes of the good guest in the library beside an impostor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Original {
-    /// It stays where it is.
+    /// It stays.
     Kept,
-    /// It is removed when the impostor is there.
+    /// It is removed once the impostor is there.
     Removed,
     /// There never is one.
     Missing,
 }
 
-/// What must become of it.
+/// What is expected of a case.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Expected {
-    pub(super) status: &'static str,
-    pub(super) code: Option<&'static str>,
-    /// Whether the guest may be quick enough to see the end coming and say so itself.
-    pub(super) may_see_it: bool,
-    pub(super) limit: Option<&'static str>,
-    pub(super) asked: Option<&'static str>,
-    pub(super) message: Vec<&'static str>,
-    pub(super) facts: Vec<Fact>,
+    status: &'static str,
+    code: Option<&'static str>,
+    /// Whether the guest may notice the deadline first, and return an error of its own.
+    may_see_it: bool,
+    limit: Option<&'static str>,
+    asked: Option<&'static str>,
+    message: Vec<&'static str>,
+    facts: Vec<(&'static str, Is)>,
 }
 
-/// One more thing that must be so, somewhere in all that is known of the check.
-#[derive(Clone, Debug)]
-pub(super) struct Fact {
-    pub(super) pointer: &'static str,
-    pub(super) is: Is,
-}
-
+/// What is expected at one place of everything known of a check.
 #[derive(Clone, Debug)]
 pub(super) enum Is {
     Equal(Value),
-    Containing(String),
-    Without(&'static [char]),
+    Containing(&'static str),
+    /// One line, without the characters of [`is_foul`].
+    Clean,
     AtMost(f64),
     AtLeast(f64),
+    /// So many characters of text, or entries.
     Long(usize),
-    /// At most so many characters of text, or entries.
     ShorterThan(usize),
     Missing,
 }
 
+/// A case with any body. It has 300 ms.
+pub(super) fn case(name: &'static str, does: &'static str, body: Body) -> HostileCase {
+    HostileCase {
+        name,
+        does,
+        body,
+        timeout: Duration::from_millis(300),
+        settings: String::new(),
+        is_bulk: false,
+        linger: Duration::ZERO,
+        expected: Expected::default(),
+    }
+}
+
+/// A plugin that is made when it is needed.
+pub(super) fn made(
+    name: &'static str,
+    does: &'static str,
+    make: impl Fn() -> Vec<u8> + Send + Sync + 'static,
+) -> HostileCase {
+    case(name, does, Body::Made(Box::new(make)))
+}
+
+/// The guest `tests/guests/wat/hostile/<name>.wat`.
+pub(super) fn wat(name: &'static str, does: &'static str) -> HostileCase {
+    made(name, does, move || frame::guest(name))
+}
+
+/// A guest in Rust.
+pub(super) fn built(name: &'static str, does: &'static str, guest: Guest) -> HostileCase {
+    made(name, does, move || guest.bytes())
+}
+
+/// The guest `hostile-local` with these settings. It has 3 s.
+pub(super) fn local(name: &'static str, does: &'static str, settings: &str) -> HostileCase {
+    let case = built(name, does, guests::HOSTILE_LOCAL);
+    case.config(settings).timeout(3000)
+}
+
+/// The guest `hostile-net` with these settings. It has 3 s.
+pub(super) fn net(name: &'static str, does: &'static str, settings: &str) -> HostileCase {
+    let case = built(name, does, guests::HOSTILE_NET);
+    case.config(settings).timeout(3000)
+}
+
+impl Group {
+    pub(super) const fn new(name: &'static str, about: &'static str) -> Self {
+        let host = "";
+        Self { name, about, host }
+    }
+
+    pub(super) const fn host(self, host: &'static str) -> Self {
+        Self { host, ..self }
+    }
+}
+
 impl HostileCase {
-    /// A case by its name, with what it does; it gets 300 ms.
-    pub(super) fn new(name: impl Into<String>, does: &'static str) -> Self {
-        Self {
-            name: name.into(),
-            does,
-            body: Body::Made(Box::new(Vec::new)),
-            timeout: Duration::from_millis(300),
-            settings: String::new(),
-            is_bulk: false,
-            linger: Duration::ZERO,
-            expected: Expected::default(),
-        }
+    /// The name.
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What it does.
-    pub fn does(&self) -> &str {
-        self.does
-    }
-
-    /// What must become of it, in a few words.
-    pub fn expected(&self) -> String {
-        self.expected.to_string()
-    }
-
-    /// It is the guest `hostile/<its name>.wat`.
-    pub(super) fn wat(self) -> Self {
-        let name = self.name.clone();
-        self.wat_of(&name)
-    }
-
-    /// It is the guest `hostile/<name>.wat`.
-    pub(super) fn wat_of(self, name: &str) -> Self {
-        let name = name.to_owned();
-        self.made(move || frame::guest(&name))
-    }
-
-    /// It is made when it is needed.
-    pub(super) fn made(mut self, make: impl Fn() -> Vec<u8> + Send + Sync + 'static) -> Self {
-        self.body = Body::Made(Box::new(make));
+    /// Its guest is `tests/guests/wat/hostile/<file>.wat`.
+    pub(super) fn wat_of(mut self, file: &'static str) -> Self {
+        self.body = Body::Made(Box::new(move || frame::guest(file)));
         self
     }
 
-    /// It is a built guest.
-    pub(super) fn built(mut self, guest: Guest) -> Self {
-        self.body = Body::Built(guest);
-        self
-    }
-
-    /// It is `body`.
-    pub(super) fn body(mut self, body: Body) -> Self {
-        self.body = body;
-        self
-    }
-
-    /// Its runs may take so many milliseconds.
+    /// The timeout of its runs in milliseconds.
     pub(super) fn timeout(mut self, milliseconds: u64) -> Self {
         self.timeout = Duration::from_millis(milliseconds);
         self
     }
 
-    /// A line of its check: `limits`, `config`, `allow`. What stands in braces is an address of the
+    /// A line in the configuration of its check. Braces contain names of the
     /// [`World`](super::world::World).
     pub(super) fn with(mut self, line: &str) -> Self {
         self.settings.push_str(line);
@@ -181,59 +183,91 @@ impl HostileCase {
         self
     }
 
-    /// It has so much fuel that time is what ends it.
-    pub(super) fn endless_fuel(self) -> Self {
-        self.with("limits = { fuel = 1_000_000_000_000 }")
+    /// The settings that the guest is given.
+    pub(super) fn config(self, settings: &str) -> Self {
+        self.with(&format!("config = {{ {settings} }}"))
     }
 
-    /// What follows from its result takes so many seconds, for which the host is watched.
+    /// The grants of its check.
+    pub(super) fn allow(self, grants: &str) -> Self {
+        self.with(&format!("allow = {{ {grants} }}"))
+    }
+
+    /// The limits of its check.
+    pub(super) fn limits(self, limits: &str) -> Self {
+        self.with(&format!("limits = {{ {limits} }}"))
+    }
+
+    /// It has so much fuel that its timeout ends it.
+    pub(super) fn endless_fuel(self) -> Self {
+        self.limits("fuel = 1_000_000_000_000")
+    }
+
+    /// The host is watched for so many seconds after the result.
     pub(super) fn lingers(mut self, seconds: u64) -> Self {
         self.linger = Duration::from_secs(seconds);
         self
     }
 
-    /// One of its instructions may go on over the deadline, by its own length.
+    /// One of its instructions may exceed the deadline by its own length.
     pub(super) fn bulk(mut self) -> Self {
         self.is_bulk = true;
         self
     }
 
-    /// A limit, a trap or an exit ends it.
-    pub(super) fn ends(mut self, code: &'static str) -> Self {
-        self.expected.status = "unhealthy";
-        self.expected.code = Some(code);
+    /// It ends by itself, healthy.
+    pub(super) fn healthy(mut self) -> Self {
+        self.expected.status = "healthy";
         self
     }
 
-    /// Its time ends it.
-    pub(super) fn times_out(self, message: &'static str) -> Self {
-        self.ends("timeout").message(message)
+    /// It ends by itself, unhealthy.
+    pub(super) fn unhealthy(mut self) -> Self {
+        self.expected.status = "unhealthy";
+        self
     }
 
-    /// Its time ends it, unless it sees that coming and says so itself.
+    /// A limit, a trap, an exit or a denial ends it.
+    pub(super) fn ends(mut self, code: &'static str) -> Self {
+        self.expected.code = Some(code);
+        self.unhealthy()
+    }
+
+    /// It exceeds this limit, which has this value.
+    pub(super) fn exceeds(self, code: &'static str, limit: &'static str) -> Self {
+        self.ends(code).limit(limit)
+    }
+
+    /// It exceeds its timeout; the message contains `piece`.
+    pub(super) fn times_out(self, piece: &'static str) -> Self {
+        self.ends("timeout").message(piece)
+    }
+
+    /// It exceeds its timeout, or notices that first and returns an error of its own.
     pub(super) fn times_out_or_sees_it(mut self) -> Self {
         self.expected.may_see_it = true;
         self.ends("timeout")
     }
 
-    /// It comes to an end by itself, with this status and no error.
-    pub(super) fn survives(mut self, status: &'static str) -> Self {
-        self.expected.status = status;
-        self
-    }
-
-    /// It is not loaded, for a reason in which `why` stands.
+    /// It is not loaded; the reason contains `why`.
     pub(super) fn refused(self, why: &'static str) -> Self {
         self.ends("load").message(why)
     }
 
-    /// The limit that is named.
+    /// An attempt of this kind is denied, with `words` in the reason.
+    pub(super) fn denied(self, kind: &'static str, words: &'static str) -> Self {
+        self.ends("denied")
+            .fact(DENIED_KIND, Is::Equal(kind.into()))
+            .fact("/result/denials/0/message", Is::Containing(words))
+    }
+
+    /// The value of the limit, as the error has it.
     pub(super) fn limit(mut self, limit: &'static str) -> Self {
         self.expected.limit = Some(limit);
         self
     }
 
-    /// What is said that it asked for.
+    /// What it asked for, as the error has it.
     pub(super) fn asked(mut self, asked: &'static str) -> Self {
         self.expected.asked = Some(asked);
         self
@@ -245,50 +279,38 @@ impl HostileCase {
         self
     }
 
-    /// One more thing that is so, by JSON pointer into `GET /health/checks/{name}`.
+    /// What is at a JSON pointer into `GET /health/checks/{name}`.
     pub(super) fn fact(mut self, pointer: &'static str, is: Is) -> Self {
-        self.expected.facts.push(Fact { pointer, is });
+        self.expected.facts.push((pointer, is));
         self
     }
 
-    /// The message and all that it is shown with are one clean line.
+    /// The message is one clean line.
     pub(super) fn clean(self) -> Self {
-        self.fact("/message", Is::Without(FOUL))
-    }
-
-    /// A refusal of this kind is recorded, with `words` in it.
-    pub(super) fn denied(self, kind: &'static str, words: &'static str) -> Self {
-        self.fact("/result/denials/0/kind", Is::Equal(kind.into()))
-            .fact(
-                "/result/denials/0/message",
-                Is::Containing(words.to_owned()),
-            )
+        self.fact("/message", Is::Clean)
     }
 }
 
 impl Expected {
-    /// What of a check's page is not as it must be.
+    /// The differences between a check's page and what is expected.
     pub(super) fn faults(&self, page: &Value) -> Vec<String> {
         let mut faults = Vec::new();
         let error = &page["error"];
-        let mut differs = |what: &str, expected: &str, seen: &Value| {
-            if seen != expected {
+        let mut differs = |what: &str, expected: Option<&str>, seen: &Value| {
+            if let Some(expected) = expected
+                && seen != expected
+            {
                 faults.push(format!("{what} is {seen}, not {expected}"));
             }
         };
-        differs("the status", self.status, &page["status"]);
-        match self.code {
-            Some(_) if self.may_see_it && error.is_null() => {}
-            Some(code) => differs("the code", code, &error["code"]),
-            None if error.is_object() => faults.push(format!("there is an error: {error}")),
-            None => {}
+        differs("the status", Some(self.status), &page["status"]);
+        if !(self.may_see_it && error.is_null()) {
+            differs("the code", self.code, &error["code"]);
         }
-        for (what, expected) in [("limit", self.limit), ("asked", self.asked)] {
-            if let Some(expected) = expected
-                && error[what] != expected
-            {
-                faults.push(format!("`{what}` is {}, not {expected}", error[what]));
-            }
+        differs("`limit`", self.limit, &error["limit"]);
+        differs("`asked`", self.asked, &error["asked"]);
+        if self.code.is_none() && error.is_object() {
+            faults.push(format!("there is an error: {error}"));
         }
         let message = page["message"].as_str().unwrap_or_default();
         for piece in &self.message {
@@ -296,7 +318,7 @@ impl Expected {
                 faults.push(format!("`{piece}` is not in the message `{message}`"));
             }
         }
-        for Fact { pointer, is } in &self.facts {
+        for (pointer, is) in &self.facts {
             let seen = page.pointer(pointer).unwrap_or(&Value::Null);
             if !is.so(seen) {
                 faults.push(format!("{pointer} is {seen}, not {is}"));
@@ -320,7 +342,7 @@ impl Is {
                 || seen.to_string().contains(piece),
                 |text| text.contains(piece),
             ),
-            Self::Without(foul) => text.is_some_and(|text| !text.contains(*foul)),
+            Self::Clean => text.is_some_and(|text| !text.contains(is_foul)),
             Self::AtMost(most) => seen.as_f64().is_some_and(|number| number <= *most),
             Self::AtLeast(least) => seen.as_f64().is_some_and(|number| number >= *least),
             Self::Long(long) => length() == Some(*long),
@@ -335,7 +357,7 @@ impl fmt::Display for Is {
         match self {
             Self::Equal(value) => write!(f, "{value}"),
             Self::Containing(piece) => write!(f, "with `{piece}` in it"),
-            Self::Without(_) => f.write_str("one clean line"),
+            Self::Clean => f.write_str("one clean line"),
             Self::AtMost(most) => write!(f, "at most {most}"),
             Self::AtLeast(least) => write!(f, "at least {least}"),
             Self::Long(long) => write!(f, "{long} long"),
@@ -356,37 +378,24 @@ impl fmt::Display for Expected {
             write!(f, " {limit}")?;
         }
         if self.code == Some("load") {
-            let why = self.message.iter();
-            return why.into_iter().try_for_each(|why| write!(f, ": {why}"));
+            return self.message.iter().try_for_each(|why| write!(f, ": {why}"));
         }
-        let kind = |fact: &&Fact| fact.pointer == "/result/denials/0/kind";
-        if let Some(Fact {
-            is: Is::Equal(kind),
-            ..
-        }) = self.facts.iter().find(kind)
-        {
-            write!(f, ", refused: {}", kind.as_str().unwrap_or_default())?;
+        let mut kinds = self
+            .facts
+            .iter()
+            .filter(|(pointer, _)| *pointer == DENIED_KIND);
+        if let Some((_, Is::Equal(Value::String(kind)))) = kinds.next() {
+            write!(f, ", refused: {kind}")?;
         }
         Ok(())
     }
 }
 
-/// What no text that anybody sees may have in it.
-pub(super) const FOUL: &[char] = &[
-    '\n',
-    '\r',
-    '\t',
-    '\u{1b}',
-    '\u{7}',
-    '\0',
-    '\u{202e}',
-    '\u{2066}',
-    '\u{2028}',
-    '\u{200b}',
-    '\u{feff}',
-    '\u{7f}',
-    '\u{9b}',
-    '\u{ad}',
-    '\u{e0041}',
-    '\u{fe0f}',
-];
+/// Whether no text that anybody sees may contain a character.
+pub(super) fn is_foul(character: char) -> bool {
+    const FOUL: &str = "\n\r\t\u{1b}\u{7}\0\u{202e}\u{2066}\u{2028}\u{200b}\u{feff}\u{7f}\u{9b}\
+                        \u{ad}\u{e0041}\u{fe0f}";
+    FOUL.contains(character)
+}
+
+const DENIED_KIND: &str = "/result/denials/0/kind";

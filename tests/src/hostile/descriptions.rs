@@ -1,69 +1,43 @@
 //! Guests that misbehave in `describe`, or describe themselves as nobody may.
 
-use super::case::{Group, HostileCase};
+use super::case::{Group, HostileCase, made, wat};
+use super::flaws::{FOR_EVER, data, describe};
 use super::frame;
 
-pub(super) const GROUP: Group = Group {
-    name: "descriptions",
-    about: "`describe` has to stay within its limits and follow the contract; otherwise the \
-            plugin is rejected.",
-    host: "",
-};
+pub(super) const GROUP: Group = Group::new(
+    "descriptions",
+    "`describe` has to stay within its limits and follow the contract; otherwise the plugin is \
+     rejected.",
+);
 
+#[rustfmt::skip]
 pub(super) fn cases() -> Vec<HostileCase> {
-    let new = HostileCase::new;
     vec![
-        new("describe-spins", "loops in `describe`")
-            .wat()
+        describe("describe-spins", "loops in `describe`", FOR_EVER)
             .refused("its `describe` failed: used up its fuel"),
-        new("describe-waits", "waits for an hour in `describe`")
-            .wat()
-            .refused("timed out after 5s"),
-        new(
-            "describe-grows",
-            "takes more memory than any guest may in `describe`",
-        )
-        .wat()
-        .refused("asked for"),
-        new("describe-traps", "traps in `describe`")
-            .wat()
-            .refused("unreachable"),
-        new(
-            "describe-outside",
-            "returns a description outside its memory",
-        )
-        .wat()
-        .refused("`describe` failed"),
-        new("describe-endless-list", "four billion annotations")
-            .wat()
+        wat("describe-waits", "waits for an hour in `describe`").refused("timed out after 5s"),
+        describe("describe-grows", "takes more memory than any guest may in `describe`",
+            "(drop (memory.grow (i32.const 2000))) (i32.const 0)").refused("asked for"),
+        describe("describe-traps", "traps in `describe`", "unreachable").refused("unreachable"),
+        describe("describe-outside", "returns a description outside its memory", "(i32.const -16)")
             .refused("`describe` failed"),
-        new(
-            "describe-same-text",
-            "annotations that all point to the same half mebibyte",
-        )
-        .wat()
-        .refused("passed more than 2MiB"),
-        new("code-empty", "has an empty code")
-            .made(|| described("", "1.0.0", "{}"))
-            .refused("its code is ``"),
-        new("code-foul", "has terminal codes in its code")
-            .made(|| described("\u{1b}[31mred\n", "1.0.0", "{}"))
-            .refused("its code is")
-            .clean(),
-        new("code-long", "has a code of 100 KB")
-            .made(|| described(&"x".repeat(100_000), "1.0.0", "{}"))
+        data("describe-endless-list", "four billion annotations", &[(96, r"\00\00\00\00\ff\ff\ff\ff")])
+            .refused("`describe` failed"),
+        wat("describe-same-text", "annotations that all point to the same half mebibyte")
+            .refused("passed more than 2MiB"),
+        made("code-empty", "has an empty code", || described("", "1.0.0", "{}")).refused("its code is ``"),
+        made("code-foul", "has terminal codes in its code", || described("\u{1b}[31mred\n", "1.0.0", "{}"))
+            .refused("its code is").clean(),
+        made("code-long", "has a code of 100 KB", || described(&"x".repeat(100_000), "1.0.0", "{}"))
             .refused("its code is"),
-        new("version-foul", "a version of two lines")
-            .made(|| described("bad", "1.0.0\n2.0.0", "{}"))
-            .refused("its version is")
-            .clean(),
-        new("version-long", "a version of a thousand digits")
-            .made(|| described("bad", &"1".repeat(1000), "{}"))
+        made("version-foul", "a version of two lines", || described("bad", "1.0.0\n2.0.0", "{}"))
+            .refused("its version is").clean(),
+        made("version-long", "a version of a thousand digits", || described("bad", &"1".repeat(1000), "{}"))
             .refused("its version is"),
     ]
 }
 
-/// A guest that describes itself so.
+/// A guest with this description.
 pub(super) fn described(code: &str, version: &str, schema: &str) -> Vec<u8> {
     let escaped = |bytes: &[u8]| -> String {
         let escape = |byte: &u8| format!("\\{byte:02x}");

@@ -1,54 +1,54 @@
 //! Guests as text: a core module with a frame around it that makes it a plugin.
 //!
-//! A guest of `tests/guests/wat/hostile` says only what is special about it. `;; + memory post` puts the
-//! parts of these names in its place (`hostile/parts`); the types of the contract stand before it, the
-//! exports behind it, unless it has its own.
+//! A guest of `tests/guests/wat/hostile` says only what is special about it. `;; + memory post`
+//! inserts the parts of these names (`hostile/parts`). The types of the contract stand before it,
+//! and the exports after it, unless it has its own.
 
 use std::fs;
 use std::path::PathBuf;
 
-/// The component that `hostile/<name>.wat` describes.
+/// Returns the component that `hostile/<name>.wat` describes.
 ///
 /// # Panics
 ///
-/// There is no such file, or it is no WebAssembly text.
+/// Panics if there is no such file, or it is not WebAssembly text.
 pub fn guest(name: &str) -> Vec<u8> {
-    let body = read(&format!("{name}.wat"));
-    component(&body).unwrap_or_else(|error| panic!("cannot use hostile/{name}.wat: {error}"))
+    filled(name, &[])
 }
 
-/// The component of a guest that is made here rather than written in a file.
+/// Returns the same with values in the place of names in braces.
+pub(super) fn filled(name: &str, values: &[(&str, &str)]) -> Vec<u8> {
+    let fill = |text: String, (name, value): &(&str, &str)| text.replace(name, value);
+    made(&values.iter().fold(read(&format!("{name}.wat")), fill))
+}
+
+/// Returns a good guest that has these fields besides, in its module.
+pub(super) fn good_and(fields: &str) -> Vec<u8> {
+    module("memory realloc describe post healthy well", fields)
+}
+
+/// Returns a good guest that has this before its module.
+pub(super) fn good_after(before: &str) -> Vec<u8> {
+    made(&format!(
+        "{before}\n(core module $module\n  ;; + memory realloc describe post healthy well\n)"
+    ))
+}
+
+/// Returns a guest of these parts and fields.
+pub(super) fn module(parts: &str, fields: &str) -> Vec<u8> {
+    made(&format!("(core module $module\n  ;; + {parts}\n{fields})"))
+}
+
+/// Returns the component of a guest that is not in a file.
 ///
 /// # Panics
 ///
-/// It is no WebAssembly text.
+/// Panics if it is not WebAssembly text.
 pub(crate) fn made(body: &str) -> Vec<u8> {
-    component(body).unwrap_or_else(|error| panic!("{error} in\n{body}"))
-}
-
-/// The names of the guests that are written in files.
-///
-/// # Panics
-///
-/// The directory can't be read.
-pub fn written() -> Vec<String> {
-    let entries = fs::read_dir(directory()).expect("the guests can be read");
-    let path = entries.map(|entry| entry.expect("an entry").path());
-    let guests = path.filter(|path| path.extension().is_some_and(|ending| ending == "wat"));
-    let name = |path: PathBuf| Some(path.file_stem()?.to_str()?.to_owned());
-    let mut names: Vec<_> = guests.filter_map(name).collect();
-    names.sort();
-    names
-}
-
-fn component(body: &str) -> Result<Vec<u8>, wat::Error> {
-    let mut text = String::from("(component\n");
-    text.push_str(&part("contract"));
+    let mut text = format!("(component\n{}", part("contract"));
     for line in body.lines() {
         match line.trim().strip_prefix(";; + ") {
-            Some(parts) => parts
-                .split_whitespace()
-                .for_each(|name| text.push_str(&part(name))),
+            Some(parts) => text.extend(parts.split_whitespace().map(part)),
             None => text.extend([line, "\n"]),
         }
     }
@@ -59,7 +59,20 @@ fn component(body: &str) -> Result<Vec<u8>, wat::Error> {
         text.push_str(&part("exports"));
     }
     text.push(')');
-    wat::parse_str(&text)
+    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error} in\n{body}"))
+}
+
+/// Returns the names of the guests that are in files.
+///
+/// # Panics
+///
+/// Panics if the directory cannot be read.
+pub fn written() -> Vec<String> {
+    let entries = fs::read_dir(directory()).expect("the guests can be read");
+    let path = entries.map(|entry| entry.expect("an entry").path());
+    let guests = path.filter(|path| path.extension().is_some_and(|ending| ending == "wat"));
+    let name = |path: PathBuf| Some(path.file_stem()?.to_str()?.to_owned());
+    guests.filter_map(name).collect()
 }
 
 fn part(name: &str) -> String {

@@ -2,107 +2,121 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::case::{Body, Group, HostileCase};
-use super::{frame, world};
+use super::case::{Body, Group, HostileCase, case, made};
+use super::flaws::{FOR_EVER, check};
+use super::frame::good_after;
+use super::world;
 use crate::guests;
 
-pub(super) const GROUP: Group = Group {
-    name: "files of plugins",
-    about: "The host reads, inspects and compiles files in the plugins directory. A bad file \
-            affects no other plugin.",
-    host: "",
-};
+pub(super) const GROUP: Group = Group::new(
+    "files of plugins",
+    "The host reads, inspects and compiles files in the plugins directory. A bad file affects no \
+     other plugin.",
+);
 
+#[rustfmt::skip]
 pub(super) fn cases() -> Vec<HostileCase> {
-    let new = HostileCase::new;
-    let made = |name: &str, does: &'static str, make: fn() -> Vec<u8>| {
-        HostileCase::new(name, does).made(make)
-    };
-    let placed = |name: &str, does: &'static str, place: fn(&Path)| {
-        HostileCase::new(name, does).body(Body::Placed(place))
-    };
-    let litter = |name: &str, does: &'static str, files: fn() -> Vec<(String, Vec<u8>)>| {
-        HostileCase::new(name, does).body(Body::Litter(files))
-    };
+    let placed = |name, does, place: fn(&Path)| case(name, does, Body::Placed(place));
     vec![
-        made("file-empty", "an empty file", Vec::new).refused("the file is empty; if it is being written, the host reads it again once it is complete"),
+        made("file-empty", "an empty file", Vec::new)
+            .refused("the file is empty; if it is being written, the host reads it again once it is complete"),
         made("file-core", "a core module", || guests::wat("core"))
-            .refused("it is a core module, but vitals runs components: build it for `wasm32-wasip2` instead of `wasm32-wasip1` or `wasm32-unknown-unknown`"),
+            .refused("it is a core module, but vitals runs components: build it for `wasm32-wasip2` \
+                      instead of `wasm32-wasip1` or `wasm32-unknown-unknown`"),
         made("file-precompiled", "native code that was compiled before", precompiled)
             .refused("it is a precompiled artifact; vitals compiles plugins itself: give it the .wasm file"),
         made("file-elf", "an executable of this machine", || b"\x7fELF\x02\x01\x01\0".repeat(1000))
             .refused("it is not a WebAssembly file: build it with `cargo build --target wasm32-wasip2`"),
-        made("file-noise", "random bytes after the header of a component", || {
-            let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
-            bytes.extend((0..100_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]));
-            bytes
-        }).refused("it does not compile: "),
-        litter("file-truncated", "a good plugin, cut off at each KiB", truncated).refused(""),
-        placed("file-large", "a file of 64 MiB and a byte", |path| sparse(path, (64 << 20) + 1)).refused("67108865 bytes"),
+        made("file-noise", "random bytes after the header of a component", noise)
+            .refused("it does not compile: "),
+        case("file-truncated", "a good plugin, cut off at each KiB", Body::Litter(truncated)).refused(""),
+        placed("file-large", "a file of 64 MiB and a byte", |path| sparse(path, (64 << 20) + 1))
+            .refused("67108865 bytes"),
         placed("file-1gib", "a file of a gibibyte", |path| sparse(path, 1 << 30)).refused("1073741824 bytes"),
-        made("file-zeroes", "64 MiB of custom sections", || {
-            let mut bytes = guests::HELLO.bytes();
-            // A custom section of 8 MiB less its head, seven times.
-            for _ in 0..7 {
-                bytes.extend(b"\x00\xfc\xff\xff\x03\x01x");
-                bytes.extend(vec![0; (8 << 20) - 6]);
-            }
-            bytes
-        }).timeout(20_000).survives("healthy"),
-        placed("file-directory", "a directory with the name of a plugin", |path| fs::create_dir(path).expect("made"))
-            .refused("cannot read it: it is not a regular file"),
+        made("file-zeroes", "64 MiB of custom sections", zeroes).timeout(20_000).healthy(),
+        placed("file-directory", "a directory with the name of a plugin",
+            |path| fs::create_dir(path).expect("made")).refused("cannot read it: it is not a regular file"),
         placed("file-pipe", "a pipe with the name of a plugin", world::fifo).refused("not a regular file"),
-        placed("file-device", "a link to a device that never ends", |path| link("/dev/zero", path)).refused("not a regular file"),
-        placed("file-passwd", "a link to a file that is no plugin", |path| link("/etc/passwd", path)).refused("not a WebAssembly file"),
-        placed("file-circle", "a link that leads to itself", |path| {
-            let name = path.file_name().expect("it has one").to_owned();
-            link(Path::new(&name).to_str().expect("it is text"), path);
-        }).refused("cannot read it"),
-        placed("file-link", "a link to a good plugin", |path| link(guests::HELLO.path().to_str().expect("it is text"), path))
-            .timeout(20_000).survives("healthy"),
-        litter("file-names", "valid plugins with invalid names", odd_names)
-            .refused("is not a valid plugin name: use 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`, starting with a letter or digit; rename the file").clean(),
-        new("file-pinned", "a file that is not the pinned one").wat_of("loop")
+        placed("file-device", "a link to a device that never ends", |path| link(Path::new("/dev/zero"), path))
+            .refused("not a regular file"),
+        placed("file-passwd", "a link to a file that is no plugin", |path| link(Path::new("/etc/passwd"), path))
+            .refused("not a WebAssembly file"),
+        placed("file-circle", "a link that leads to itself",
+            |path| link(Path::new(path.file_name().expect("it has one")), path)).refused("cannot read it"),
+        placed("file-link", "a link to a good plugin", |path| link(&guests::HELLO.path(), path))
+            .timeout(20_000).healthy(),
+        case("file-names", "valid plugins with invalid names", Body::Litter(odd_names))
+            .refused("is not a valid plugin name: use 1 to 64 characters of a-z, 0-9, `.`, `_` and `-`, \
+                      starting with a letter or digit; rename the file").clean(),
+        check("file-pinned", "a file that is not the pinned one", FOR_EVER)
             .with(&format!("sha256 = '{}'", "5f".repeat(32))).refused("the configuration asks for 5f5f5f"),
-        new("file-trickles", "a valid plugin that is written slowly").body(Body::Trickle(guests::HELLO)).timeout(20_000).survives("healthy").message("hello"),
-        new("file-replaced", "replaced a hundred times within a second").body(Body::Series(replacements)).timeout(20_000).survives("healthy").message("hello"),
+        case("file-trickles", "a valid plugin that is written slowly", Body::Trickle)
+            .timeout(20_000).healthy().message("hello"),
+        case("file-replaced", "replaced a hundred times within a second", Body::Series(replacements))
+            .timeout(20_000).healthy().message("hello"),
         made("world-none", "a component that exports nothing", || guests::wat("empty-component"))
-            .refused("it is a component of another world: it exports nothing, but a check must export `vitals:health/health-check@0.1.0`"),
-        made("world-types", "a contract with other types", || guests::wat("other-types")).refused("its interfaces do not fit this host: "),
+            .refused("it is a component of another world: it exports nothing, but a check must export \
+                      `vitals:health/health-check@0.1.0`"),
+        made("world-types", "a contract with other types", || guests::wat("other-types"))
+            .refused("its interfaces do not fit this host: "),
         made("world-newer", "a contract of a newer version", || guests::wat("other-version"))
-            .refused("it is built against vitals:health@0.9.0, this host speaks 0.1.0: build it with the SDK of this host's version, or update the host"),
-        made("world-older", "imports of an older contract", || {
-            good_with("(import \"vitals:health/reporting@0.0.1\" (instance))")
-        }).refused("0.0.1"),
-        made("world-wasi-newer", "imports of a future version of WASI", || {
-            good_with("(import \"wasi:clocks/monotonic-clock@0.3.0\" (instance))")
-        }).refused("wasi:clocks/monotonic-clock@0.3.0"),
-        made("world-wasi-types", "an import of WASI with other types", || {
-            good_with("(import \"wasi:clocks/monotonic-clock@0.2.0\" (instance (export \"now\" (func (result string)))))")
-        }).refused("do not fit this host"),
-        made("world-unknown", "an unknown import", || {
-            good_with("(import \"acme:thing/api@1.0.0\" (instance (export \"ping\" (func (result string)))))")
-        }).refused("it imports `acme:thing/api@1.0.0`, which vitals does not offer: a plugin may import vitals:health and WASI 0.2 (cli, clocks, filesystem, http, io, random, sockets)"),
-        made("world-many", "ten thousand imports", || {
-            let mut imports = String::new();
-            for number in 0..10_000 {
-                writeln!(imports, "(import \"acme:n{number}/api\" (instance))").expect("memory takes it");
-            }
-            good_with(&imports)
-        }).refused(""),
-        made("world-core", "an import of a core module", || good_with("(import \"m\" (core module))")).refused(""),
+            .refused("it is built against vitals:health@0.9.0, this host speaks 0.1.0: build it with the SDK \
+                      of this host's version, or update the host"),
+        importing("world-older", "imports of an older contract", "vitals:health/reporting@0.0.1", "")
+            .refused("0.0.1"),
+        importing("world-wasi-newer", "imports of a future version of WASI",
+            "wasi:clocks/monotonic-clock@0.3.0", "").refused("wasi:clocks/monotonic-clock@0.3.0"),
+        importing("world-wasi-types", "an import of WASI with other types",
+            "wasi:clocks/monotonic-clock@0.2.0", r#"(export "now" (func (result string)))"#)
+            .refused("do not fit this host"),
+        importing("world-unknown", "an unknown import",
+            "acme:thing/api@1.0.0", r#"(export "ping" (func (result string)))"#)
+            .refused("it imports `acme:thing/api@1.0.0`, which vitals does not offer: a plugin may import \
+                      vitals:health and WASI 0.2 (cli, clocks, filesystem, http, io, random, sockets)"),
+        made("world-many", "ten thousand imports", many_imports).refused(""),
+        made("world-core", "an import of a core module", || good_after(r#"(import "m" (core module))"#))
+            .refused(""),
     ]
 }
 
-/// A good guest, but for what stands before it.
-pub(super) const GOOD: &str =
-    "(core module $module\n  ;; + memory realloc describe post healthy well\n)\n";
+/// A good guest that imports an instance besides.
+fn importing(
+    name: &'static str,
+    does: &'static str,
+    instance: &'static str,
+    exports: &'static str,
+) -> HostileCase {
+    made(name, does, move || {
+        good_after(&format!("(import \"{instance}\" (instance {exports}))"))
+    })
+}
 
-/// A good guest with something before it.
-pub(super) fn good_with(before: &str) -> Vec<u8> {
-    frame::made(&format!("{before}\n{GOOD}"))
+fn many_imports() -> Vec<u8> {
+    let mut imports = String::new();
+    for number in 0..10_000 {
+        let written = writeln!(imports, "(import \"acme:n{number}/api\" (instance))");
+        written.expect("memory takes it");
+    }
+    good_after(&imports)
+}
+
+fn noise() -> Vec<u8> {
+    let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
+    bytes.extend((0..100_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]));
+    bytes
+}
+
+fn zeroes() -> Vec<u8> {
+    let mut bytes = guests::HELLO.bytes();
+    // A custom section of 8 MiB less its head, seven times.
+    for _ in 0..7 {
+        bytes.extend(b"\x00\xfc\xff\xff\x03\x01x");
+        bytes.extend(vec![0; (8 << 20) - 6]);
+    }
+    bytes
 }
 
 fn precompiled() -> Vec<u8> {
@@ -133,7 +147,7 @@ fn odd_names() -> Vec<(String, Vec<u8>)> {
         "$(id)",
         "%2e%2e",
         "\u{200b}",
-        "x".repeat(200).leak(),
+        &"x".repeat(200),
     ];
     names
         .map(|name| (name.to_owned(), guests::HELLO.bytes()))
@@ -143,10 +157,8 @@ fn odd_names() -> Vec<(String, Vec<u8>)> {
 /// A hundred files, every other one broken, the last one good.
 fn replacements() -> Vec<Vec<u8>> {
     let good = guests::HELLO.bytes();
-    let other = frame::made(GOOD);
-    let broken = good[..good.len() / 2].to_vec();
-    let kinds = [other, broken];
-    let mut files: Vec<_> = (0..99).map(|number| kinds[number % 2].clone()).collect();
+    let kinds = [good_after(""), good[..good.len() / 2].to_vec()];
+    let mut files: Vec<_> = kinds.into_iter().cycle().take(99).collect();
     files.push(good);
     files
 }
@@ -158,6 +170,6 @@ fn sparse(path: &Path, size: u64) {
         .expect("the file can be made");
 }
 
-fn link(to: &str, path: &Path) {
-    std::os::unix::fs::symlink(to, path).expect("a link can be made");
+fn link(to: &Path, path: &Path) {
+    symlink(to, path).expect("a link can be made");
 }

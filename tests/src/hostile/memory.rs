@@ -1,144 +1,73 @@
 //! Guests that take memory, tables, instances and handles.
 
-use super::case::{Group, HostileCase, Is};
-use super::frame;
+use super::case::{Group, HostileCase, Is, built, made, wat};
+use super::flaws::{check, fields, pages};
+use super::frame::good_after;
 use crate::guests;
 
-pub(super) const GROUP: Group = Group {
-    name: "memory",
-    about: "Memory and tables together count against one limit. Their number is limited too.",
-    host: "",
-};
+pub(super) const GROUP: Group = Group::new(
+    "memory",
+    "Memory and tables together count against one limit. Their number is limited too.",
+);
 
+#[rustfmt::skip]
 pub(super) fn cases() -> Vec<HostileCase> {
-    let new = HostileCase::new;
     vec![
-        new("grow-in-steps", "grows its memory page by page, endlessly")
-            .wat()
-            .ends("memory")
-            .limit("64MiB")
-            .asked("64.1MiB"),
-        new("grow-at-once", "asks for 4 GiB at once")
-            .wat()
-            .ends("memory")
-            .limit("64MiB")
-            .asked("4GiB"),
-        new(
-            "grow-many-memories",
-            "eight memories, each far below the limit",
-        )
-        .wat()
-        .ends("memory")
-        .limit("64MiB"),
-        new("two-memories", "one core module with two memories")
-            .wat()
-            .ends("memory")
-            .limit("64MiB"),
-        new("fill", "takes memory and writes to all of it")
-            .built(guests::FILL)
-            .with("limits = { memory = '8MiB' }\nconfig = { mebibytes = 200 }")
-            .ends("memory")
-            .limit("8MiB")
-            .asked("8.1MiB")
+        check("grow-in-steps", "grows its memory page by page, endlessly",
+            "(loop $for_ever (drop (memory.grow (i32.const 1))) (br $for_ever)) unreachable")
+            .exceeds("memory", "64MiB").asked("64.1MiB"),
+        check("grow-at-once", "asks for 4 GiB at once",
+            "(drop (memory.grow (i32.const 65534))) (call $healthy)")
+            .exceeds("memory", "64MiB").asked("4GiB"),
+        wat("grow-many-memories", "eight memories, each far below the limit").exceeds("memory", "64MiB"),
+        wat("two-memories", "one core module with two memories").exceeds("memory", "64MiB"),
+        built("fill", "takes memory and writes to all of it", guests::FILL)
+            .config("mebibytes = 200").limits("memory = '8MiB'")
+            .exceeds("memory", "8MiB").asked("8.1MiB")
             .fact("/result/memory_peak_bytes", Is::AtMost(8_388_608.0))
             .fact("/result/memory_peak_bytes", Is::AtLeast(4_194_304.0)),
-        new("fill-below", "takes 40 MiB, which is within its limit")
-            .built(guests::FILL)
-            .with("config = { mebibytes = 40 }")
-            .timeout(10_000)
-            .survives("healthy")
-            .message("took 40 MiB"),
-        new(
-            "initial-32mib",
-            "declares 32 MiB of memory with a limit of 16 MiB",
-        )
-        .wat()
-        .with("limits = { memory = '16MiB' }")
-        .ends("memory")
-        .limit("16MiB")
-        .asked("32MiB"),
-        new("initial-4gib", "declares 4 GiB of memory")
-            .wat()
-            .refused("asked for 4GiB of memory"),
-        new("nine-memories", "has more memories than a plugin may have")
-            .made(|| instances_of("(memory 0)", 8))
+        built("fill-below", "takes 40 MiB, which is within its limit", guests::FILL)
+            .config("mebibytes = 40").timeout(10_000).healthy().message("took 40 MiB"),
+        pages("initial-32mib", "declares 32 MiB of memory with a limit of 16 MiB", 512)
+            .limits("memory = '16MiB'").exceeds("memory", "16MiB").asked("32MiB"),
+        pages("initial-4gib", "declares 4 GiB of memory", 65_536).refused("asked for 4GiB of memory"),
+        made("nine-memories", "has more memories than a plugin may have", || instances_of("(memory 0)", 8))
             .refused("9 Wasm linear memories"),
-        new("memory64", "has a memory with 64-bit addresses")
-            .wat()
+        fields("memory64", "has a memory with 64-bit addresses", "(memory $wide i64 1 281474976710656)")
             .refused("does not compile"),
-        new("shared-memory", "has a memory that threads could share")
-            .wat()
+        fields("shared-memory", "has a memory that threads could share", "(memory $shared 1 4 shared)")
             .refused("does not compile"),
-        new("table-grow-in-steps", "grows four tables bit by bit")
-            .wat()
-            .with("limits = { memory = '1MiB' }")
-            .ends("memory")
-            .limit("1MiB"),
-        new(
-            "table-grow-at-once",
-            "asks for a table of four billion entries",
-        )
-        .wat()
-        .endless_fuel()
-        .ends("memory")
-        .limit("64MiB"),
-        new(
-            "table-grow-out-of-fuel",
-            "asks for a table of four billion entries, with the default fuel",
-        )
-        .wat_of("table-grow-at-once")
-        .ends("fuel"),
-        new("table-huge", "declares a table of ten million entries")
-            .wat()
+        wat("table-grow-in-steps", "grows four tables bit by bit")
+            .limits("memory = '1MiB'").exceeds("memory", "1MiB"),
+        wat("table-grow-at-once", "asks for a table of four billion entries")
+            .endless_fuel().exceeds("memory", "64MiB"),
+        wat("table-grow-out-of-fuel", "asks for a table of four billion entries, with the default fuel")
+            .wat_of("table-grow-at-once").ends("fuel"),
+        fields("table-huge", "declares a table of ten million entries", "(table $table 10000000 funcref)")
             .refused("table"),
-        new("tables-33", "has more tables than a plugin may have")
-            .made(|| instances_of("(table 0 funcref)", 33))
-            .refused("33 tables"),
-        new(
-            "instances-65",
-            "has more core instances than a plugin may have",
-        )
-        .made(|| instances_of("", 65))
-        .refused("instances"),
-        new("nested-64", "64 levels of nested components")
-            .made(|| nested_components(64))
-            .survives("healthy"),
-        new("handles-own", "makes resources of its own and keeps them")
-            .wat()
-            .ends("resources")
-            .limit("1000"),
-        new("handle-forged", "drops a handle that it does not own")
-            .wat()
-            .ends("trap"),
-        new("handle-twice", "drops a handle of the host twice")
-            .wat()
-            .ends("trap"),
-        new("leak", "opens timers of the host and keeps them")
-            .built(guests::LEAK)
-            .timeout(2000)
-            .ends("resources")
-            .limit("1000"),
-        new("leak-below", "keeps 980 timers, which is within its limit")
-            .built(guests::LEAK)
-            .with("config = { pollables = 980 }")
-            .timeout(2000)
-            .survives("healthy")
-            .message("kept 980"),
+        made("tables-33", "has more tables than a plugin may have",
+            || instances_of("(table 0 funcref)", 33)).refused("33 tables"),
+        made("instances-65", "has more core instances than a plugin may have", || instances_of("", 65))
+            .refused("instances"),
+        made("nested-64", "64 levels of nested components", || nested_components(64)).healthy(),
+        wat("handles-own", "makes resources of its own and keeps them").exceeds("resources", "1000"),
+        wat("handle-forged", "drops a handle that it does not own").ends("trap"),
+        wat("handle-twice", "drops a handle of the host twice").ends("trap"),
+        built("leak", "opens timers of the host and keeps them", guests::LEAK)
+            .timeout(2000).exceeds("resources", "1000"),
+        built("leak-below", "keeps 980 timers, which is within its limit", guests::LEAK)
+            .config("pollables = 980").timeout(2000).healthy().message("kept 980"),
     ]
 }
 
-/// A good guest that instantiates another core module besides, so often.
+/// A good guest that instantiates another core module so often.
 fn instances_of(fields: &str, count: usize) -> Vec<u8> {
-    let mut text = format!("(core module $other {fields})\n");
-    text.push_str(&"(core instance (instantiate $other))\n".repeat(count));
-    text.push_str(GOOD);
-    frame::made(&text)
+    let instances = "(core instance (instantiate $other))\n".repeat(count);
+    good_after(&format!("(core module $other {fields})\n{instances}"))
 }
 
 /// A good guest with levels of nested components.
 fn nested_components(depth: usize) -> Vec<u8> {
     let (open, close) = ("(component\n".repeat(depth), ")".repeat(depth));
-    frame::made(&format!("{open}{close}{GOOD}"))
+    good_after(&format!("{open}{close}"))
 }
-
-const GOOD: &str = "\n(core module $module\n  ;; + memory realloc describe post healthy well\n)\n";

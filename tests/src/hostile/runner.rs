@@ -1,12 +1,12 @@
-//! Lets the cases of a group out one after another and writes down what was seen.
+//! Runs the cases of a group one after another, and reports what was seen.
 
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::Patience;
 use super::case::{Group, HostileCase};
 use super::host_under_test::{HostUnderTest, Seen};
+use super::patience::{Bounds, Patience};
 use super::world::World;
 
 /// What was seen of a group.
@@ -14,14 +14,14 @@ use super::world::World;
 pub struct GroupReport {
     /// The group.
     pub group: Group,
-    /// What was seen of each case, in their order.
+    /// What was seen of each case, in order.
     pub sightings: Vec<Sighting>,
-    /// What the host held more of the machine's memory afterwards than before, in bytes.
+    /// How much more memory the host held afterwards than before, in bytes.
     pub kept: i64,
     /// The most memory that a host held beyond what it held before a case, in bytes.
     pub peak: u64,
-    /// The longest run of the neighbour, in milliseconds.
-    pub slowest_neighbour_ms: f64,
+    /// The longest run of the control check, in milliseconds.
+    pub slowest_control_ms: f64,
     /// What was wrong with the host as a whole.
     pub faults: Vec<String>,
 }
@@ -29,27 +29,24 @@ pub struct GroupReport {
 /// What was seen of one case.
 #[derive(Debug)]
 pub struct Sighting {
-    /// Its name.
-    pub case: String,
+    /// The name of the case.
+    pub case: &'static str,
     /// What it does.
-    pub does: String,
-    /// What was to become of it.
+    pub does: &'static str,
+    /// What was expected.
     pub expected: String,
-    /// What did.
+    /// What happened.
     pub seen: String,
-    /// How long its run went on after its deadline, in milliseconds; nothing where it had ended
-    /// before.
+    /// How long its run continued after its deadline, in milliseconds; `None` if it ended before.
     pub overrun_ms: Option<f64>,
-    /// Whether one of its instructions may go on over the deadline.
+    /// Whether one of its instructions may exceed the deadline.
     pub is_bulk: bool,
-    /// From the moment that its file was there to the moment that its result was seen.
-    pub took: Duration,
-    /// What is not as it must be; empty where all is well.
+    /// What is not as it must be.
     pub faults: Vec<String>,
 }
 
 impl GroupReport {
-    /// What is wrong, one line each.
+    /// Returns everything that is wrong, one line each.
     pub fn faults(&self) -> Vec<String> {
         let of_case = |it: &Sighting| {
             let line = |fault: &String| format!("{}: {fault}", it.case);
@@ -62,38 +59,39 @@ impl GroupReport {
     }
 }
 
-/// Lets the cases of a group out.
+/// Runs the cases of a group.
 pub async fn run_group(group: Group, cases: Vec<HostileCase>, patience: Patience) -> GroupReport {
     let world = World::new();
-    let mut host = HostUnderTest::open(group, &cases, &world, patience).await;
+    let bounds = patience.bounds();
+    let mut host = HostUnderTest::open(group, &cases, &world, bounds).await;
     let mut before = host.resident();
     let mut report = GroupReport {
         group,
         sightings: Vec::new(),
         kept: 0,
         peak: 0,
-        slowest_neighbour_ms: 0.0,
+        slowest_control_ms: 0.0,
         faults: Vec::new(),
     };
     for case in &cases {
         let seen = host.watch(case).await;
-        report.slowest_neighbour_ms = report.slowest_neighbour_ms.max(host.slowest_neighbour());
-        report.peak = report.peak.max(host.peak());
-        let mut sighting = sighting(case, &seen, patience);
-        let is_lost = seen.page.is_null();
-        if !host.is_alive() {
+        report.slowest_control_ms = report.slowest_control_ms.max(seen.control_ms);
+        report.peak = report.peak.max(seen.peak);
+        let mut sighting = sighting(case, &seen, bounds);
+        let is_alive = host.is_alive();
+        if !is_alive {
             let fault = format!("the host ended: {}", host.last_words());
             sighting.faults.push(fault);
         }
-        if is_lost || !host.is_alive() {
-            // What it left behind would be blamed on the next one.
-            host = HostUnderTest::open(group, &cases, &world, patience).await;
+        if seen.page.is_null() || !is_alive {
+            // The next case would be blamed for what this one left behind.
+            host = HostUnderTest::open(group, &cases, &world, bounds).await;
             before = host.resident();
         }
         report.sightings.push(sighting);
     }
-    host.is_empty().await;
-    // What a plugin had is given back beside everything else, a little later.
+    host.until_empty().await;
+    // The host frees what a plugin had beside everything else, a little later.
     let until = Instant::now() + GIVEN_BACK;
     loop {
         report.kept = host.resident().cast_signed() - before.cast_signed();
@@ -110,7 +108,7 @@ pub async fn run_group(group: Group, cases: Vec<HostileCase>, patience: Patience
     report
 }
 
-fn sighting(case: &HostileCase, seen: &Seen, patience: Patience) -> Sighting {
+fn sighting(case: &HostileCase, seen: &Seen, bounds: Bounds) -> Sighting {
     let mut faults = seen.faults.clone();
     if !seen.page.is_null() {
         faults.extend(case.expected.faults(&seen.page));
@@ -118,25 +116,27 @@ fn sighting(case: &HostileCase, seen: &Seen, patience: Patience) -> Sighting {
     let timeout = case.timeout.as_secs_f64() * 1e3;
     let over = seen.page["latency_ms"].as_f64().map(|took| took - timeout);
     let overrun_ms = over.filter(|over| *over > 0.0);
-    if let Some(over) = overrun_ms
-        && over > patience.overrun_ms(case.is_bulk)
-    {
+    let most = if case.is_bulk {
+        bounds.bulk_overrun_ms
+    } else {
+        bounds.overrun_ms
+    };
+    if let Some(over) = overrun_ms.filter(|over| *over > most) {
         faults.push(format!("it went on for {over:.1} ms after its deadline"));
     }
     Sighting {
-        case: case.name.clone(),
-        does: case.does.to_owned(),
-        expected: case.expected(),
-        seen: words(&seen.page),
+        case: case.name,
+        does: case.does,
+        expected: case.expected.to_string(),
+        seen: in_short(&seen.page),
         overrun_ms,
         is_bulk: case.is_bulk,
-        took: seen.took,
         faults,
     }
 }
 
-/// A result in a few words, as an expectation is written.
-fn words(page: &Value) -> String {
+/// A result in short, in the words of an expectation.
+fn in_short(page: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut words = match page["error"]["code"].as_str() {
         Some(code) => format!("`{code}`"),
@@ -149,16 +149,13 @@ fn words(page: &Value) -> String {
     if page["error"]["code"] == "load" {
         words.extend([": ", &reason(&text(&page["message"]))]);
     }
-    if let Some(kind) = page
-        .pointer("/result/denials/0/kind")
-        .and_then(Value::as_str)
-    {
+    if let Some(kind) = page["result"]["denials"][0]["kind"].as_str() {
         words.extend([", refused: ", kind]);
     }
     words
 }
 
-/// Why a plugin was not loaded, without the place of its file.
+/// Why a plugin was not loaded, without the path of its file.
 fn reason(message: &str) -> String {
     let why = message
         .split_once(".wasm: ")
@@ -170,8 +167,8 @@ fn reason(message: &str) -> String {
     short
 }
 
-/// How much more of the machine's memory a host may hold after a group: what the allocator keeps of
-/// what was given back, and buffers of the pool. It does not grow when the same cases come again.
+/// How much more memory a host may hold after a group: what the allocator keeps of what was freed,
+/// and buffers of the pool. It does not grow when the same cases come again.
 const MOST_KEPT: i64 = 64 << 20;
 /// How long that may take.
 const GIVEN_BACK: Duration = Duration::from_secs(5);

@@ -2,45 +2,32 @@
 
 use std::fmt::Write as _;
 
-use super::runner::{GroupReport, Sighting};
+use super::runner::GroupReport;
 
-/// The table of all groups: guest, what it does, what is expected, what was seen, overrun.
+/// Returns the tables of all groups: guest, what it does, what is expected, what was seen, overrun.
 pub fn table(reports: &[GroupReport]) -> String {
     let mut text = String::new();
     for report in reports {
-        let write = group(&mut text, report);
-        write.expect("memory takes it");
+        write(&mut text, report).expect("memory takes it");
     }
     text
 }
 
-fn group(text: &mut String, report: &GroupReport) -> std::fmt::Result {
-    let name = report.group.name;
-    let mut letters = name.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    let title: String = first.into_iter().chain(letters).collect();
-    writeln!(text, "\n## {title}\n\n{}\n", report.group.about)?;
+fn write(text: &mut String, report: &GroupReport) -> std::fmt::Result {
+    let (first, rest) = report.group.name.split_at(1);
+    let (first, about) = (first.to_ascii_uppercase(), report.group.about);
+    writeln!(text, "\n## {first}{rest}\n\n{about}\n")?;
     writeln!(text, "| guest | what it does | expected | seen | overrun |")?;
     writeln!(text, "|---|---|---|---|---:|")?;
-    for sighting in &report.sightings {
-        let Sighting {
-            case,
-            does,
-            expected,
-            seen,
-            ..
-        } = sighting;
-        let overrun = match sighting.overrun_ms {
-            Some(over) if sighting.is_bulk => format!("{over:.1} ms (bulk)"),
+    for it in &report.sightings {
+        let overrun = match it.overrun_ms {
+            Some(over) if it.is_bulk => format!("{over:.1} ms (bulk)"),
             Some(over) => format!("{over:.1} ms"),
             None => String::new(),
         };
-        let red = if sighting.faults.is_empty() {
-            ""
-        } else {
-            " **red**"
-        };
-        let (expected, seen) = (cell(expected), cell(seen));
+        let red = if it.faults.is_empty() { "" } else { " **red**" };
+        let (expected, seen) = (cell(&it.expected), cell(&it.seen));
+        let (case, does) = (it.case, it.does);
         writeln!(
             text,
             "| {case} | {does} | {expected} | {seen}{red} | {overrun} |"

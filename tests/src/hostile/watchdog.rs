@@ -51,7 +51,8 @@ impl Watchdog {
         }
     }
 
-    /// What was seen since the last call. A probe that still waits for its answer belongs to the next.
+    /// What was seen since the last call. A probe that still waits for its answer belongs to the
+    /// next.
     pub(super) fn take(&self) -> Observed {
         std::mem::take(&mut *self.observed.lock().unwrap_or_else(PoisonError::into_inner))
     }

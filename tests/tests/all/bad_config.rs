@@ -1,92 +1,65 @@
-//! Configurations that are wrong: said with place and remedy; what is wrong with one check alone is
-//! that check's own trouble.
+//! Configurations that are wrong: the error says where, and what to do. An error in one check affects
+//! only that check.
 
 use insta::assert_snapshot;
-use serde_json::Value;
-use vitals_tests::{TestHost, Vitals, guests};
+use vitals_tests::guests::{Guest, HELLO, SETTINGS, TCP_CONNECT};
+use vitals_tests::{TestHost, Vitals};
 
-fn check<'a>(health: &'a Value, name: &str) -> &'a Value {
-    let checks = health["checks"].as_array().expect("checks");
-    let check = checks.iter().find(|check| check["name"] == name);
-    check.unwrap_or_else(|| panic!("there is no {name} in {health:#}"))
+/// The messages of checks that fail to load, while the check `right` runs.
+async fn load_errors(config: &str, guests: &[Guest], wrong: &[&str]) -> String {
+    let mut builder = TestHost::builder().config(config).env("NAME", "n");
+    for guest in guests {
+        builder = builder.library(guest.name(), *guest);
+    }
+    let host = builder.start().await;
+    assert_eq!(host.check("right").await["status"], "healthy");
+    let mut messages = Vec::new();
+    for name in wrong {
+        let check = host.check(name).await;
+        assert_eq!(check["error"]["code"], "load", "{check:#}");
+        messages.push(host.tidy(check["message"].as_str().unwrap_or_default()));
+    }
+    messages.join("\n")
 }
 
 #[tokio::test]
-async fn a_configuration_that_the_schema_refuses_is_that_checks_own_trouble() {
+async fn settings_that_the_schema_rejects_fail_only_their_check() {
     let config = "[checks.wrong]\nplugin = 'settings'\n\
                   config = { retries = 'often', pool = { mode = 'hasty' }, tag = [] }\n\
                   [checks.right]\nplugin = 'settings'\nconfig = { name = 'right' }";
-    let host = TestHost::builder()
-        .library("settings", guests::SETTINGS)
-        .config(config);
-    let host = host.start().await;
-    let health = host.health().await;
-    assert_eq!(check(&health, "right")["status"], "healthy");
-    let wrong = check(&health, "wrong");
-    assert_eq!(wrong["error"]["code"], "load", "{health:#}");
-    assert_snapshot!(host.tidy(wrong["message"].as_str().unwrap_or_default()));
+    assert_snapshot!(load_errors(config, &[SETTINGS], &["wrong"]).await);
 }
 
 #[tokio::test]
-async fn a_variable_that_is_not_set_is_that_checks_own_trouble() {
+async fn a_variable_that_is_not_set_fails_only_its_check() {
     let config = "[checks.wrong]\nplugin = 'settings'\nconfig = { name = '${NO_SUCH_NAME}' }\n\
                   [checks.lost]\nplugin = 'settings'\nconfig = { name = '${file:/no/such/file}' }\n\
                   [checks.right]\nplugin = 'settings'\nconfig = { name = '${NAME}' }";
-    let builder = TestHost::builder()
-        .library("settings", guests::SETTINGS)
-        .config(config);
-    let host = builder.env("NAME", "n").start().await;
-    let health = host.health().await;
-    assert_eq!(check(&health, "right")["status"], "healthy");
-    let [wrong, lost] = ["wrong", "lost"].map(|name| {
-        let check = check(&health, name);
-        assert_eq!(check["error"]["code"], "load", "{health:#}");
-        host.tidy(check["message"].as_str().unwrap_or_default())
-    });
-    assert_snapshot!(format!("{wrong}\n{lost}"));
+    assert_snapshot!(load_errors(config, &[SETTINGS], &["wrong", "lost"]).await);
 }
 
 #[tokio::test]
-async fn a_grant_that_cannot_be_read_is_that_checks_own_trouble() {
+async fn a_grant_that_cannot_be_parsed_fails_only_its_check() {
     let config = "[checks.wrong]\nplugin = 'hello'\nallow = { tcp = ['db.internal'] }\n\
                   [checks.value]\nplugin = 'tcp-connect'\nconfig = { address = 'nowhere' }\n\
                   [checks.right]\nplugin = 'hello'";
-    let builder = TestHost::builder()
-        .library("hello", guests::HELLO)
-        .config(config);
-    let host = builder
-        .library("tcp-connect", guests::TCP_CONNECT)
-        .start()
-        .await;
-    let health = host.health().await;
-    assert_eq!(check(&health, "right")["status"], "healthy");
-    let [wrong, value] = ["wrong", "value"].map(|name| {
-        let check = check(&health, name);
-        assert_eq!(check["error"]["code"], "load", "{health:#}");
-        host.tidy(check["message"].as_str().unwrap_or_default())
-    });
-    assert_snapshot!(format!("{wrong}\n{value}"));
+    assert_snapshot!(load_errors(config, &[HELLO, TCP_CONNECT], &["wrong", "value"]).await);
 }
 
-/// What `vitals serve` says of a configuration that it refuses whole.
-fn refused_whole(config: &str) -> String {
-    let ended = Vitals::new(["serve"]).config(config).run();
-    assert_eq!(
-        (ended.status, ended.stdout.as_str()),
-        (Some(2), ""),
-        "{}",
-        ended.stderr
-    );
+/// What `vitals serve` writes about a configuration that it rejects as a whole.
+fn rejected(config: &str) -> String {
+    let ended = Vitals::new(["serve"]).config(config).exits(2);
+    assert_eq!(ended.stdout, "");
     ended.stderr
 }
 
 #[test]
 fn a_file_that_is_not_toml() {
-    assert_snapshot!(refused_whole("[server]\nlisten = \"127.0.0.1:0\n"));
+    assert_snapshot!(rejected("[server]\nlisten = \"127.0.0.1:0\n"));
 }
 
 #[test]
-fn everything_that_is_wrong_with_a_file_is_said_at_once() {
+fn all_errors_of_a_file_are_reported_at_once() {
     let config = r#"
 [server]
 listn = "127.0.0.1:0"
@@ -109,13 +82,12 @@ enabled = "perhaps"
 [checks."Bad Name"]
 plugin = "hello"
 "#;
-    assert_snapshot!(refused_whole(config));
+    assert_snapshot!(rejected(config));
 }
 
 #[test]
 fn a_configuration_file_that_is_not_there() {
-    let ended = Vitals::new(["serve", "--config", "nowhere.toml"]).run();
-    assert_eq!(ended.status, Some(2), "{}", ended.stderr);
+    let ended = Vitals::new(["serve", "--config", "nowhere.toml"]).exits(2);
     assert_snapshot!(ended.stderr);
 }
 
@@ -123,7 +95,5 @@ fn a_configuration_file_that_is_not_there() {
 fn a_port_that_is_in_use() {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let config = format!("[server]\nlisten = '{}'", other.local_addr().unwrap());
-    let ended = Vitals::new(["serve"]).config(&config).run();
-    assert_eq!(ended.status, Some(1), "{}", ended.stderr);
-    assert_snapshot!(ended.stderr);
+    assert_snapshot!(Vitals::new(["serve"]).config(&config).exits(1).stderr);
 }

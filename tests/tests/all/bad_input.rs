@@ -1,5 +1,5 @@
-//! Files that are no plugins, and directories that are not there. Most files that are refused are cases
-//! of the hostile-guest suite (`tests/src/hostile/load.rs`).
+//! Plugins and plugins directories that are missing. Files that are rejected are cases of the
+//! hostile-guest suite (`tests/src/hostile/load.rs`).
 
 use std::fs;
 
@@ -7,54 +7,10 @@ use insta::assert_snapshot;
 use serde_json::Value;
 use vitals_tests::{TestHost, guests};
 
-/// Drops a bad file in beside a good neighbour, and answers why it is refused.
-async fn refused(file: impl Into<Vec<u8>>) -> String {
-    let host = TestHost::builder()
-        .plugin("bad", file)
-        .plugin("good", guests::HELLO)
-        .start()
-        .await;
-    let health = host.health().await;
-    assert_eq!(health["status"], "unhealthy", "{health:#}");
-    let [bad, good] = ["module:bad", "module:good"].map(|name| check(&health, name));
-    assert_eq!(good["status"], "healthy", "{health:#}");
-    assert_eq!(
-        (&bad["status"], &bad["error"]["code"]),
-        (&"unhealthy".into(), &"load".into())
-    );
-    assert_eq!(bad["message"], bad["error"]["message"]);
-    assert_eq!(host.get("/health/live").await.status, 200);
-    assert_eq!(host.plugin("bad").await["state"], "failed");
-    host.tidy(bad["message"].as_str().unwrap_or_default())
-}
-
 fn check<'a>(health: &'a Value, name: &str) -> &'a Value {
     let checks = health["checks"].as_array().expect("checks");
     let check = checks.iter().find(|check| check["name"] == name);
     check.unwrap_or_else(|| panic!("there is no {name} in {health:#}"))
-}
-
-#[tokio::test]
-async fn a_truncated_file() {
-    let whole = guests::HELLO.bytes();
-    for length in [9, 1000, whole.len() / 2, whole.len() - 1] {
-        let why = refused(&whole[..length]).await;
-        assert!(
-            why.contains("from <dir>/plugins/bad.wasm: it does not compile: "),
-            "{length}: {why}"
-        );
-    }
-    let why = refused(&whole[..4]).await;
-    assert!(why.contains("it is not a WebAssembly file"), "{why}");
-}
-
-#[tokio::test]
-async fn a_damaged_file() {
-    let mut bytes = guests::HELLO.bytes();
-    let middle = bytes.len() / 2;
-    bytes[middle..middle + 64].fill(0xff);
-    let why = refused(bytes).await;
-    assert!(why.contains("it does not compile: "), "{why}");
 }
 
 #[tokio::test]

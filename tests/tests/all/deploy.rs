@@ -1,5 +1,4 @@
-//! What `deploy/` has: each file passes its validator, says what the host understands, and is refused
-//! when something in it is broken.
+//! The files in `deploy/`: each passes its validator, and agrees with the host and with the other files.
 
 mod compose;
 mod container;
@@ -18,10 +17,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use vitals_host::config::Config;
 use vitals_host::plugin::CompileLimits;
-use vitals_tests::servers::{run_with_input, tool};
-use vitals_tests::{Finished, Vitals, guests};
+use vitals_tests::servers::run_with_input;
+use vitals_tests::{Finished, Vitals, guests, repository};
 
-/// A copy of `deploy/`, to be broken.
+/// A copy of `deploy/` that a test may change.
 struct Tree(TempDir);
 
 impl Tree {
@@ -37,12 +36,11 @@ impl Tree {
     }
 
     /// A copy in which the first `from` of a file is `to`.
-    fn broken(file: &str, from: &str, to: &str) -> Self {
+    fn changed(file: &str, from: &str, to: &str) -> Self {
         let tree = Self::new();
-        let path = tree.path(file);
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let text = tree.read(file);
         assert!(text.contains(from), "there is no {from:?} in {file}");
-        fs::write(&path, text.replacen(from, to, 1)).expect("a copy can be written");
+        fs::write(tree.path(file), text.replacen(from, to, 1)).expect("a copy can be written");
         tree
     }
 
@@ -55,7 +53,7 @@ impl Tree {
     }
 }
 
-/// Runs a program to its end, with a text to read.
+/// Runs a program to its end, with this input.
 fn run(command: &mut Command, input: &str) -> Finished {
     let output = run_with_input(command, input);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -68,11 +66,14 @@ fn run(command: &mut Command, input: &str) -> Finished {
 
 /// The documents of a text in YAML.
 fn yaml(text: &str) -> Vec<Value> {
-    let python = tool("kubernetes", "bin/python");
-    let script = guests::root().join("tests/deploy/read_yaml.py");
-    let read = run(Command::new(python).arg(script), text);
-    assert_eq!(read.status, Some(0), "{}", read.stderr);
-    serde_json::from_str(&read.stdout).expect("it prints JSON")
+    let read = |document: &str| {
+        // Not as JSON at once: that would accept a key that stands twice.
+        let value: serde_norway::Value = serde_norway::from_str(document)
+            .unwrap_or_else(|error| panic!("{error} in:\n{document}"));
+        serde_json::to_value(value).expect("its keys are strings")
+    };
+    let documents = text.split("\n---\n").map(read);
+    documents.filter(|document| !document.is_null()).collect()
 }
 
 /// A directory with the secrets of the compose file.
@@ -85,8 +86,8 @@ fn secrets() -> TempDir {
     secrets
 }
 
-/// What `vitals validate` says of a configuration of `deploy/`, with the first-party plugins as the
-/// library.
+/// What `vitals validate` prints about a configuration of `deploy/`, with the first-party plugins as
+/// the library.
 fn validated(toml: &str) -> Finished {
     let secrets = secrets();
     let toml = toml.replace("/run/secrets", secrets.path().to_str().expect("a text"));
@@ -99,7 +100,7 @@ fn validated(toml: &str) -> Finished {
         .run()
 }
 
-/// The files below a directory whose names end so, sorted.
+/// The files in a directory with this extension, sorted.
 fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten();
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -113,21 +114,15 @@ fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
 fn the_configurations_are_valid_with_the_first_party_plugins() {
     for file in ["compose", "kubernetes/base", "systemd"] {
         let toml = Tree::new().read(&format!("{file}/vitals.toml"));
-        let said = validated(&toml);
-        assert_eq!(
-            said.status,
-            Some(0),
-            "{file}: {}{}",
-            said.stdout,
-            said.stderr
-        );
-        let said = validated(&toml.replacen("plugin = \"", "plugins = \"", 1));
-        assert_eq!(said.status, Some(2), "{file}: {}", said.stdout);
+        let ended = validated(&toml);
+        assert_eq!(ended.status, Some(0), "{file}: {ended}");
+        let ended = validated(&toml.replacen("plugin = \"", "plugins = \"", 1));
+        assert_eq!(ended.status, Some(2), "{file}: {ended}");
     }
 }
 
-/// How much memory the host may take under a configuration and a limit: compilations, as many as it makes
-/// under that limit, runs with what the host holds for each, and the host itself.
+/// The most memory that the host takes under a configuration and a limit: for the compilations that it
+/// makes at once under that limit, for runs and what the host holds for each, and for itself.
 fn most_memory(toml: &str, limit: u64) -> u64 {
     let secrets = secrets();
     let toml = toml.replace("/run/secrets", secrets.path().to_str().expect("a text"));
@@ -139,7 +134,7 @@ fn most_memory(toml: &str, limit: u64) -> u64 {
 }
 
 #[test]
-fn the_memory_limits_hold_what_the_host_may_take() {
+fn the_memory_limits_suffice_for_the_host() {
     let tree = Tree::new();
     for (limited, key, config) in [
         ("docker-compose.yml", "    mem_limit: 6g\n", "compose"),
@@ -160,18 +155,16 @@ fn the_memory_limits_hold_what_the_host_may_take() {
 }
 
 #[test]
-fn the_page_names_files_that_there_are() {
-    let page = fs::read_to_string(guests::root().join("docs/deploy.md")).expect("a page");
+fn the_page_names_files_that_exist() {
+    let page = repository::read("docs/deploy.md");
     let words = page.split(|c: char| c.is_whitespace() || "`()".contains(c));
-    let named = words.filter(|word| word.starts_with("deploy/"));
-    let mut count = 0;
+    let named: Vec<_> = words.filter(|word| word.starts_with("deploy/")).collect();
+    assert!(named.len() > 10, "{named:?}");
     for name in named {
-        count += 1;
         let path = name.trim_end_matches([',', '.', ':', ';']);
         assert!(guests::root().join(path).exists(), "there is no {path}");
     }
-    assert!(count > 10, "{count} files");
 }
 
-/// What the host holds besides: itself, compiled code, results.
+/// The memory of the host itself, with compiled code and results.
 const HOST_MEMORY: u64 = 512 << 20;

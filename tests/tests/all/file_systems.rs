@@ -1,8 +1,8 @@
-//! A real file system under a real host: every way in which a plugin file, or the directory of it,
-//! comes, goes and changes.
+//! A real file system under a real host: every way in which plugin files and their directories appear,
+//! change and vanish.
 //!
-//! Nothing is looked at for a day but what an event told of, or a glance at the directories
-//! themselves: a test fails where the host misses what it should see by itself.
+//! The next regular scan is a day away, so that a test fails if the host misses an event, or a change
+//! of the directories themselves.
 
 mod directories;
 mod events;
@@ -13,56 +13,39 @@ mod writing;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use vitals_tests::{Serving, TestHost, TestHostBuilder, eventually};
+use vitals_tests::{Serving, TestHost, TestHostBuilder, eventually, when};
 
-/// Nothing comes by the regular look. Checks run often, so that one that fails shows.
+/// No regular scan finds anything. Checks run often, so that one that fails shows.
 const EVENTS_ALONE: &str = "[plugins]\nrescan = '24h'\n[defaults]\ninterval = '2s'\ntimeout = '2s'";
 
 fn by_events_alone() -> TestHostBuilder {
     TestHost::builder().config(EVENTS_ALONE)
 }
 
-/// What each check says. Not one of them may be unhealthy.
+/// The message of each check. None may be unhealthy.
 fn messages(health: &Value) -> BTreeMap<&str, &str> {
     let checks = health["checks"].as_array().expect("a list of checks");
     let fails = |check: &Value| check["status"] == "unhealthy";
     assert!(!checks.iter().any(fails), "{health:#}");
-    let said = checks
-        .iter()
-        .map(|check| (text(&check["name"]), text(&check["message"])));
-    said.collect()
+    let messages = checks.iter();
+    let messages = messages.map(|it| it["name"].as_str().zip(it["message"].as_str()));
+    messages.map(|both| both.expect("texts")).collect()
 }
 
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-/// Waits until there are these checks with these messages and no others; none is unhealthy
-/// meanwhile.
-async fn shows(host: &TestHost, wanted: &[(&str, &str)]) {
-    let wanted: BTreeMap<_, _> = wanted.iter().copied().collect();
-    let what = format!("the checks say {wanted:?}");
-    host.eventually(&what, |health| messages(health) == wanted)
+/// Waits until exactly these checks have these messages. None may be unhealthy meanwhile.
+async fn shows(host: &TestHost, expected: &[(&str, &str)]) {
+    let expected: BTreeMap<_, _> = expected.iter().copied().collect();
+    let what = format!("the messages are {expected:?}");
+    host.eventually(&what, |health| messages(health) == expected)
         .await;
 }
 
-/// Like [`shows`], of a process; answers what `/health` says then.
-async fn process_shows(host: &Serving, wanted: &[(&str, &str)]) -> Value {
-    let wanted: BTreeMap<_, _> = wanted.iter().copied().collect();
-    eventually(&format!("the checks say {wanted:?}"), async || {
+/// Like [`shows`], for a process, of which it returns `/health`.
+async fn process_shows(host: &Serving, expected: &[(&str, &str)]) -> Value {
+    let expected: BTreeMap<_, _> = expected.iter().copied().collect();
+    eventually(&format!("the messages are {expected:?}"), async || {
         let health = host.get("/health").await?.json();
-        if messages(&health) == wanted {
-            Ok(health)
-        } else {
-            Err(format!("{health:#}\n{}", host.log().join("\n")))
-        }
+        when(messages(&health) == expected, health)
     })
     .await
-}
-
-/// What `GET /plugins` says of each plugin, by its name.
-fn plugins(page: &Value) -> BTreeMap<&str, &Value> {
-    let plugins = page["plugins"].as_array().expect("a list of plugins");
-    let named = plugins.iter().map(|plugin| (text(&plugin["name"]), plugin));
-    named.collect()
 }

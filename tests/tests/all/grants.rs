@@ -1,12 +1,14 @@
 //! What a check may reach: nothing, until the operator says so.
 
+use std::path::Path;
+
 use insta::assert_snapshot;
 use serde_json::Value;
 use vitals_tests::{Reply, Target, TestHost, eventually, guests};
 
-/// Runs a guest as the check `orders` and answers everything known of it.
-async fn orders(guest: impl Into<Vec<u8>>, config: &str) -> Value {
-    let config = format!("[checks.orders]\nplugin = 'guest'\ntimeout = '3s'\n{config}");
+/// Runs a guest as the check `orders`, and returns its page.
+pub(crate) async fn orders(guest: impl Into<Vec<u8>>, config: &str) -> Value {
+    let config = format!("[checks.orders]\nplugin = 'guest'\ntimeout = '5s'\n{config}");
     let host = TestHost::builder()
         .library("guest", guest)
         .config(&config)
@@ -15,14 +17,14 @@ async fn orders(guest: impl Into<Vec<u8>>, config: &str) -> Value {
     host.check("orders").await
 }
 
-/// The messages of the refusals, ports left out.
-fn refusals(check: &Value) -> String {
-    let refusals = check["result"]["denials"].as_array().expect("denials");
-    let messages = refusals
+/// The messages of the denials, without ports.
+pub(crate) fn denials(check: &Value) -> String {
+    let denials = check["result"]["denials"].as_array().expect("denials");
+    let messages = denials
         .iter()
-        .filter_map(|refusal| refusal["message"].as_str());
+        .filter_map(|denial| denial["message"].as_str());
     let messages = messages.collect::<Vec<_>>().join("\n");
-    vitals_tests::tidy(std::path::Path::new("/nowhere"), &messages)
+    vitals_tests::tidy(Path::new("/nowhere"), &messages)
 }
 
 #[tokio::test]
@@ -40,7 +42,7 @@ async fn an_address_that_is_written_is_granted_and_just_that() {
     );
     assert!(check.get("error").is_none(), "{check:#}");
     assert_eq!(check["details"]["open"], 1, "{check:#}");
-    // Connected is who stands in the queue of the listener; it may take him from there later.
+    // A connection may wait in the queue of the listener for a while.
     eventually("the connection is taken", async || {
         match granted.accepted() {
             1 => Ok(()),
@@ -49,7 +51,7 @@ async fn an_address_that_is_written_is_granted_and_just_that() {
     })
     .await;
     assert_eq!(other.accepted(), 0);
-    assert_snapshot!(refusals(&check), @"denied: tcp 127.0.0.1:<port> (add it to `allow.tcp` of check `orders`)");
+    assert_snapshot!(denials(&check), @"denied: tcp 127.0.0.1:<port> (add it to `allow.tcp` of check `orders`)");
     assert_eq!(check["result"]["denials"][0]["kind"], "tcp");
 }
 
@@ -67,7 +69,7 @@ async fn a_url_that_is_written_is_granted_and_just_its_host_and_port() {
     assert_eq!(check["details"]["others"][0], "200 OK", "{check:#}");
     assert_eq!((granted.accepted(), other.accepted()), (2, 0));
     assert!(granted.requests()[0].starts_with("GET /health?all HTTP/1.1\r\n"));
-    assert_snapshot!(refusals(&check), @"denied: http http://127.0.0.1:<port> (add it to `allow.http` of check `orders`)");
+    assert_snapshot!(denials(&check), @"denied: http http://127.0.0.1:<port> (add it to `allow.http` of check `orders`)");
 }
 
 #[tokio::test]
@@ -91,14 +93,6 @@ async fn localhost_may_lead_to_loopback() {
     let config = format!("config = {{ address = 'localhost:{port}' }}");
     let check = orders(guests::TCP_CONNECT, &config).await;
     assert_eq!(check["status"], "healthy", "{check:#}");
-    let target = Target::start(Reply::ok("fine"));
-    let port = target.address().port();
-    let check = orders(
-        guests::HTTP_GET,
-        &format!("config = {{ url = 'http://localhost:{port}/' }}"),
-    )
-    .await;
-    assert_eq!(check["status"], "healthy", "{check:#}");
 }
 
 #[tokio::test]
@@ -111,7 +105,7 @@ async fn everything_else_stays_closed() {
         .map(|(what, said)| format!("{what}: {said}"))
         .collect();
     assert_snapshot!("what_a_guest_gets", lines.join("\n"));
-    assert_snapshot!("what_is_refused", refusals(&check));
+    assert_snapshot!("what_is_refused", denials(&check));
 }
 
 #[tokio::test]
@@ -134,12 +128,6 @@ async fn a_variable_is_handed_in_where_it_is_granted_and_no_other() {
 
 #[tokio::test]
 async fn a_name_that_is_granted_may_be_looked_up_and_no_more() {
-    let check = orders(guests::IMPORTS, "allow = { names = ['localhost'] }").await;
-    assert_eq!(
-        check["details"]["std.lookup"], "Ok(\"resolved\")",
-        "{check:#}"
-    );
-
     let [written, other] = [Target::start(Reply::Silence), Target::start(Reply::Silence)];
     let config = format!(
         "allow = {{ names = ['localhost'] }}\n\
@@ -149,8 +137,9 @@ async fn a_name_that_is_granted_may_be_looked_up_and_no_more() {
     );
     let check = orders(guests::TCP_CONNECT, &config).await;
     assert_eq!(other.accepted(), 0, "{check:#}");
+    // The denial names the host only because the lookup has led to its address.
     assert!(
-        refusals(&check).contains("denied: tcp localhost:<port>"),
+        denials(&check).contains("denied: tcp localhost:<port>"),
         "{check:#}"
     );
 }

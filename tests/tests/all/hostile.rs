@@ -1,5 +1,5 @@
-//! Every case of the hostile-guest suite, let loose in a real host: it comes to the end that it must, on time, and
-//! nobody else notices.
+//! Every case of the hostile-guest suite, let loose in a real host: it comes to the end that it
+//! must, on time, and nobody else notices.
 
 use vitals_tests::guests;
 use vitals_tests::hostile::{HostileCase, Patience, catalogue, run_group, written};
@@ -14,15 +14,19 @@ async fn all_is_well_with(group: &str) {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+fn names() -> Vec<&'static str> {
+    let groups = catalogue();
+    let cases = groups.iter().flat_map(|(_, cases)| cases);
+    cases.map(HostileCase::name).collect()
+}
+
 #[test]
 fn the_page_of_the_docs_shows_every_case() {
     let page = std::fs::read_to_string(guests::root().join("docs/hostile-guests.md")).unwrap();
     let rows = page.lines().filter_map(|line| line.strip_prefix("| "));
     let shown = rows.filter_map(|row| row.split(" | ").next());
     let shown: Vec<_> = shown.filter(|name| *name != "guest").collect();
-    let groups = catalogue();
-    let cases = groups.iter().flat_map(|(_, cases)| cases);
-    let cases: Vec<_> = cases.map(HostileCase::name).collect();
+    let cases = names();
     assert_eq!(cases, shown, "`cargo xtask hostile` writes the page anew");
     assert!(!page.contains("**red**"), "a case is red on the page");
     assert!(cases.len() >= 90, "{} cases", cases.len());
@@ -30,9 +34,7 @@ fn the_page_of_the_docs_shows_every_case() {
 
 #[test]
 fn every_case_has_a_name_of_its_own() {
-    let groups = catalogue();
-    let cases = groups.iter().flat_map(|(_, cases)| cases);
-    let mut names: Vec<_> = cases.map(HostileCase::name).collect();
+    let mut names = names();
     let all = names.len();
     names.sort_unstable();
     names.dedup();

@@ -1,4 +1,4 @@
-//! Rules of the architecture that the compiler does not hold: read from the sources themselves.
+//! Rules of the architecture that the compiler does not enforce, read from the sources.
 
 mod module_graph;
 
@@ -6,122 +6,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use vitals_tests::repository::{read, sources};
 use vitals_tests::{Vitals, guests};
 
 use module_graph::ModuleGraph;
 
-/// All files of Rust source below a directory of the repository, by their path in it.
-fn sources(directory: &str) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    let mut directories = vec![guests::root().join(directory)];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(&directory).expect("a directory") {
-            let path = entry.expect("an entry").path();
-            // A link leads to a file of another crate.
-            if path.is_symlink() {
-                continue;
-            }
-            if path.is_dir() {
-                directories.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).expect("text");
-                let path = path.strip_prefix(guests::root()).expect("below the root");
-                found.push((path.to_owned(), text));
-            }
-        }
-    }
-    assert!(!found.is_empty(), "{directory} has sources");
-    found
-}
-
-/// The lines of code, comments and tests left out, that hold one of `words`, outside of `rooms`.
-fn lines_with(words: &[&str], rooms: &[&str]) -> Vec<String> {
-    let mut found = Vec::new();
-    for (path, text) in sources("host") {
-        let inside =
-            |room: &&str| path.starts_with(room) || path == Path::new(&format!("{room}.rs"));
-        let tests = path
-            .iter()
-            .any(|part| part == "tests" || part == "tests.rs");
-        if tests || rooms.iter().any(inside) {
-            continue;
-        }
-        let code = text
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"));
-        let lines = code.filter(|line| words.iter().any(|word| line.contains(word)));
-        found.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
-    }
-    found
-}
-
-/// The crates below `host/`, and which of the others each may depend on.
-const CRATES: &[(&str, &str, &[&str])] = &[
-    ("host/values", "vitals-values", &[]),
-    ("host/model", "vitals-model", &["vitals-values"]),
-    ("host/io", "vitals-io", &["vitals-model"]),
-    (
-        "host/config",
-        "vitals-config",
-        &["vitals-io", "vitals-model", "vitals-values"],
-    ),
-    (
-        "host/sandbox",
-        "vitals-sandbox",
-        &["vitals-io", "vitals-model", "vitals-values"],
-    ),
-    (
-        "host/core",
-        "vitals-core",
-        &[
-            "vitals-config",
-            "vitals-io",
-            "vitals-model",
-            "vitals-sandbox",
-            "vitals-values",
-        ],
-    ),
-    (
-        "host/report",
-        "vitals-report",
-        &[
-            "vitals-config",
-            "vitals-core",
-            "vitals-io",
-            "vitals-model",
-            "vitals-sandbox",
-        ],
-    ),
-    (
-        "host/server",
-        "vitals-server",
-        &[
-            "vitals-config",
-            "vitals-core",
-            "vitals-model",
-            "vitals-values",
-        ],
-    ),
-    (
-        "host",
-        "vitals-host",
-        &[
-            "vitals-config",
-            "vitals-core",
-            "vitals-io",
-            "vitals-model",
-            "vitals-report",
-            "vitals-sandbox",
-            "vitals-server",
-        ],
-    ),
-    ("host/cli", "vitals", &["vitals-host", "vitals-values"]),
+/// The crates of the host, by their directories.
+const CRATES: [&str; 10] = [
+    "host",
+    "host/cli",
+    "host/config",
+    "host/core",
+    "host/io",
+    "host/model",
+    "host/report",
+    "host/sandbox",
+    "host/server",
+    "host/values",
 ];
 
-/// The names of what a crate depends on, on any machine, its tests left out.
+/// The names of the dependencies of a crate on any machine, without those of its tests.
 fn dependencies(directory: &str) -> Vec<String> {
-    let path = guests::root().join(directory).join("Cargo.toml");
-    let manifest = fs::read_to_string(&path).expect("a manifest");
+    let manifest = read(format!("{directory}/Cargo.toml"));
     let manifest: toml::Table = manifest.parse().expect("it is TOML");
     let targets = manifest.get("target").and_then(toml::Value::as_table);
     let tables = targets.into_iter().flat_map(toml::Table::values);
@@ -134,15 +40,43 @@ fn dependencies(directory: &str) -> Vec<String> {
         .collect()
 }
 
+/// Cargo rejects cycles; these are the other dependencies that the architecture excludes.
+#[test]
+fn only_some_crates_depend_on_each_library() {
+    for (library, allowed) in [
+        ("vitals-model", "config core host io report sandbox server"),
+        ("vitals-io", "config core host report sandbox"),
+        ("vitals-config", "core host report server"),
+        ("vitals-sandbox", "core host report"),
+        ("vitals-core", "host report server"),
+        ("vitals-report", "host"),
+        ("vitals-server", "host"),
+        ("wasmtime", "sandbox"),
+        ("hyper", "sandbox server"),
+        ("axum", "host server"),
+        ("prometheus", "report"),
+        ("sentry-types", "report"),
+        ("reqwest", "cli report"),
+        ("tracing-subscriber", "cli"),
+        ("tokio", "cli config core host io report sandbox server"),
+    ] {
+        for directory in CRATES {
+            let all = dependencies(directory);
+            let has_it = all.iter().any(|dependency| dependency.starts_with(library));
+            let name = directory.rsplit('/').next().unwrap_or_default();
+            let is_allowed = allowed.split(' ').any(|one| one == name);
+            assert!(!has_it || is_allowed, "{directory} depends on {library}");
+        }
+    }
+}
+
 #[test]
 fn published_crates_include_only_files_of_their_own_package() {
     let mut includes = 0;
-    let host = CRATES.iter().map(|(directory, _, _)| *directory);
-    for directory in host.chain(["sdk", "sdk/macros"]) {
-        let manifest = guests::root().join(directory).join("Cargo.toml");
-        let manifest = fs::read_to_string(manifest).expect("a manifest");
+    for directory in CRATES.into_iter().chain(["sdk", "sdk/macros"]) {
+        let manifest = read(format!("{directory}/Cargo.toml"));
         assert!(!manifest.contains("publish"), "{directory} is published");
-        for (path, text) in sources(&format!("{directory}/src")) {
+        for (path, text) in sources(format!("{directory}/src")) {
             let beside = path.parent().expect("a directory");
             let after = |opening: &'static str| text.split(opening).skip(1);
             let of_file = ["include_str!(\"", "include_bytes!(\"", "#[path = \""];
@@ -205,127 +139,92 @@ fn files_called(name: &str, directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-#[test]
-fn crates_depend_in_one_direction() {
-    for (directory, name, below) in CRATES {
-        for dependency in dependencies(directory) {
-            let is_ours = CRATES.iter().any(|(_, other, _)| *other == dependency);
-            let is_below = below.contains(&dependency.as_str());
-            assert!(!is_ours || is_below, "{name} depends on {dependency}");
+/// The lines of the host's code that contain one of `words`, except comments, tests and the files below
+/// `except`.
+fn lines_with(words: &[&str], except: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, text) in sources("host") {
+        let is_test = path
+            .iter()
+            .any(|part| part == "tests" || part == "tests.rs");
+        if is_test || is_in(&path, except) {
+            continue;
         }
+        let lines = text.lines().map(str::trim);
+        let code = lines.filter(|line| !line.starts_with("//"));
+        let lines = code.filter(|line| words.iter().any(|word| line.contains(word)));
+        found.extend(lines.map(|line| format!("{}: {line}", path.display())));
     }
-}
-
-#[test]
-fn only_the_crate_that_a_library_is_for_depends_on_it() {
-    for (library, allowed) in [
-        ("wasmtime", &["vitals-sandbox"][..]),
-        ("hyper", &["vitals-sandbox", "vitals-server"]),
-        ("axum", &["vitals-host", "vitals-server"]),
-        ("prometheus", &["vitals-report"]),
-        ("sentry-types", &["vitals-report"]),
-        ("reqwest", &["vitals", "vitals-report"]),
-        ("tracing-subscriber", &["vitals"]),
-    ] {
-        for (directory, name, _) in CRATES {
-            let has_it = dependencies(directory)
-                .iter()
-                .any(|dependency| dependency.starts_with(library));
-            assert!(!has_it || allowed.contains(name), "{name}: {library}");
-        }
-    }
-    let model = dependencies("host/model");
-    let has_runtime = model.iter().any(|name| name == "tokio");
-    assert!(!has_runtime, "the model does no I/O: {model:?}");
+    found
 }
 
 #[test]
 fn only_the_bindings_name_a_version_of_the_contract() {
-    let lines = lines_with(&["v0_", "V0_"], &["host/sandbox/src/bindings"]);
+    let lines = lines_with(&["v0_", "V0_"], "host/sandbox/src/bindings");
     assert_eq!(lines, Vec::<String>::new());
 }
 
 #[test]
 fn only_the_configuration_reads_the_environment() {
-    let lines = lines_with(
-        &["env::var", "env::vars", "env::remove_var"],
-        &["host/config/src"],
-    );
+    let calls = ["env::var", "env::vars", "env::remove_var"];
+    let lines = lines_with(&calls, "host/config/src");
     assert_eq!(lines, Vec::<String>::new());
     let own = sources("host/config/src");
-    assert!(
-        own.iter()
-            .any(|(_, text)| text.contains("env::vars_os") || text.contains("env::var_os"))
-    );
+    let mut own = own.iter().map(|(_, text)| text);
+    assert!(own.any(|text| text.contains("env::vars_os") || text.contains("env::var_os")));
 }
-
-#[test]
-fn modules_of_the_core_import_in_one_direction() {
-    let graphs = graphs("host/core/src");
-    for (module, others) in [
-        ("schedule", &["board", "catalog", "events", "watch"][..]),
-        ("board", &["catalog", "events", "watch"]),
-    ] {
-        let module = format!("host/core/src/{module}");
-        for (file, import) in imports_from(&graphs, &module) {
-            let is_one = |other: &&str| is_in(import, &format!("host/core/src/{other}"));
-            let is_known = !others.iter().any(is_one);
-            assert!(is_known, "{} imports {}", file.display(), import.display());
-        }
-    }
-}
-
-#[test]
-fn no_files_import_each_other_in_a_circle() {
-    for directory in WITHOUT_CIRCLES {
-        for graph in graphs(directory) {
-            let circles = graph.circles();
-            assert!(circles.is_empty(), "{directory}: {circles:#?}");
-        }
-    }
-}
-
-/// The crates in which no two files import each other, however far around.
-const WITHOUT_CIRCLES: &[&str] = &[
-    "host/src",
-    "host/cli/src",
-    "host/config/src",
-    "host/core/src",
-    "host/io/src",
-    "host/model/src",
-    "host/report/src",
-    "host/sandbox/src",
-    "host/server/src",
-    "host/values/src",
-];
 
 /// Whether a file is that of a module, or lies below it.
 fn is_in(file: &Path, module: &str) -> bool {
     file.starts_with(module) || file == Path::new(&format!("{module}.rs"))
 }
 
-/// The graphs of the crates in a directory of sources: of the library, and of the binary.
+/// The graphs of the crates in a directory: of the library, and of the binary.
 fn graphs(directory: &str) -> Vec<ModuleGraph> {
-    let files: BTreeMap<_, _> = sources(directory).into_iter().collect();
-    let roots = ["lib.rs", "main.rs"].map(|root| Path::new(directory).join(root));
+    let files: BTreeMap<_, _> = sources(format!("{directory}/src")).into_iter().collect();
+    let roots = ["lib.rs", "main.rs"].map(|root| Path::new(directory).join("src").join(root));
     let roots = roots.iter().filter(|root| files.contains_key(*root));
     roots.map(|root| ModuleGraph::of(root, &files)).collect()
 }
 
-/// The files of a module, each with what it imports from outside of the module.
-fn imports_from<'g>(graphs: &'g [ModuleGraph], module: &str) -> Vec<(&'g Path, &'g Path)> {
-    let mut found = Vec::new();
-    for (file, imports) in graphs.iter().flat_map(|graph| &graph.imports) {
-        let outside = imports.iter().filter(|_| is_in(file, module));
-        let outside = outside.filter(|import| !is_in(import, module));
-        found.extend(outside.map(|import| (file.as_path(), import.as_path())));
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    for directory in CRATES {
+        for graph in graphs(directory) {
+            let files = graph.files_in_circles();
+            assert!(files.is_empty(), "{files:#?} are in circles");
+        }
     }
-    found
 }
 
 #[test]
-fn the_searches_that_the_guide_names_find_what_it_says() {
-    let guide = fs::read_to_string(guests::root().join("CONTRIBUTING.md")).expect("a file");
+fn modules_of_the_core_import_in_one_direction() {
+    let at = |path: &str| format!("host/core/src/{path}");
+    let [graph] = &graphs("host/core")[..] else {
+        panic!("the core is a library");
+    };
+    for (module, others) in [
+        ("schedule", &["board", "catalog", "events", "watch"][..]),
+        ("board", &["catalog", "events", "watch"]),
+    ] {
+        let files = graph.imports.iter();
+        for (file, imports) in files.filter(|(file, _)| is_in(file, &at(module))) {
+            let is_above = |import: &PathBuf| others.iter().any(|other| is_in(import, &at(other)));
+            let above: Vec<_> = imports.iter().filter(|import| is_above(import)).collect();
+            assert!(above.is_empty(), "{} imports {above:?}", file.display());
+        }
+    }
+    // Imports are found through re-exports: the publisher uses a result of the board.
+    let imports = &graph.imports[Path::new(&at("publisher.rs"))];
+    assert!(
+        imports.contains(Path::new(&at("board/check_result.rs"))),
+        "{imports:?}"
+    );
+}
+
+#[test]
+fn the_searches_of_the_guide_find_what_it_says() {
+    let guide = read("CONTRIBUTING.md");
     let (_, section) = guide.split_once("## Where to find").expect("a section");
     let (section, _) = section.split_once("\n## ").expect("another section");
     let rows = section.lines().filter(|line| line.contains("`git grep "));
@@ -345,14 +244,12 @@ fn the_searches_that_the_guide_names_find_what_it_says() {
 
 #[test]
 fn the_engine_is_the_one_of_the_lock_file() {
-    let lock = fs::read_to_string(guests::root().join("Cargo.lock")).expect("Cargo.lock");
-    let (_, after) = lock
-        .split_once("name = \"wasmtime\"\nversion = \"")
-        .expect("wasmtime is locked");
+    let lock = read("Cargo.lock");
+    let found = lock.split_once("name = \"wasmtime\"\nversion = \"");
+    let (_, after) = found.expect("wasmtime is locked");
     let (locked, _) = after.split_once('"').expect("a version");
     assert_eq!(vitals_host::plugin::WASMTIME, locked);
-    let engine =
-        fs::read_to_string(guests::root().join("host/sandbox/src/engine.rs")).expect("a file");
+    let engine = read("host/sandbox/src/engine.rs");
     assert!(
         engine.contains(&format!("\"{locked}-vitals-\"")),
         "compiled code is cached by this version"
@@ -361,47 +258,37 @@ fn the_engine_is_the_one_of_the_lock_file() {
 
 #[test]
 fn the_schema_of_the_configuration_is_current() {
-    let path = guests::root().join("vitals.schema.json");
-    let committed = fs::read_to_string(path).unwrap_or_default();
     let current = format!("{:#}\n", vitals_host::config::json_schema());
-    assert!(
-        committed == current,
-        "run `vitals schema > vitals.schema.json`"
-    );
-    let printed = Vitals::new(["schema"]).run();
-    assert_eq!((printed.status, printed.stdout), (Some(0), current));
+    let is_current = read("vitals.schema.json") == current;
+    assert!(is_current, "run `vitals schema > vitals.schema.json`");
+    assert_eq!(Vitals::new(["schema"]).exits(0).stdout, current);
 }
 
 #[test]
-fn wasmtime_is_built_without_what_the_host_does_not_use() {
+fn wasmtime_is_built_without_unused_features() {
     let tree = cargo_tree(&["-e", "normal,features", "-i", "wasmtime"]);
     let has = |feature: &str| tree.contains(&format!("wasmtime feature \"{feature}\""));
     assert!(
         has("component-model") && has("cranelift"),
         "it lists the features: {tree}"
     );
-    for unused in [
-        "cache",
-        "component-model-async",
-        "debug",
-        "gc",
-        "gc-copying",
-        "gc-drc",
-        "gc-null",
-        "parallel-compilation",
-        "profiling",
-        "stack-switching",
-        "threads",
-        "wat",
-        "winch",
-    ] {
+    let unused = "cache component-model-async debug gc gc-copying gc-drc gc-null parallel-compilation \
+                  profiling stack-switching threads wat winch";
+    for unused in unused.split_whitespace() {
         assert!(!has(unused), "`{unused}` is on: {tree}");
     }
 }
 
 #[test]
-fn the_library_without_features_needs_none_of_what_they_bring() {
-    let unwanted = [
+fn the_library_without_features_has_none_of_their_dependencies() {
+    let packages = |features: &[&str]| -> BTreeSet<String> {
+        let tree = cargo_tree(&[&["-e", "normal", "--prefix", "none"], features].concat());
+        let names = tree.lines().filter_map(|line| line.split(' ').next());
+        names.map(str::to_owned).collect()
+    };
+    let empty = packages(&["--no-default-features"]);
+    assert!(empty.contains("vitals-core"), "{empty:?}");
+    for unwanted in [
         "clap",
         "cranelift-codegen",
         "include_dir",
@@ -410,26 +297,19 @@ fn the_library_without_features_needs_none_of_what_they_bring() {
         "sentry-types",
         "tracing-appender",
         "tracing-subscriber",
-    ];
-    let packages = |features: &[&str]| -> BTreeSet<String> {
-        let tree = cargo_tree(&[&["-e", "normal", "--prefix", "none"], features].concat());
-        let names = tree.lines().filter_map(|line| line.split(' ').next());
-        names.map(str::to_owned).collect()
-    };
-    let empty = packages(&["--no-default-features"]);
-    assert!(empty.contains("vitals-core"), "{empty:?}");
-    let found: Vec<_> = unwanted
-        .iter()
-        .filter(|name| empty.contains(**name))
-        .collect();
-    assert!(found.is_empty(), "{found:?}");
+    ] {
+        assert!(!empty.contains(unwanted), "{unwanted}: {empty:?}");
+    }
     let all = packages(&[]);
-    for brought in ["cranelift-codegen", "prometheus", "reqwest", "sentry-types"] {
-        assert!(all.contains(brought), "{brought} has another name: {all:?}");
+    for expected in ["cranelift-codegen", "prometheus", "reqwest", "sentry-types"] {
+        assert!(
+            all.contains(expected),
+            "{expected} has another name: {all:?}"
+        );
     }
 }
 
-/// What `cargo tree` prints of the host's library.
+/// The output of `cargo tree` for the host's library.
 fn cargo_tree(arguments: &[&str]) -> String {
     let cargo = std::process::Command::new(env!("CARGO"))
         .current_dir(guests::root())
@@ -437,7 +317,7 @@ fn cargo_tree(arguments: &[&str]) -> String {
         .args(arguments)
         .output()
         .expect("cargo runs");
-    let said = String::from_utf8_lossy(&cargo.stderr);
-    assert!(cargo.status.success(), "{said}");
+    let errors = String::from_utf8_lossy(&cargo.stderr);
+    assert!(cargo.status.success(), "{errors}");
     String::from_utf8(cargo.stdout).expect("it is text")
 }

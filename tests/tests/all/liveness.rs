@@ -1,20 +1,21 @@
-//! `/health/live` says which of the host's own loops stands still, and no more once it goes on.
+//! `/health/live` names a loop of the host that is stalled, until it continues.
 //!
-//! A loop stands still after 10 s, so these tests take a little longer than that.
+//! A loop counts as stalled after 10 s, so these tests take a little longer than that.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use tokio::runtime;
-use vitals_host::Outcome;
 use vitals_host::check::{ErrorTracker, GuestReport};
-use vitals_tests::{Mounted, TestHost, eventually, guests};
+use vitals_host::{Host, Outcome};
+use vitals_tests::{Mounted, Place, TestHost, eventually, guests, when};
 
-/// A gate that is shut until it is opened. Who comes to it meanwhile keeps his thread.
+/// A gate that blocks threads until it is opened.
 #[derive(Default)]
 pub(crate) struct Gate {
     state: Mutex<GateState>,
-    turned: Condvar,
+    opened: Condvar,
 }
 
 #[derive(Default)]
@@ -25,35 +26,24 @@ struct GateState {
 
 impl Gate {
     fn pass(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         state.waiting += 1;
-        // A test that fails must not keep its threads for ever.
+        // A test that fails must not keep its threads forever.
         let patience = Duration::from_mins(1);
-        let shut = |state: &mut GateState| !state.open;
-        let waited = self.turned.wait_timeout_while(state, patience, shut);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let is_shut = |state: &mut GateState| !state.open;
+        self.opened.wait_while_for(&mut state, is_shut, patience);
         state.waiting -= 1;
     }
 
-    fn waiting(&self) -> usize {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.waiting
-    }
-
     pub(crate) fn open(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.open = true;
-        self.turned.notify_all();
+        self.state.lock().open = true;
+        self.opened.notify_all();
     }
 
-    pub(crate) async fn has(&self, count: usize) {
-        eventually("all of them are stuck", async || {
-            let waiting = self.waiting();
-            if waiting >= count {
-                Ok(())
-            } else {
-                Err(format!("{waiting} of {count}"))
-            }
+    pub(crate) async fn blocks(&self, count: usize) {
+        eventually(&format!("{count} threads are blocked"), async || {
+            let waiting = self.state.lock().waiting;
+            when(waiting >= count, waiting)
         })
         .await;
     }
@@ -66,40 +56,22 @@ impl ErrorTracker for Gate {
     }
 }
 
-/// Asks until `/health/live` answers so, for longer than a loop may stand still.
+/// Waits until `/health/live` is so.
 async fn live(mounted: &Mounted, status: u16, body: &str) {
-    let patience = Instant::now() + Duration::from_secs(30);
-    loop {
-        let answer = mounted.get("/health/live").await;
-        if (answer.status, answer.text()) == (status, body) {
-            return;
-        }
-        assert!(
-            Instant::now() < patience,
-            "{}: {}",
-            answer.status,
-            answer.text()
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    eventually(&format!("{status} {body}"), async || {
+        let live = mounted.get("/health/live").await;
+        when(live.status == status && live.text() == body, live.body)
+    })
+    .await;
 }
 
 const ALIVE: &str = r#"{"status":"alive"}"#;
 
 #[tokio::test]
-async fn guest_threads_that_are_all_stuck_in_the_host_are_no_life() {
-    let gate = Arc::new(Gate::default());
-    let config = "[engine]\nguest_threads = 2\n[defaults]\ninterval = '5s'\ntimeout = '5s'\n\
-                  [checks.a]\nplugin = 'log'\n[checks.b]\nplugin = 'log'";
-    let given = Arc::clone(&gate);
-    let (host, _place) = TestHost::builder()
-        .library("log", guests::LOG)
-        .config(config)
-        .with(|host| host.error_tracker(given))
-        .build()
-        .await;
+async fn guest_threads_that_are_all_blocked_by_the_host_are_stalled() {
+    let (host, _place, gate) = host_with_gate().await;
     let mounted = Mounted::serve(host.router()).await;
-    gate.has(2).await;
+    gate.blocks(2).await;
     live(&mounted, 200, ALIVE).await;
     live(&mounted, 503, r#"{"loop":"guests","status":"stalled"}"#).await;
     gate.open();
@@ -107,21 +79,30 @@ async fn guest_threads_that_are_all_stuck_in_the_host_are_no_life() {
     host.shutdown().await;
 }
 
+/// A host with two guest threads, on which its error tracker waits at the gate.
+pub(crate) async fn host_with_gate() -> (Host, Place, Arc<Gate>) {
+    let gate = Arc::<Gate>::default();
+    let config = "[engine]\nguest_threads = 2\n[defaults]\ninterval = '5s'\ntimeout = '5s'\n\
+                  [checks.a]\nplugin = 'log'\n[checks.b]\nplugin = 'log'";
+    let given = Arc::clone(&gate);
+    let builder = TestHost::builder().config(config).guests([guests::LOG]);
+    let builder = builder.with(|host| host.error_tracker(given));
+    let (host, place) = builder.build().await;
+    (host, place, gate)
+}
+
 #[tokio::test]
-async fn endless_guests_on_every_thread_are_life() {
+async fn endless_guests_on_every_thread_stall_nothing() {
     let mut config = "[engine]\nguest_threads = 2\n[defaults]\ninterval = '20s'\ntimeout = '20s'\n\
                       [defaults.limits]\nfuel = 1_000_000_000_000\n[server]\nshutdown_grace = '1ms'\n"
         .to_owned();
     for number in 0..64 {
         config.extend(["[checks.c", &number.to_string(), "]\nplugin = 'spin'\n"]);
     }
-    let (host, _place) = TestHost::builder()
-        .library("spin", guests::SPIN)
-        .config(&config)
-        .build()
-        .await;
+    let builder = TestHost::builder().config(&config);
+    let (host, _place) = builder.guests([guests::SPIN]).build().await;
     let mounted = Mounted::serve(host.router()).await;
-    // For longer than any loop may stand still.
+    // For longer than it takes to count as stalled.
     let over = Instant::now() + Duration::from_secs(12);
     while Instant::now() < over {
         let answer = mounted.get("/health/live").await;
@@ -131,7 +112,7 @@ async fn endless_guests_on_every_thread_are_life() {
     host.shutdown().await;
 }
 
-/// Keeps whoever drops it.
+/// Blocks the thread that drops it.
 struct Sticky(Arc<Gate>);
 
 impl Drop for Sticky {
@@ -141,13 +122,13 @@ impl Drop for Sticky {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn a_watcher_that_stands_still_is_no_life() {
-    // A check that is not enabled is nobody's but the watcher's, which drops it.
+async fn a_watcher_that_is_blocked_is_stalled() {
+    // Only the watcher holds a check that is not enabled, and drops it.
     let config = "[checks.mine]\nenabled = false";
     let (host, _place) = TestHost::builder().config(config).build().await;
     let mounted = Mounted::serve(host.router()).await;
     mounted.get("/health").await;
-    let gate = Arc::new(Gate::default());
+    let gate = Arc::<Gate>::default();
     let mine = Sticky(Arc::clone(&gate));
     host.register("mine", move || {
         let _mine = &mine;
@@ -155,7 +136,7 @@ async fn a_watcher_that_stands_still_is_no_life() {
     })
     .expect("a name");
     host.unregister("mine").expect("a name");
-    gate.has(1).await;
+    gate.blocks(1).await;
     live(&mounted, 503, r#"{"loop":"watcher","status":"stalled"}"#).await;
     gate.open();
     live(&mounted, 200, ALIVE).await;
@@ -163,10 +144,9 @@ async fn a_watcher_that_stands_still_is_no_life() {
 }
 
 #[tokio::test]
-async fn a_schedule_whose_threads_are_taken_is_no_life() {
-    // The host has a runtime of its own, whose threads its native checks block; the page is served
-    // from another one.
-    let gate = Arc::new(Gate::default());
+async fn a_schedule_whose_threads_are_blocked_is_stalled() {
+    // The native checks block the threads of the host's runtime. The test's runtime serves the page.
+    let gate = Arc::<Gate>::default();
     let own = runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -188,7 +168,7 @@ async fn a_schedule_whose_threads_are_taken_is_no_life() {
     let building = own.spawn(async move { builder.build().await });
     let (host, _place) = building.await.expect("it starts");
     let mounted = Mounted::serve(host.router()).await;
-    gate.has(2).await;
+    gate.blocks(2).await;
     live(&mounted, 503, r#"{"loop":"schedule","status":"stalled"}"#).await;
     gate.open();
     live(&mounted, 200, ALIVE).await;

@@ -1,15 +1,13 @@
-//! What the binary logs: which lines, of what level, with which fields, and how often.
+//! The log of the binary: which lines, with which levels and fields, and how often.
 
 mod changes;
 mod of_guests;
 mod reader;
-mod turns;
-
-use std::fs;
-use std::path::{Path, PathBuf};
+mod transitions;
 
 use serde_json::{Value, json};
-use vitals_tests::{Serving, Vitals, eventually, guests};
+use vitals_tests::guests::{self, Guest};
+use vitals_tests::{Serving, Vitals, eventually, sum, when};
 
 const HEAD: &str = "[server]\nlisten = '127.0.0.1:0'\n[plugins]\nauto = false\nrescan = '200ms'\n\
                     [defaults]\ninterval = '2s'\ntimeout = '2s'\n";
@@ -22,7 +20,7 @@ fn lines(serving: &Serving) -> Vec<Value> {
     serving.log().iter().map(parsed).collect()
 }
 
-/// Those with a field, without what differs from run to run; a digest is only shown to be one.
+/// The lines with a field, without what varies. Digests become `…`.
 fn of(serving: &Serving, field: &str, value: &str) -> Vec<Value> {
     let mut lines = lines(serving);
     lines.retain(|line| line[field] == value);
@@ -43,35 +41,42 @@ fn of(serving: &Serving, field: &str, value: &str) -> Vec<Value> {
 
 /// Waits until there are so many lines with a field.
 async fn so_many(serving: &Serving, field: &str, value: &str, count: usize) -> Vec<Value> {
-    eventually(
-        &format!("{count} lines with {field} = {value}"),
-        async || {
-            let found = of(serving, field, value);
-            if found.len() >= count {
-                Ok(found)
-            } else {
-                Err(serving.log().join("\n"))
-            }
-        },
-    )
+    let what = format!("{count} lines with {field} = {value}");
+    eventually(&what, async || {
+        let found = of(serving, field, value);
+        let is_enough = found.len() >= count;
+        is_enough
+            .then_some(found)
+            .ok_or_else(|| serving.log().join("\n"))
+    })
     .await
 }
 
-/// Waits until the check has been run so often.
-async fn runs(serving: &Serving, check: &str, count: u64) {
-    let before = format!("vitals_check_runs_total{{check=\"{check}\"");
+/// The number of runs of the checks whose names begin so.
+async fn runs_of(serving: &Serving, check: &str) -> Result<f64, String> {
+    let metrics = serving.get("/metrics").await?.body;
+    let beginning = format!("vitals_check_runs_total{{check=\"{check}");
+    Ok(sum(&metrics, &beginning))
+}
+
+/// Waits until a check has run so often.
+async fn runs(serving: &Serving, check: &str, count: f64) {
     eventually(&format!("{count} runs of {check}"), async || {
-        let metrics = serving.get("/metrics").await?.body;
-        let samples = metrics.lines().filter(|line| line.starts_with(&before));
-        let counts = samples.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
-        let found: u64 = counts.sum();
-        if found >= count { Ok(()) } else { Err(metrics) }
+        let found = runs_of(serving, &format!("{check}\"")).await?;
+        when(found >= count, found)
     })
     .await;
 }
 
-/// A line about a check that has turned.
-fn turn(check: &str, plugin: &str, from: &str, to: &str, more: &Value) -> Value {
+/// A host that logs in JSON.
+async fn serve_json(config: &str, guests: &[Guest]) -> Serving {
+    let vitals = Vitals::new(["serve"]).config(config);
+    let vitals = vitals.guests(guests.iter().copied());
+    vitals.env("VITALS_LOG_FORMAT", "json").serve().await
+}
+
+/// The line about a transition.
+fn transition(check: &str, plugin: &str, from: &str, to: &str, more: &Value) -> Value {
     let level = match to {
         "healthy" => "INFO",
         "unhealthy" => "ERROR",
@@ -86,7 +91,7 @@ fn turn(check: &str, plugin: &str, from: &str, to: &str, more: &Value) -> Value 
     line
 }
 
-/// Fields of a check that a version of its plugin runs.
+/// The fields of a check whose plugin is loaded.
 fn with(more: &Value) -> Value {
     let mut all = json!({ "version": "0.1.0", "digest": "…" });
     let fields = all.as_object_mut().expect("an object");
@@ -95,25 +100,18 @@ fn with(more: &Value) -> Value {
 }
 
 #[test]
-fn a_filter_or_a_format_that_is_none_is_an_error() {
-    for (name, value, right) in [
-        ("VITALS_LOG", "inof", "write `error`, `warn`, `info`"),
-        (
-            "VITALS_LOG",
-            "info,vitals_host=loud",
-            "write `error`, `warn`, `info`",
-        ),
+fn an_invalid_filter_or_format_is_an_error() {
+    let levels = "write `error`, `warn`, `info`";
+    for (name, value, remedy) in [
+        ("VITALS_LOG", "inof", levels),
+        ("VITALS_LOG", "info,vitals_host=loud", levels),
         ("VITALS_LOG_FORMAT", "xml", "write `text` or `json`"),
     ] {
-        for (verb, status) in [("serve", 2), ("validate", 2)] {
-            let ended = Vitals::new([verb]).env(name, value).run();
-            let said = [ended.stdout, ended.stderr].concat();
-            assert_eq!(ended.status, Some(status), "{verb} {name}={value}: {said}");
-            assert!(
-                said.contains(&format!("environment variable {name}: `")),
-                "{said}"
-            );
-            assert!(said.contains(right), "{said}");
+        for command in ["serve", "validate"] {
+            let output = Vitals::new([command]).env(name, value).exits(2).to_string();
+            let error = format!("environment variable {name}: `");
+            assert!(output.contains(&error), "{output}");
+            assert!(output.contains(remedy), "{output}");
         }
     }
 }
@@ -122,11 +120,8 @@ fn a_filter_or_a_format_that_is_none_is_an_error() {
 fn a_host_that_cannot_start_says_so_in_json() {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let config = format!("[server]\nlisten = '{}'", other.local_addr().unwrap());
-    let ended = Vitals::new(["serve"])
-        .config(&config)
-        .env("VITALS_LOG_FORMAT", "json")
-        .run();
-    assert_eq!(ended.status, Some(1), "{}", ended.stderr);
+    let vitals = Vitals::new(["serve"]).config(&config);
+    let ended = vitals.env("VITALS_LOG_FORMAT", "json").exits(1);
     let line: Value = serde_json::from_str(&ended.stderr).expect("one line of JSON");
     assert_eq!(
         (&line["level"], &line["message"]),
@@ -134,38 +129,4 @@ fn a_host_that_cannot_start_says_so_in_json() {
     );
     let error = line["error"].as_str().unwrap_or_default();
     assert!(error.starts_with("cannot listen on "), "{error}");
-}
-
-#[test]
-fn the_messages_in_the_docs_are_those_of_the_code() {
-    let docs = fs::read_to_string(guests::root().join("docs/logs.md")).unwrap();
-    let (_, lines) = docs
-        .split_once("## Look up a message")
-        .expect("a table of lines");
-    let (lines, _) = lines.split_once("\n## ").expect("more after it");
-    let cells = lines.lines().filter_map(|row| row.split('|').nth(1));
-    let messages: Vec<_> = cells
-        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-        .filter(|message| !message.contains('…'))
-        .collect();
-    assert!(messages.len() > 30, "{messages:#?}");
-    let code = sources(&guests::root().join("host"));
-    for message in messages {
-        assert!(code.contains(&format!("\"{message}\"")), "{message}");
-    }
-}
-
-/// All code below a directory.
-fn sources(directory: &Path) -> String {
-    let entries = fs::read_dir(directory).expect("a directory of the code");
-    let text = |path: PathBuf| {
-        if path.is_dir() {
-            sources(&path)
-        } else {
-            fs::read_to_string(path).expect("a file of the code")
-        }
-    };
-    entries
-        .map(|entry| text(entry.expect("an entry").path()))
-        .collect()
 }

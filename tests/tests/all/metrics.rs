@@ -5,15 +5,8 @@ mod service;
 
 use insta::assert_snapshot;
 use vitals_host::metrics::FAMILIES;
-use vitals_tests::{Reply, Target, TestHost, eventually, guests};
-
-#[tokio::test]
-async fn disabled_metrics_are_not_found_and_say_how_to_enable_them() {
-    let host = TestHost::builder().start().await;
-    let answer = host.get("/metrics").await;
-    assert_eq!(answer.status, 404);
-    assert_snapshot!(answer.text());
-}
+use vitals_tests::guests::{HELLO, MEASURE, SLEEP, STATUS, TCP_CONNECT};
+use vitals_tests::{Reply, Target, TestHost, eventually, sample, when};
 
 #[tokio::test]
 async fn every_metric_has_its_name_type_and_help() {
@@ -23,28 +16,20 @@ async fn every_metric_has_its_name_type_and_help() {
          config = {{ address = '{}', others = ['127.0.0.1:2'] }}",
         target.address()
     );
-    let host = TestHost::builder()
-        .env("ENABLE_METRICS", "true")
-        .config(&config)
-        .plugin("measure", guests::MEASURE)
-        .plugin("tcp-connect", guests::TCP_CONNECT)
-        .start()
-        .await;
+    let builder = TestHost::builder().config(&config);
+    let builder = builder.guests([MEASURE, TCP_CONNECT]);
+    let host = builder.env("ENABLE_METRICS", "true").start().await;
     host.health().await;
     let answer = host.get("/metrics").await;
     assert_eq!(answer.status, 200);
     let kind = answer.header("content-type");
     assert_eq!(kind, Some("text/plain; version=0.0.4; charset=utf-8"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    let comments: Vec<_> = answer
-        .text()
-        .lines()
-        .filter(|line| line.starts_with('#'))
-        .collect();
+    let lines = answer.text().lines();
+    let comments: Vec<_> = lines.filter(|line| line.starts_with('#')).collect();
     assert_snapshot!(comments.join("\n"));
-    let types = comments
-        .iter()
-        .filter_map(|line| line.strip_prefix("# TYPE "));
+    let comments = comments.iter();
+    let types = comments.filter_map(|line| line.strip_prefix("# TYPE "));
     let names = types.filter_map(|line| line.split(' ').next());
     for name in names.filter(|name| !name.starts_with("process_")) {
         let declared = FAMILIES.iter().any(|family| family.name() == name);
@@ -52,60 +37,31 @@ async fn every_metric_has_its_name_type_and_help() {
     }
 }
 
-/// The value of a series, if there is one.
-fn value(metrics: &str, series: &str) -> Option<f64> {
-    let line = metrics.lines().find(|line| {
-        line.strip_prefix(series)
-            .is_some_and(|rest| rest.starts_with(' '))
-    })?;
-    line.rsplit(' ').next()?.parse().ok()
-}
-
 #[tokio::test]
 async fn runs_states_and_requests_are_counted() {
     let config = "[metrics]\nenabled = true\n[defaults]\ninterval = '100ms'\ntimeout = '100ms'\n\
                   [checks.down]\nplugin = 'status'\nconfig = { status = 'unhealthy' }\n\
                   [checks.slow]\nplugin = 'sleep'\nconfig = { time = '10s' }";
-    let host = TestHost::builder()
-        .config(config)
-        .plugin("status", guests::STATUS)
-        .plugin("sleep", guests::SLEEP)
-        .plugin("measure", guests::MEASURE)
-        .plugin("broken", b"garbage")
-        .start()
-        .await;
+    let builder = TestHost::builder().config(config);
+    let builder = builder.guests([STATUS, SLEEP, MEASURE]);
+    let host = builder.plugin("broken", b"garbage").start().await;
     let answer = host.get("/health").await;
     assert_eq!(answer.status, 200);
     host.ask("BREW", "/health", &[]).await;
-    let at_least = async |series: &str, least: f64| {
-        eventually(&format!("{series} is at least {least}"), async || {
-            let text = host.get("/metrics").await.body;
-            let found = value(&text, series);
-            if found.is_some_and(|found| found >= least) {
-                Ok(text)
-            } else {
-                Err(text)
-            }
-        })
-        .await
-    };
-    at_least(
+    let mut page = String::new();
+    for series in [
         r#"vitals_check_runs_total{check="down",result="unhealthy"}"#,
-        2.0,
-    )
-    .await;
-    at_least(
         r#"vitals_check_runs_total{check="slow",result="timeout"}"#,
-        2.0,
-    )
-    .await;
-    at_least(
         r#"vitals_check_runs_total{check="module:measure",result="healthy"}"#,
-        2.0,
-    )
-    .await;
-    at_least(r#"vitals_check_consecutive_failures{check="down"}"#, 2.0).await;
-    let text = at_least(r#"vitals_check_duration_seconds_count{check="slow"}"#, 2.0).await;
+        r#"vitals_check_consecutive_failures{check="down"}"#,
+        r#"vitals_check_duration_seconds_count{check="slow"}"#,
+    ] {
+        page = eventually(&format!("{series} is at least 2"), async || {
+            let page = host.get("/metrics").await.body;
+            when(sample(&page, series) >= Some(2.0), page)
+        })
+        .await;
+    }
     for (series, expected) in [
         (r#"vitals_check_state{check="down",state="unhealthy"}"#, 1.0),
         (r#"vitals_check_state{check="down",state="healthy"}"#, 0.0),
@@ -142,32 +98,21 @@ async fn runs_states_and_requests_are_counted() {
             1.0,
         ),
     ] {
-        assert_eq!(value(&text, series), Some(expected), "{series} in\n{text}");
+        assert_eq!(sample(&page, series), Some(expected), "{series} in\n{page}");
     }
-    assert!(
-        value(&text, r#"vitals_check_last_fuel{check="down"}"#) > Some(1000.0),
-        "{text}"
-    );
+    let fuel = sample(&page, r#"vitals_check_last_fuel{check="down"}"#);
+    assert!(fuel > Some(1000.0), "{page}");
 }
 
 #[tokio::test]
-async fn a_check_that_is_gone_leaves_no_series_behind() {
-    let config = "[metrics]\nenabled = true";
-    let host = TestHost::builder()
-        .config(config)
-        .plugin("hello", guests::HELLO)
-        .start()
-        .await;
+async fn a_check_that_is_removed_leaves_no_series() {
+    let host = TestHost::start("[metrics]\nenabled = true", [HELLO]).await;
     host.health().await;
     assert!(host.get("/metrics").await.text().contains("module:hello"));
     host.take_out("hello");
     eventually("no series of the check or plugin", async || {
-        let text = host.get("/metrics").await.body;
-        if text.contains("hello") {
-            Err(text)
-        } else {
-            Ok(())
-        }
+        let page = host.get("/metrics").await.body;
+        when(!page.contains("hello"), page)
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! Native checks, and the host inside somebody's own service.
+//! Native checks, and the host inside of another service.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,33 +9,28 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use vitals_host::check::{Status, seconds};
 use vitals_host::{Host, Outcome};
-use vitals_tests::{Mounted, TestHost, eventually, guests};
+use vitals_tests::guests::HELLO;
+use vitals_tests::{Mounted, TestHost, eventually, when};
 
 async fn health(mounted: &Mounted, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     eventually(what, async || {
         let health = mounted.get("/health").await.json();
-        if is_so(&health) {
-            Ok(health)
-        } else {
-            Err(format!("{health:#}"))
-        }
+        when(is_so(&health), health)
     })
     .await
 }
 
 fn named<'a>(health: &'a Value, name: &str) -> Option<&'a Value> {
-    health["checks"]
-        .as_array()?
-        .iter()
-        .find(|check| check["name"] == name)
+    let mut checks = health["checks"].as_array()?.iter();
+    checks.find(|check| check["name"] == name)
 }
 
 #[tokio::test]
-async fn a_native_check_stands_beside_the_plugins() {
+async fn native_checks_run_beside_plugins() {
     let config = "[checks.database]\ninterval = '15s'\ntimeout = '2s'\ncritical = false";
     let host = TestHost::builder()
         .config(config)
-        .plugin("hello", guests::HELLO)
+        .guests([HELLO])
         .with(|host| {
             host.check("database", || async {
                 Outcome::degraded("slow")
@@ -74,7 +69,7 @@ async fn a_native_check_stands_beside_the_plugins() {
 }
 
 #[tokio::test]
-async fn a_native_check_comes_and_goes_while_the_host_runs() {
+async fn native_checks_are_registered_replaced_and_unregistered_while_the_host_runs() {
     let (host, _place) = TestHost::builder().build().await;
     let mounted = Mounted::serve(host.router()).await;
     health(&mounted, "no checks", |health| {
@@ -82,16 +77,18 @@ async fn a_native_check_comes_and_goes_while_the_host_runs() {
     })
     .await;
 
+    let shows = async |message: &str| {
+        let is_so = |check: &Value| check["message"] == message;
+        let is_so = |health: &Value| named(health, "cache").is_some_and(is_so);
+        health(&mounted, message, is_so).await;
+    };
     host.register("cache", || async { Outcome::healthy("one") })
         .unwrap();
-    let one =
-        |health: &Value| named(health, "cache").is_some_and(|check| check["message"] == "one");
-    health(&mounted, "the check", one).await;
+    shows("one").await;
+    // It takes the place of the first one, and runs at once.
     host.register("cache", || async { Outcome::unhealthy("two") })
         .unwrap();
-    let two =
-        |health: &Value| named(health, "cache").is_some_and(|check| check["message"] == "two");
-    health(&mounted, "the check in its place, run at once", two).await;
+    shows("two").await;
     assert_eq!(host.health(), Status::Unhealthy);
 
     let registered = host.register("late", || async { Outcome::healthy("") });
@@ -106,34 +103,25 @@ async fn a_native_check_comes_and_goes_while_the_host_runs() {
     })
     .await;
     assert_eq!(host.health(), Status::Healthy);
-    let error = host
-        .register("Bad Name", || async { Outcome::healthy("") })
-        .unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("`Bad Name` is not a valid check name"),
-        "{error}"
-    );
     host.shutdown().await;
 }
 
 #[tokio::test]
-async fn a_name_that_no_check_can_have_stops_the_start() {
-    let builder = Host::builder().check("Bad Name", || async { Outcome::healthy("") });
-    let error = builder
-        .start()
-        .await
-        .expect_err("it is refused")
-        .to_string();
-    assert!(
-        error.contains("`Bad Name` is not a valid check name"),
-        "{error}"
-    );
+async fn an_invalid_name_of_a_native_check_is_an_error() {
+    let check = || async { Outcome::healthy("") };
+    let (host, _place) = TestHost::builder().build().await;
+    let registered = host.register("Bad Name", check).unwrap_err();
+    host.shutdown().await;
+    let started = Host::builder().check("Bad Name", check).start().await;
+    let started = started.expect_err("it is rejected");
+    for error in [registered.to_string(), started.to_string()] {
+        let expected = "`Bad Name` is not a valid check name";
+        assert!(error.contains(expected), "{error}");
+    }
 }
 
 #[tokio::test]
-async fn a_panic_of_a_native_check_is_its_own_trouble() {
+async fn a_panic_of_a_native_check_affects_only_its_run() {
     let broken = Arc::new(AtomicBool::new(true));
     let state = Arc::clone(&broken);
     let check = move || {
@@ -143,7 +131,7 @@ async fn a_panic_of_a_native_check_is_its_own_trouble() {
     let config = "[checks.broken]\ninterval = '100ms'\ntimeout = '100ms'";
     let host = TestHost::builder()
         .config(config)
-        .plugin("hello", guests::HELLO)
+        .guests([HELLO])
         .with(|host| {
             host.check("broken", check).check("inside", || async {
                 tokio::task::yield_now().await;
@@ -164,8 +152,9 @@ async fn a_panic_of_a_native_check_is_its_own_trouble() {
     assert_eq!(host.check("module:hello").await["status"], "healthy");
     assert_eq!(host.get("/health/live").await.status, 200);
     broken.store(false, Ordering::Release);
-    let fine = |check: &Value| check["status"] == "healthy";
-    host.eventually_check("broken", "it runs again", fine).await;
+    let is_healthy = |check: &Value| check["status"] == "healthy";
+    host.eventually_check("broken", "it runs again", is_healthy)
+        .await;
 }
 
 #[tokio::test]
@@ -189,7 +178,7 @@ async fn a_native_check_has_its_timeout() {
 }
 
 #[tokio::test]
-async fn the_probes_stand_in_a_service_that_has_a_health_page_of_its_own() {
+async fn a_service_with_a_health_page_of_its_own_mounts_the_probes() {
     let builder = TestHost::builder()
         .with(|host| host.check("database", || async { Outcome::unhealthy("gone") }));
     let (host, _place) = builder.build().await;
@@ -198,17 +187,15 @@ async fn the_probes_stand_in_a_service_that_has_a_health_page_of_its_own() {
         .route("/orders", get(|| async { "none" }));
     let mounted = Mounted::serve(own.merge(host.probes_router())).await;
     host.first_round().await;
-    assert_eq!(mounted.get("/health").await.text(), "my own");
-    assert_eq!(mounted.get("/orders").await.text(), "none");
-    assert_eq!(
-        mounted.get("/nowhere").await.text(),
-        "",
-        "other paths are the service's own"
-    );
-    assert_eq!(
-        mounted.get("/health/live").await.text(),
-        r#"{"status":"alive"}"#
-    );
+    for (path, body) in [
+        ("/health", "my own"),
+        ("/orders", "none"),
+        // The service owns other paths.
+        ("/nowhere", ""),
+        ("/health/live", r#"{"status":"alive"}"#),
+    ] {
+        assert_eq!(mounted.get(path).await.text(), body, "{path}");
+    }
     assert_eq!(mounted.get("/health/ready").await.status, 503);
     assert_eq!(
         mounted.get("/health/checks/database").await.json()["message"],

@@ -1,5 +1,5 @@
-//! `vitals new`: what it writes is whole and current, and what it refuses. Beside it the walk that a new
-//! author goes, in each language, and the guide for authors.
+//! `vitals new`: its files are complete and current, and invalid arguments are rejected. The modules
+//! cover the first steps of an author in each language, and the guide for authors.
 
 mod guide;
 mod walk;
@@ -10,11 +10,12 @@ use std::path::Path;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use vitals_tests::{Finished, Shell, Vitals, guests};
+use vitals_tests::{Shell, Vitals, guests, repository};
 
 #[test]
-fn what_can_not_be_written_is_refused_and_says_what_to_do() {
-    let new = |arguments: &[&str]| Vitals::new([&["new"], arguments].concat()).run();
+fn invalid_arguments_are_rejected_with_a_remedy() {
+    let new = |arguments: &[&str]| Vitals::new([&["new"], arguments].concat());
+    let languages = "[possible values: rust, js, python]";
     for (arguments, expected) in [
         (
             &["My Check"][..],
@@ -27,60 +28,54 @@ fn what_can_not_be_written_is_refused_and_says_what_to_do() {
         (&["match"], "choose a longer name"),
         (&["vitals-sdk"], "choose a longer name"),
         (&["serde"], "choose a longer name"),
-        (
-            &["a", "--lang", "go"],
-            "[possible values: rust, js, python]",
-        ),
-        (&["a", "--lang"], "[possible values: rust, js, python]"),
+        (&["a", "--lang", "go"], languages),
+        (&["a", "--lang"], languages),
         (&[], "Usage: vitals new <NAME>"),
     ] {
-        let ended = new(arguments);
-        assert_eq!(ended.status, Some(2), "{arguments:?}: {ended:?}");
-        assert!(ended.stderr.contains(expected), "{arguments:?}: {ended:?}");
+        let ended = new(arguments).exits(2);
+        assert!(ended.stderr.contains(expected), "{arguments:?}: {ended}");
     }
-    // A word of Rust is none of JavaScript.
-    assert_eq!(new(&["match", "--lang", "js"]).status, Some(0));
+    // A keyword of Rust is none of JavaScript.
+    new(&["match", "--lang", "js"]).exits(0);
 }
 
 #[test]
-fn a_directory_with_something_in_it_is_left_alone() {
-    let ended = |vitals: Vitals| -> Finished { vitals.run() };
-    let vitals = Vitals::new(["new", "taken"]);
-    fs::create_dir(vitals.place().path().join("taken")).expect("the desk can be written");
-    assert_eq!(ended(vitals).status, Some(0), "an empty one is taken");
+fn only_an_empty_directory_is_used() {
+    let in_directory = || {
+        let vitals = Vitals::new(["new", "taken"]);
+        fs::create_dir(vitals.place().path().join("taken")).expect("it is new");
+        vitals
+    };
+    in_directory().exits(0);
 
-    let vitals = Vitals::new(["new", "taken"]);
-    fs::create_dir(vitals.place().path().join("taken")).expect("the desk can be written");
+    let vitals = in_directory();
     vitals.place().write("taken/mine", "");
-    let found = ended(vitals);
-    assert_eq!((found.status, found.stdout.as_str()), (Some(1), ""));
+    let ended = vitals.exits(1);
+    assert_eq!(ended.stdout, "");
     let expected =
         "/taken: the directory is not empty; choose another name, or empty the directory";
-    assert!(found.stderr.contains(expected), "{found:?}");
+    assert!(ended.stderr.contains(expected), "{ended}");
 
     let vitals = Vitals::new(["new", "taken"]);
     vitals.place().write("taken", "");
-    let found = ended(vitals);
-    assert_eq!(found.status, Some(1));
-    assert!(found.stderr.contains("choose another name"), "{found:?}");
+    let ended = vitals.exits(1);
+    assert!(ended.stderr.contains("choose another name"), "{ended}");
 }
 
 #[test]
-fn where_nobody_can_write_it_is_said_and_what_to_do() {
-    let cache = TempDir::new().expect("the desk can be written");
-    // Not even for root.
+fn a_directory_that_cannot_be_written_is_an_error_with_a_remedy() {
+    let cache = TempDir::new().expect("a directory");
+    // Not even root can write there.
     let ended = Shell::new("/proc", cache.path()).run("vitals new my-check");
-    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert_eq!(ended.status.code(), Some(1), "{said}");
-    assert!(
-        said.starts_with("vitals: cannot write /proc/my-check: "),
-        "{said}"
-    );
-    assert!(said.contains("change to a writable directory"), "{said}");
+    let error = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{error}");
+    let expected = "vitals: cannot write /proc/my-check: ";
+    assert!(error.starts_with(expected), "{error}");
+    assert!(error.contains("change to a writable directory"), "{error}");
 }
 
 #[test]
-fn the_written_crate_stands_alone_with_the_sdk_of_the_repository() {
+fn the_written_crate_contains_the_sdk_of_the_repository() {
     let written = written(&["new", "my-check"]);
     for (path, text) in &written {
         if path.ends_with("Cargo.toml") {
@@ -102,22 +97,19 @@ fn the_written_crate_stands_alone_with_the_sdk_of_the_repository() {
         .collect();
     let names =
         |files: &BTreeMap<&str, &String>| files.keys().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(names(&vendored), names(&sdk), "build the binary anew");
+    assert_eq!(names(&vendored), names(&sdk), "build the binary again");
     for file in ["wit/health.wit", "macros/src/lib.rs", "values/src/lib.rs"] {
         assert!(sdk.contains_key(file), "{file}");
     }
     for (path, text) in sdk {
         let is_same = path.ends_with("Cargo.toml") || text == vendored[path];
-        assert!(
-            is_same,
-            "{path} is not that of the repository: build the binary anew"
-        );
+        assert!(is_same, "{path} is outdated: build the binary again");
     }
 }
 
 #[test]
-fn a_check_in_a_script_language_has_the_contract_and_the_tool_that_the_tests_use() {
-    let read = |path: &str| fs::read_to_string(guests::root().join(path)).expect("it can be read");
+fn a_check_in_a_script_language_has_the_contract_and_the_tools_of_the_tests() {
+    let read = |path: &str| repository::read(path);
     let js = written(&["new", "a-check", "--lang", "js"]);
     assert_eq!(js["wit/health.wit"], read("wit/health.wit"));
     let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
@@ -138,19 +130,17 @@ fn a_check_in_a_script_language_has_the_contract_and_the_tool_that_the_tests_use
     let pins = read("tests/script-guests/python/requirements.txt");
     assert_eq!(python["requirements.txt"], pins);
     for (path, text) in js.iter().chain(&python) {
-        assert!(
-            !text.contains("my-check"),
-            "{path} has the template's name:\n{text}"
-        );
+        let has_name = text.contains("my-check");
+        assert!(!has_name, "{path} has the name of the template:\n{text}");
     }
 }
 
 /// The files that a command line writes, by their paths within the directory of the check.
 fn written(arguments: &[&str]) -> BTreeMap<String, String> {
-    let desk = TempDir::new().expect("the desk can be written");
-    let shell = Shell::new(desk.path(), desk.path());
+    let directory = TempDir::new().expect("a directory");
+    let shell = Shell::new(directory.path(), directory.path());
     shell.succeed(&format!("vitals {}", arguments.join(" ")));
-    files_below(&desk.path().join(arguments[1]))
+    files_below(&directory.path().join(arguments[1]))
 }
 
 fn files_below(directory: &Path) -> BTreeMap<String, String> {

@@ -1,16 +1,16 @@
-//! The configuration, read again while the host runs: only what differs is touched.
+//! A configuration that changes while the host runs: only what differs is applied.
 
 use std::fs;
 
 use serde_json::{Value, json};
 use vitals_host::reload::ConfigurationState;
 use vitals_host::{Host, Outcome};
-use vitals_tests::guests::{HELLO, MARKS_ONE, MARKS_TWO, SETTINGS, STATUS};
-use vitals_tests::{TestHost, TestHostBuilder, Vitals, eventually};
+use vitals_tests::guests::{MARKS_ONE, MARKS_TWO, SETTINGS, STATUS};
+use vitals_tests::{TestHost, TestHostBuilder, Vitals, eventually, when};
 
 const HOURLY: &str = "[plugins]\nrescan = '1h'\n[defaults]\ninterval = '1h'\n";
 
-/// A host whose configuration is read again, with `STATUS` as `thing`.
+/// A host that reloads its configuration, with `STATUS` as `thing`.
 fn reloading(config: &str) -> TestHostBuilder {
     let builder = TestHost::builder().reloading().plugin("thing", STATUS);
     builder.config(&format!("{HOURLY}{config}"))
@@ -31,7 +31,7 @@ fn names(health: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn checks_that_are_added_changed_or_removed_are_touched_alone() {
+async fn only_checks_that_are_added_changed_or_removed_are_affected() {
     let before = [
         saying("same", "1"),
         saying("other", "1"),
@@ -40,7 +40,7 @@ async fn checks_that_are_added_changed_or_removed_are_touched_alone() {
     .concat();
     let host = reloading(&before).start().await;
     let same = host.check("same").await;
-    // It stands on other lines now, and says the same.
+    // It is on other lines now, and equivalent.
     let after = [
         "# A line more.\n\n",
         &saying("added", "2"),
@@ -51,11 +51,11 @@ async fn checks_that_are_added_changed_or_removed_are_touched_alone() {
     with_message(&host, "other", "2").await;
     with_message(&host, "added", "2").await;
     assert_eq!(names(&host.health().await), ["added", "other", "same"]);
-    assert_eq!(host.check("same").await, same, "it was left alone");
+    assert_eq!(host.check("same").await, same, "it is unaffected");
 }
 
 #[tokio::test]
-async fn a_configuration_that_is_wrong_as_a_whole_changes_nothing() {
+async fn an_invalid_configuration_changes_nothing() {
     let good = saying("a", "1");
     let enabled = format!("[metrics]\nenabled = true\n{good}");
     let host = reloading(&enabled).start().await;
@@ -63,8 +63,8 @@ async fn a_configuration_that_is_wrong_as_a_whole_changes_nothing() {
     let successful = async |expected: &str| {
         let line = format!("vitals_config_last_reload_successful {expected}");
         eventually(&line, async || {
-            let metrics = host.get("/metrics").await.text().to_owned();
-            metrics.contains(&line).then_some(()).ok_or(metrics)
+            let metrics = host.get("/metrics").await.body;
+            when(metrics.contains(&line), metrics)
         })
         .await;
     };
@@ -74,12 +74,10 @@ async fn a_configuration_that_is_wrong_as_a_whole_changes_nothing() {
     let answer = host.reload(&[]).await;
     assert_eq!(answer.configuration.state, ConfigurationState::Rejected);
     let errors = &answer.configuration.errors;
-    assert!(
-        errors.len() == 1
-            && errors[0].contains("vitals.toml:10")
-            && errors[0].contains("intervall"),
-        "{errors:?}"
-    );
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    for part in ["vitals.toml:10", "intervall"] {
+        assert!(errors[0].contains(part), "{errors:?}");
+    }
     let page = host.get("/plugins").await.json();
     assert_eq!(page["configuration"]["errors"], json!(errors), "{page:#}");
     assert_eq!(host.check("a").await, before);
@@ -91,7 +89,7 @@ async fn a_configuration_that_is_wrong_as_a_whole_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_one_check_shows_on_it_and_the_rest_is_applied() {
+async fn an_error_in_one_check_affects_only_that_check() {
     let host = reloading(&[saying("a", "1"), saying("b", "1")].concat());
     let host = host.start().await;
     host.health().await;
@@ -100,18 +98,14 @@ async fn what_is_wrong_with_one_check_shows_on_it_and_the_rest_is_applied() {
     with_message(&host, "b", "2").await;
     let is_wrong = |check: &Value| check["error"]["code"] == "load";
     let a = host.eventually_check("a", "it is wrong", is_wrong).await;
-    assert!(
-        a["message"]
-            .as_str()
-            .is_some_and(|why| why.contains("`mesage`")),
-        "{a:#}"
-    );
+    let message = a["message"].as_str().unwrap_or_default();
+    assert!(message.contains("`mesage`"), "{message}");
     host.reconfigure(&format!("{HOURLY}{}{}", saying("a", "3"), saying("b", "2")));
     with_message(&host, "a", "3").await;
 }
 
 #[tokio::test]
-async fn what_needs_a_restart_is_said_and_the_rest_is_applied() {
+async fn keys_that_need_a_restart_are_named_and_the_others_applied() {
     let host = reloading(&saying("a", "1")).start().await;
     host.health().await;
     let new = format!(
@@ -136,7 +130,7 @@ async fn what_needs_a_restart_is_said_and_the_rest_is_applied() {
 }
 
 #[tokio::test]
-async fn a_reload_applies_what_pages_answer_and_for_which_names() {
+async fn a_reload_applies_access_status_and_host_names() {
     let host = reloading(&saying("a", "1")).start().await;
     host.health().await;
     let named = async || {
@@ -155,33 +149,27 @@ async fn a_reload_applies_what_pages_answer_and_for_which_names() {
     assert!(needed.is_empty(), "{needed:?}");
     assert_eq!(named().await, 200);
     assert_eq!(host.get("/plugins").await.status, 403);
-    eventually("`/health` answers with 503", async || {
+    eventually("`/health` responds with 503", async || {
         let status = host.get("/health").await.status;
-        (status == 503).then_some(()).ok_or(status.to_string())
+        when(status == 503, status)
     })
     .await;
 }
 
 #[tokio::test]
-async fn the_plugins_directory_can_be_another_one() {
-    let host = reloading(&saying("a", "1")).start();
-    let host = host.await;
+async fn a_reload_applies_whether_plugins_run_by_themselves() {
+    let host = reloading(&saying("a", "1")).start().await;
     host.health().await;
-    let other = host.place().path().join("other");
-    fs::create_dir(&other).unwrap();
-    fs::write(other.join("late.wasm"), HELLO.bytes()).unwrap();
-    // The harness says on the command line where plugins are: the defaults of checks it leaves open.
     host.reconfigure("[plugins]\nauto = false\nrescan = '1h'\n");
     let is_empty = |health: &Value| names(health).is_empty();
-    host.eventually("nothing runs by itself any more", is_empty)
-        .await;
+    host.eventually("nothing runs by itself", is_empty).await;
     host.reconfigure("[plugins]\nrescan = '1h'\n");
     let runs = |health: &Value| names(health) == ["module:thing"];
     host.eventually("it does again", runs).await;
 }
 
 #[tokio::test]
-async fn a_file_that_a_value_comes_from_counts_as_the_configuration() {
+async fn a_file_that_contains_a_value_is_part_of_the_configuration() {
     let builder = TestHost::builder().reloading().plugin("settings", SETTINGS);
     let secret = builder.place().path().join("token");
     fs::write(&secret, "first-token\n").unwrap();
@@ -192,7 +180,7 @@ async fn a_file_that_a_value_comes_from_counts_as_the_configuration() {
     );
     let host = builder.config(&config).start().await;
     let before = with_message(&host, "a", "the name with token [redacted]").await;
-    // The token is the name now: what is redacted shows which one is known.
+    // The token is the name now, so the redaction shows which token is known.
     host.place().write("token", "the name\n");
     let message = "[redacted] with token [redacted]";
     let after = with_message(&host, "a", message).await;
@@ -201,7 +189,7 @@ async fn a_file_that_a_value_comes_from_counts_as_the_configuration() {
 }
 
 #[tokio::test]
-async fn a_new_secret_is_redacted_in_checks_that_stay_as_they_are() {
+async fn a_new_secret_is_redacted_in_checks_that_do_not_change() {
     let before = saying("teller", "hunter2-hunter2");
     let host = reloading(&before).env("PASSWORD", "hunter2-hunter2");
     let host = host.env("OTHER", "another secret").start().await;
@@ -210,7 +198,7 @@ async fn a_new_secret_is_redacted_in_checks_that_stay_as_they_are() {
     let often = before.replace("config", "interval = '5s'\nconfig");
     host.reconfigure(&format!("{HOURLY}{often}{user}"));
     with_message(&host, "teller", "[redacted]").await;
-    // Texts may have it still; the next secret takes its place.
+    // Texts may still contain the old secret, until another one replaces it.
     let later = saying("later", "hunter2-hunter2");
     host.reconfigure(&format!("{HOURLY}{often}{later}"));
     with_message(&host, "later", "[redacted]").await;
@@ -220,7 +208,7 @@ async fn a_new_secret_is_redacted_in_checks_that_stay_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_native_check_and_one_of_a_plugin_take_each_others_place() {
+async fn a_native_check_and_one_of_a_plugin_replace_each_other() {
     let config = format!("{HOURLY}[checks.a]\ninterval = '1h'\n");
     let native =
         |host: vitals_host::HostBuilder| host.check("a", || async { Outcome::healthy("native") });
@@ -236,7 +224,7 @@ async fn a_native_check_and_one_of_a_plugin_take_each_others_place() {
 }
 
 #[tokio::test]
-async fn names_of_native_checks_follow_the_configuration() {
+async fn a_native_check_cannot_have_the_name_of_a_configured_one() {
     let (host, place): (Host, _) = reloading("").build().await;
     let register = || host.register("a", || async { Outcome::healthy("") });
     register().unwrap();
@@ -250,7 +238,7 @@ async fn names_of_native_checks_follow_the_configuration() {
 }
 
 #[tokio::test]
-async fn grants_are_widened_by_the_configuration_or_by_a_word_of_the_operator() {
+async fn grants_are_widened_by_the_configuration_or_by_accept_grants() {
     let config = |second: &str| {
         format!(
             "{HOURLY}[checks.orders]\nplugin = 'marks'\n\
@@ -265,18 +253,16 @@ async fn grants_are_widened_by_the_configuration_or_by_a_word_of_the_operator() 
     let host = builder.start().await;
     with_message(&host, "orders", "wants one").await;
     host.drop_in("marks", MARKS_TWO);
-    let refused = host.reload(&[]).await;
-    let error = refused.plugins[0].error.as_deref().unwrap_or_default();
+    let rejected = host.reload(&[]).await;
+    let error = rejected.plugins[0].error.as_deref().unwrap_or_default();
     assert!(error.contains("--accept-grants orders"), "{error}");
-    // What the file says of others accepts nothing, and neither does a word for another check.
+    // A change of another check accepts nothing, nor does the name of another check.
     host.reconfigure(&format!("{}trial = false\n", config("two.test:2")));
     assert!(host.reload(&[]).await.has_rejections());
     assert!(host.reload(&["others"]).await.has_rejections());
     let unknown = host.reload(&["nobody"]).await;
-    assert!(
-        unknown.problems[0].contains("no check `nobody`"),
-        "{unknown:?}"
-    );
+    let problem = &unknown.problems[0];
+    assert!(problem.contains("no check `nobody`"), "{problem}");
     assert_eq!(host.check("orders").await["message"], "wants one");
 
     let answer = host.reload(&["orders"]).await;
@@ -297,32 +283,24 @@ async fn grants_are_widened_by_the_configuration_or_by_a_word_of_the_operator() 
 }
 
 #[tokio::test]
-async fn a_configuration_file_that_is_taken_away_is_said_and_nothing_changes() {
-    let host = Vitals::new(["serve"])
-        .config(&format!("{HOURLY}{}", saying("a", "1")))
-        .env("VITALS_LISTEN", "127.0.0.1:0")
-        .plugin("thing", STATUS)
-        .serve()
-        .await;
+async fn a_configuration_file_that_is_removed_is_reported_and_changes_nothing() {
+    let config = format!("{HOURLY}{}", saying("a", "1"));
+    let host = Vitals::host(&config, []).plugin("thing", STATUS);
+    let host = host.serve().await;
     let health = host.get("/health").await.unwrap().json();
     assert_eq!(names(&health), ["a"]);
     let file = host.place().path().join("vitals.toml");
     fs::remove_file(&file).unwrap();
-    eventually("it is said", async || {
-        let log = host.log().join("\n");
-        log.contains("vitals.toml is gone").then_some(()).ok_or(log)
-    })
-    .await;
+    host.eventually_logs("vitals.toml is gone").await;
     let health = host.get("/health").await.unwrap().json();
     assert_eq!(names(&health), ["a"]);
     fs::write(&file, format!("{HOURLY}{}", saying("b", "1"))).unwrap();
-    eventually("what comes back is read", async || {
-        let health = host.get("/health").await.unwrap().json();
-        let is_so = names(&health).contains(&"b") && !names(&health).contains(&"a");
-        is_so.then_some(()).ok_or_else(|| health.to_string())
+    eventually("the new file is read", async || {
+        let health = host.get("/health").await?.json();
+        when(names(&health) == ["b"], health)
     })
     .await;
-    let refusals = host.log();
-    let refusals = refusals.iter().filter(|line| line.contains("is gone"));
-    assert_eq!(refusals.count(), 1, "it is said once");
+    let errors = host.log();
+    let errors = errors.iter().filter(|line| line.contains("is gone"));
+    assert_eq!(errors.count(), 1, "it is reported once");
 }

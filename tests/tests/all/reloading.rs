@@ -1,4 +1,4 @@
-//! A reload that is asked for: over HTTP, by SIGHUP and by `vitals reload`; and `vitals plugins`.
+//! Reloads that are requested: over HTTP, by SIGHUP and by `vitals reload`. Also `vitals plugins`.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -8,13 +8,13 @@ use insta::assert_snapshot;
 use regex_lite::Regex;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use serde_json::{Value, json};
-use vitals_tests::{Finished, Place, Reply, Serving, Target, Vitals, eventually, guests};
+use vitals_tests::guests::{HELLO, HTTP, SETTINGS, WANTS_CONFIG};
+use vitals_tests::{Finished, Place, Reply, Serving, Target, Vitals, eventually, when};
 
 const TOKEN: &str = "token-of-the-admin";
 const BEARER: (&str, &str) = ("authorization", "Bearer token-of-the-admin");
 
-/// A host that hears of nothing new in its library by itself: no event tells of that, and it looks
-/// once an hour.
+/// A host that scans its library only once an hour, and gets no events of it.
 fn deaf() -> Vitals {
     let config = "[server]\nlisten = '127.0.0.1:0'\n\
                   [plugins]\nlibrary = 'library'\nrescan = '1h'\n\
@@ -24,56 +24,37 @@ fn deaf() -> Vitals {
         .env("VITALS_ADMIN_TOKEN", TOKEN)
 }
 
-async fn deaf_and_settled() -> Serving {
+/// Such a host, with a new plugin in its library.
+async fn unscanned() -> Serving {
     let serving = deaf().serve().await;
-    let health = serving.get("/health").await.expect("an answer").json();
+    let health = serving.get("/health").await.expect("a response").json();
     assert_eq!(health["checks"][0]["error"]["code"], "load", "{health:#}");
-    serving
-        .place()
-        .write("library/hello.wasm", guests::HELLO.bytes());
+    serving.place().write("library/hello.wasm", HELLO.bytes());
     serving
 }
 
 async fn eventually_healthy(serving: &Serving) {
     eventually("the check runs", async || {
         let check = serving.get("/health/checks/late").await?.json();
-        if check["status"] == "healthy" {
-            Ok(())
-        } else {
-            Err(format!("{check:#}"))
-        }
+        when(check["status"] == "healthy", check)
     })
     .await;
 }
 
-/// What was logged at the end of a reload that a SIGHUP asked for.
+/// The line about the end of a reload that a SIGHUP requested.
 async fn eventually_logged(serving: &Serving) -> String {
-    eventually("a SIGHUP is answered", async || {
-        let log = serving.log();
-        let line = log.iter().find(|line| line.contains("SIGHUP: "));
-        line.cloned().ok_or_else(|| log.join("\n"))
-    })
-    .await
+    serving.eventually_logs("SIGHUP: ").await
 }
 
-/// Runs a command beside a host, which answers on this thread.
-async fn run(vitals: Vitals) -> Finished {
-    let ended = tokio::task::spawn_blocking(move || vitals.run());
+/// Runs a command beside a host, which responds on this thread.
+async fn run(vitals: Vitals, status: i32) -> Finished {
+    let ended = tokio::task::spawn_blocking(move || vitals.exits(status));
     ended.await.expect("no panic")
 }
 
-fn shown(ended: &Finished) -> String {
-    let Finished {
-        status,
-        stdout,
-        stderr,
-    } = ended;
-    format!("exit status {status:?}\nstdout:\n{stdout}stderr:\n{stderr}")
-}
-
 #[tokio::test]
-async fn a_post_makes_the_host_look() {
-    let serving = deaf_and_settled().await;
+async fn a_post_requests_a_reload() {
+    let serving = unscanned().await;
     for (headers, status) in [
         (&[][..], 401),
         (&[("authorization", "Bearer token-of-somebody")], 401),
@@ -94,26 +75,8 @@ async fn a_post_makes_the_host_look() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_asked_for_is_an_error_in_json() {
-    let serving = deaf_and_settled().await;
-    for (method, query, status) in [
-        ("POST", "?accept_grants=No", 400),
-        ("POST", "?accept=late", 400),
-        ("GET", "", 405),
-        ("DELETE", "", 405),
-    ] {
-        let path = format!("/-/reload{query}");
-        let answer = serving.ask(method, &path, &[BEARER]).await;
-        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
-        assert!(answer.json()["error"].is_string(), "{}", answer.text());
-    }
-    let health = serving.get("/health").await.expect("an answer").json();
-    assert_eq!(health["checks"][0]["error"]["code"], "load", "{health:#}");
-}
-
-#[tokio::test]
-async fn a_sighup_makes_the_host_look_and_log_what_it_found() {
-    let mut serving = deaf_and_settled().await;
+async fn a_sighup_requests_a_reload_and_its_result_is_logged() {
+    let mut serving = unscanned().await;
     serving.hang_up();
     eventually_healthy(&serving).await;
     eventually_logged(&serving).await;
@@ -121,7 +84,7 @@ async fn a_sighup_makes_the_host_look_and_log_what_it_found() {
 }
 
 #[tokio::test]
-async fn a_sighup_while_the_host_starts_is_heeded_when_it_is_up() {
+async fn a_sighup_while_the_host_starts_is_handled_once_it_is_up() {
     let vitals = Vitals::new(["serve"]);
     let config = vitals.place().path().join("vitals.toml");
     rustix::fs::mknodat(CWD, &config, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
@@ -135,7 +98,7 @@ async fn a_sighup_while_the_host_starts_is_heeded_when_it_is_up() {
     .await;
     serving.hang_up();
     let text = "[server]\nlisten = '127.0.0.1:0'";
-    // What is read again is a file.
+    // The reload reads a regular file.
     serving.place().write("vitals.toml", text);
     fifo.write_all(text.as_bytes()).unwrap();
     drop(fifo);
@@ -145,33 +108,28 @@ async fn a_sighup_while_the_host_starts_is_heeded_when_it_is_up() {
 }
 
 #[tokio::test]
-async fn the_command_reload_asks_the_host_of_the_configuration() {
-    let serving = deaf_and_settled().await;
+async fn the_command_reload_connects_to_the_host_of_the_configuration() {
+    let serving = unscanned().await;
     let config = format!(
         "[server]\nlisten = '{}'\nadmin_token = '{TOKEN}'",
         serving.address()
     );
     let command = |arguments: &[&str]| {
         let arguments = [&["reload"], arguments].concat();
-        run(Vitals::new(arguments).config(&config))
+        run(Vitals::new(arguments).config(&config), 0)
     };
-    let ended = command(&[]).await;
-    assert_eq!(ended.status, Some(0), "{}", shown(&ended));
+    command(&[]).await;
     eventually_healthy(&serving).await;
-    // Nothing is new any more, whoever has answered what was.
     let ended = command(&[]).await;
-    assert_eq!(
-        shown(&ended),
-        "exit status Some(0)\nstdout:\nno changes\nstderr:\n"
-    );
+    assert_eq!((&*ended.stdout, &*ended.stderr), ("no changes\n", ""));
     let ended = command(&["--format", "json"]).await;
     let reload: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     assert_eq!(reload["plugins"], json!([]), "{reload:#}");
 }
 
 #[tokio::test]
-async fn a_rotated_token_counts_after_a_reload_and_the_old_one_no_more() {
-    let vitals = Vitals::new(["serve"]).plugin("settings", guests::SETTINGS);
+async fn after_a_reload_only_the_rotated_token_is_valid() {
+    let vitals = Vitals::new(["serve"]).guests([SETTINGS]);
     let write = |place: &Place, token: &str| {
         ["admin", "metrics"].map(|name| place.write(name, format!("{name}-{token}\n")))
     };
@@ -190,20 +148,20 @@ async fn a_rotated_token_counts_after_a_reload_and_the_old_one_no_more() {
         let headers = [("authorization", bearer.as_str())];
         serving.ask("GET", path, &headers).await
     };
-    let opened = async |token: &str| {
+    let statuses = async |token: &str| {
         let plugins = ask("/plugins", &format!("admin-{token}")).await;
         let metrics = ask("/metrics", &format!("metrics-{token}")).await;
         [plugins.status, metrics.status]
     };
-    assert_eq!(opened("token-one").await, [200, 200]);
-    assert_eq!(opened("token-two").await, [401, 401]);
+    assert_eq!(statuses("token-one").await, [200, 200]);
+    assert_eq!(statuses("token-two").await, [401, 401]);
     write(serving.place(), "token-two");
     serving.hang_up();
-    let said = eventually_logged(&serving).await;
-    assert_eq!(opened("token-two").await, [200, 200], "{said}");
-    assert_eq!(opened("token-one").await, [401, 401], "{said}");
+    let line = eventually_logged(&serving).await;
+    assert_eq!(statuses("token-two").await, [200, 200], "{line}");
+    assert_eq!(statuses("token-one").await, [401, 401], "{line}");
 
-    // What is let in no more is no text to be shown yet.
+    // The old token is still redacted.
     let run = async || {
         let check = ask("/health/checks/teller", "admin-token-two").await.json();
         (check["checked_at"].clone(), check["message"].clone())
@@ -223,19 +181,15 @@ async fn the_command_plugins_prints_a_table() {
     let config = "[server]\nlisten = '127.0.0.1:0'\ndetails = 'authorized'\n\
                   [checks.orders]\nplugin = 'http'\nconfig = { url = 'http://127.0.0.1:1' }\n\
                   [checks.users]\nplugin = 'http'\nconfig = { url = 'http://127.0.0.1:1' }";
-    let serving = Vitals::new(["serve"])
-        .config(config)
-        .env("VITALS_ADMIN_TOKEN", TOKEN)
-        .plugin("http", guests::HTTP)
-        .plugin("wants-config", guests::WANTS_CONFIG)
-        .plugin("broken", b"garbage")
-        .serve()
-        .await;
-    serving.get("/health").await.expect("an answer");
+    let vitals = Vitals::new(["serve"]).config(config);
+    let vitals = vitals.env("VITALS_ADMIN_TOKEN", TOKEN);
+    let vitals = vitals.guests([HTTP, WANTS_CONFIG]);
+    let serving = vitals.plugin("broken", b"garbage").serve().await;
+    serving.get("/health").await.expect("a response");
     let url = format!("http://{}", serving.address());
     let command = |arguments: &[&str]| {
         let arguments = [&["plugins", "--url", &url], arguments].concat();
-        run(Vitals::new(arguments).env("VITALS_ADMIN_TOKEN", TOKEN))
+        run(Vitals::new(arguments).env("VITALS_ADMIN_TOKEN", TOKEN), 0)
     };
     let ended = command(&[]).await;
     let table = Regex::new(r"[0-9a-f]{12}  \d+[sm]( *)").expect("a pattern");
@@ -247,12 +201,9 @@ async fn the_command_plugins_prints_a_table() {
 }
 
 #[tokio::test]
-async fn a_host_that_can_not_be_asked_is_exit_status_3_and_what_to_do() {
+async fn a_command_without_a_response_exits_3_and_says_what_to_do() {
     let serving = deaf().serve().await;
-    let closed = Vitals::new(["serve"])
-        .env("VITALS_LISTEN", "127.0.0.1:0")
-        .serve()
-        .await;
+    let closed = Vitals::host("", []).serve().await;
     let nobody = format!("http://{}", Target::start(Reply::ok("")).stop());
     let other = Target::start(Reply::ok("fine"));
     let reload = |arguments: &[&str]| Vitals::new([&["reload"], arguments].concat());
@@ -273,9 +224,8 @@ async fn a_host_that_can_not_be_asked_is_exit_status_3_and_what_to_do() {
         reload(&[]).config("[serve]"),
         reload(&[]).env("VITALS_LISTEN", "127.0.0.1:0"),
     ] {
-        let ended = run(vitals).await;
-        assert_eq!(ended.status, Some(3), "{}", shown(&ended));
-        assert!(!ended.stderr.contains("token-of"), "{}", shown(&ended));
+        let ended = run(vitals, 3).await;
+        assert!(!ended.stderr.contains("token-of"), "{ended}");
         all.push_str(&ended.stderr);
         all.push('\n');
     }
@@ -283,26 +233,22 @@ async fn a_host_that_can_not_be_asked_is_exit_status_3_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_can_not_be_read_is_in_nobodys_way_who_says_where_and_who() {
+async fn the_command_reload_needs_no_configuration_if_url_and_token_are_given() {
     let serving = deaf().serve().await;
     let url = format!("http://{}", serving.address());
     let vitals = Vitals::new(["reload", "--url", &url]).config("[serve]");
-    let ended = run(vitals.env("VITALS_ADMIN_TOKEN", TOKEN)).await;
-    assert_eq!(ended.status, Some(0), "{}", shown(&ended));
+    run(vitals.env("VITALS_ADMIN_TOKEN", TOKEN), 0).await;
 }
 
 #[tokio::test]
-async fn the_command_reload_says_what_was_refused_and_ends_in_2() {
-    let serving = deaf_and_settled().await;
+async fn the_command_reload_prints_rejections_and_exits_2() {
+    let serving = unscanned().await;
     let file = serving.place().path().join("vitals.toml");
     let config = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("{config}\nnonsense = 1\n")).unwrap();
     let vitals = Vitals::new(["reload", "--url", &format!("http://{}", serving.address())]);
-    let ended = run(vitals.env("VITALS_ADMIN_TOKEN", TOKEN)).await;
-    assert_eq!(ended.status, Some(2), "{ended:?}");
-    let said = ended.stdout;
-    assert!(
-        said.contains("vitals.toml:8") && said.contains("nonsense") && said.contains("hello"),
-        "{said}"
-    );
+    let ended = run(vitals.env("VITALS_ADMIN_TOKEN", TOKEN), 2).await;
+    for part in ["vitals.toml:8", "nonsense", "hello"] {
+        assert!(ended.stdout.contains(part), "{ended}");
+    }
 }

@@ -57,27 +57,6 @@ async fn no_text_of_a_guest_breaks_a_line_or_moves_a_cursor() {
 }
 
 #[tokio::test]
-async fn a_text_in_the_log_is_one_clean_line() {
-    let serving = Vitals::new(["serve"]).config("[server]\nlisten = '127.0.0.1:0'");
-    let serving = serving.plugin("text", guests::TEXT).serve().await;
-    let line = eventually("the line of the guest", async || {
-        let log = serving.log();
-        let line = log.iter().find(|line| line.contains("guest log")).cloned();
-        line.ok_or_else(|| log.join("\n"))
-    })
-    .await;
-    assert!(
-        line.contains("WARN") && line.contains("module:text"),
-        "{line:?}"
-    );
-    assert!(
-        line.contains("bom<script>"),
-        "the whole text is on the line: {line:?}"
-    );
-    assert!(!line.contains(char::is_control), "{line:?}");
-}
-
-#[tokio::test]
 async fn what_no_answer_could_carry_is_left_out_or_mended() {
     let config = "[checks.odd]\nplugin = 'measure'\nconfig = { case = 'invalid' }";
     let host = TestHost::builder()
@@ -157,34 +136,6 @@ async fn secrets_leave_the_host_in_no_text() {
     assert!(
         panic["message"].as_str().unwrap().ends_with(": [redacted]"),
         "{panic:#}"
-    );
-}
-
-#[tokio::test]
-async fn a_secret_of_many_lines_leaves_the_host_in_no_text() {
-    let builder = TestHost::builder();
-    let file = builder
-        .place()
-        .write("key", "-----BEGIN KEY-----\nQUJD7741\n-----END KEY-----\n");
-    let config = format!(
-        "[checks.a]\nplugin = 'settings'\nconfig = {{ name = '-----BEGIN KEY-----', token = '${{file:{}}}' }}",
-        file.display()
-    );
-    let host = builder
-        .library("settings", guests::SETTINGS)
-        .config(&config)
-        .start()
-        .await;
-    let text = host.get("/health").await.body;
-    assert!(
-        text.contains("[redacted]") && !text.contains("7741"),
-        "{text}"
-    );
-    // What any other key begins with, too, is no secret.
-    let check = host.check("a").await;
-    assert_eq!(
-        check["message"],
-        "-----BEGIN KEY----- with token [redacted]"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Guests in script languages: they stretch the contract and the engine as no Rust guest does.
+//! Guests in script languages, which use more of the contract and the engine than guests in Rust.
 
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -48,11 +48,8 @@ async fn checks_in_python_and_javascript_run_under_the_default_limits() {
         (&time["name"], &time["unit"]),
         (&json!("time_left"), &json!("seconds"))
     );
-    assert_eq!(
-        time["degraded_at"],
-        json!({ "below": 2_592_000.0 }),
-        "{certificate:#}"
-    );
+    let degraded = json!({ "below": 2_592_000.0 });
+    assert_eq!(time["degraded_at"], degraded, "{certificate:#}");
 
     let licence = host.check("licence").await;
     assert_eq!(
@@ -63,10 +60,7 @@ async fn checks_in_python_and_javascript_run_under_the_default_limits() {
     assert_eq!(domain["status"], "unhealthy", "{domain:#}");
     let message = domain["message"].as_str().unwrap_or_default();
     assert!(message.starts_with("cannot read `expires`: "), "{domain:#}");
-    assert!(
-        domain.get("error").is_none(),
-        "an answer of the check, not a trap: {domain:#}"
-    );
+    assert!(domain.get("error").is_none(), "it trapped: {domain:#}");
 
     for (engine, _) in ENGINES {
         let name = format!("disk-{engine}");
@@ -76,15 +70,10 @@ async fn checks_in_python_and_javascript_run_under_the_default_limits() {
             (&json!("degraded"), &json!("85 % used")),
             "{disk:#}"
         );
-        assert_eq!(
-            disk["details"]["quota"],
-            json!({ "used": 85, "total": 100 }),
-            "{disk:#}"
-        );
-        assert_eq!(
-            disk["result"]["measurements"][0]["unhealthy_at"],
-            json!({ "above": 0.95 })
-        );
+        let quota = json!({ "used": 85, "total": 100 });
+        assert_eq!(disk["details"]["quota"], quota, "{disk:#}");
+        let measurement = &disk["result"]["measurements"][0];
+        assert_eq!(measurement["unhealthy_at"], json!({ "above": 0.95 }));
         let inodes = host.check(&format!("inodes-{engine}")).await;
         assert_eq!(inodes["status"], "unhealthy", "{inodes:#}");
         let wrong = host.check(&format!("wrong-{engine}")).await;
@@ -92,17 +81,13 @@ async fn checks_in_python_and_javascript_run_under_the_default_limits() {
             wrong["message"], "degraded_above (0.9) is greater than unhealthy_above (0.5)",
             "{wrong:#}"
         );
-        let told = |check: &Value| check["details"]["previous"] == "degraded";
-        host.eventually_check(&name, "JavaScript is told what the last run found", told)
+        let is_so = |check: &Value| check["details"]["previous"] == "degraded";
+        host.eventually_check(&name, "it gets the previous result", is_so)
             .await;
     }
-    let told = |check: &Value| check["details"]["previous"] == "healthy";
-    host.eventually_check(
-        "certificate",
-        "Python is told what the last run found",
-        told,
-    )
-    .await;
+    let is_so = |check: &Value| check["details"]["previous"] == "healthy";
+    host.eventually_check("certificate", "it gets the previous result", is_so)
+        .await;
 }
 
 #[tokio::test]
@@ -112,11 +97,8 @@ async fn script_guests_without_the_settings_they_need_are_idle() {
     let builder = builder.plugin("expiry", guests::PYTHON_EXPIRY);
     let host = builder.plugin("quota", guests::JS_QUOTA).start().await;
     let health = host.health().await;
-    assert_eq!(
-        health["checks"].as_array().map(Vec::len),
-        Some(1),
-        "{health:#}"
-    );
+    let count = health["checks"].as_array().map(Vec::len);
+    assert_eq!(count, Some(1), "{health:#}");
     assert_eq!(health["checks"][0]["name"], "module:quota");
     assert_eq!(host.plugin("expiry").await["state"], "idle");
 }
@@ -128,7 +110,7 @@ async fn javascript_is_reloaded_from_one_engine_to_the_other() {
         "[defaults]\ninterval = '1s'\ntimeout = '1s'\n\
          [checks.disk]\nplugin = 'disk'\nconfig = { used = 85 }",
     );
-    // All are compiled when the first answer comes, however long that takes.
+    // All are compiled before the first response.
     for (engine, guest) in ENGINES {
         builder = builder.plugin(engine, guest);
     }
@@ -137,23 +119,20 @@ async fn javascript_is_reloaded_from_one_engine_to_the_other() {
     assert_eq!(host.check("disk").await["status"], "degraded");
     for (generation, guest) in [(2, large), (3, small)] {
         host.drop_in("disk", guest);
-        let what = format!("its generation {generation} answers");
-        let check = host
-            .eventually_check("disk", &what, |check| {
-                check["plugin"]["generation"] == generation
-            })
-            .await;
+        let is_so = |check: &Value| check["plugin"]["generation"] == generation;
+        let check = host.eventually_check("disk", "the next generation", is_so);
+        let check = check.await;
         assert_eq!(check["status"], "degraded", "{check:#}");
         assert_eq!(check["message"], "85 % used", "{check:#}");
     }
 }
 
-/// The same check with each engine of JavaScript, by a name of its own: of 1.6 MB, and of 12.
+/// The same check with each engine of JavaScript: of 1.6 MB, and of 12.
 const ENGINES: [(&str, Guest); 2] = [
     ("quickjs", guests::JS_QUOTA),
     ("starlingmonkey", guests::JS_QUOTA_STARLINGMONKEY),
 ];
-/// Where its code is not cached yet, a component of 18 MB takes a while.
+/// Compiling a component of 18 MB takes a while.
 const SLOW_TO_COMPILE: &str = "[server]\nstartup_grace = '5m'";
-/// Held by one test at a time, so that the next one finds that code in the cache.
+/// Held by one test at a time, so that the next one finds the code in the cache.
 static COMPILING: Mutex<()> = Mutex::const_new(());

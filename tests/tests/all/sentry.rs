@@ -1,15 +1,17 @@
-//! Reports to Sentry, taken by a server that speaks its protocol.
+//! Reports to Sentry, received by a server with its protocol.
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+use vitals_host::Host;
 use vitals_host::check::Severity;
 use vitals_host::config::Config;
-use vitals_host::{Host, Outcome};
-use vitals_tests::{
-    Bugsink, Digested, Reply, Serving, Target, TestHost, Vitals, eventually, guests,
-};
+use vitals_tests::guests::{LOG, STATUS};
+use vitals_tests::{Bugsink, Digested, Reply, Serving, Target, TestHost, Vitals, eventually, when};
 
-/// A check that does as `settings` say.
+use super::panics::panic_in_watcher;
+
+/// A check with these settings.
 fn config(settings: &str) -> String {
     format!(
         "[plugins]\nrescan = '1s'\n[sentry]\nenvironment = 'tests'\nrelease = 'shop@7'\n\
@@ -18,19 +20,30 @@ fn config(settings: &str) -> String {
     )
 }
 
-const WELL: &str = "{ message = 'all is well' }";
+const HEALTHY: &str = "{ message = 'all is well' }";
 const BROKEN: &str = "{ fail = 'panic', message = 'lost the ${PASSWORD} again' }";
 
-async fn turned(host: &Serving, status: &str) {
+async fn is_now(host: &Serving, status: &str) {
     eventually(&format!("the check is {status}"), async || {
-        let answer = host.get("/health/checks/orders").await?;
-        let check = answer.json();
-        (check["status"] == status).then_some(()).ok_or(answer.body)
+        let check = host.get("/health/checks/orders").await?.json();
+        when(check["status"] == status, check)
     })
     .await;
 }
 
-/// Those of `tag` and `value`, once there are so many.
+/// Asserts that an event has the plugin's version and digest of the check's page, and other tags.
+pub(crate) fn assert_tags(event: &Digested, check: &Value, others: &[(&str, &str)]) {
+    let plugin = &check["plugin"];
+    let digest = plugin["digest"].as_str().unwrap();
+    let version = plugin["version"].as_str().unwrap();
+    let of_plugin = [("version", version), ("digest", &digest[..12])];
+    for (tag, value) in others.iter().chain(&of_plugin) {
+        let found = event.tags.get(*tag).map(String::as_str);
+        assert_eq!(found, Some(*value), "{tag}");
+    }
+}
+
+/// The events with this tag, once there are so many.
 async fn events(bugsink: &Bugsink, tag: &str, value: &str, count: usize) -> Vec<Digested> {
     eventually(&format!("{count} events of {tag} {value}"), async || {
         let all = bugsink.events();
@@ -46,95 +59,66 @@ async fn events(bugsink: &Bugsink, tag: &str, value: &str, count: usize) -> Vec<
 }
 
 #[tokio::test]
-async fn failures_are_issues_with_one_event_for_each_time() {
+async fn failures_are_issues_with_one_event_for_each_transition() {
     let bugsink = Bugsink::start();
-    let mut host = Vitals::new(["serve", "--listen", "127.0.0.1:0"])
+    let mut host = Vitals::host(&config(HEALTHY), [STATUS])
         .env("SENTRY_DSN", bugsink.dsn())
         .env("PASSWORD", "correct-horse-battery")
-        .config(&config(WELL))
-        .plugin("status", guests::STATUS)
-        .plugin("talks", guests::LOG)
+        .plugin("talks", LOG)
         .serve()
         .await;
-    turned(&host, "healthy").await;
+    is_now(&host, "healthy").await;
 
     host.place().write("vitals.toml", config(BROKEN));
-    turned(&host, "unhealthy").await;
+    is_now(&host, "unhealthy").await;
     let first = events(&bugsink, "check", "orders", 1).await.remove(0);
-    let version = host.get("/health/checks/orders").await.unwrap().json();
-    let plugin = &version["plugin"];
-    for (tag, value) in [
+    let check = host.get("/health/checks/orders").await.unwrap().json();
+    let tags = [
         ("code", "trap"),
         ("plugin", "status"),
-        ("version", plugin["version"].as_str().unwrap()),
-        ("digest", &plugin["digest"].as_str().unwrap()[..12]),
         ("environment", "tests"),
         ("release", "shop@7"),
-    ] {
-        assert_eq!(
-            first.tags.get(tag).map(String::as_str),
-            Some(value),
-            "{tag}"
-        );
-    }
-    assert!(
-        first
-            .title
-            .starts_with("trap: orders is unhealthy: panicked at "),
-        "{first:#?}"
-    );
+    ];
+    assert_tags(&first, &check, &tags);
+    let title = "trap: orders is unhealthy: panicked at ";
+    assert!(first.title.starts_with(title), "{first:#?}");
     assert!(!first.last_frame.is_empty(), "{first:#?}");
     let sent = first.data.to_string();
     assert!(sent.contains("[redacted]"), "{sent}");
     assert!(!sent.contains("correct-horse"), "{sent}");
 
-    host.place().write("vitals.toml", config(WELL));
-    turned(&host, "healthy").await;
+    host.place().write("vitals.toml", config(HEALTHY));
+    is_now(&host, "healthy").await;
     host.place().write("vitals.toml", config(BROKEN));
-    turned(&host, "unhealthy").await;
+    is_now(&host, "unhealthy").await;
     let both = events(&bugsink, "check", "orders", 2).await;
     assert_eq!(both[0].issue, both[1].issue);
     let crumbs = both[1].data["breadcrumbs"]["values"].as_array().unwrap();
-    let turns: Vec<_> = crumbs
-        .iter()
-        .filter(|crumb| crumb["data"]["check"] == "orders")
-        .map(|crumb| crumb["data"]["to"].as_str().unwrap())
-        .collect();
-    assert_eq!(turns, ["unhealthy", "healthy"]);
+    let of_check = crumbs.iter().map(|crumb| &crumb["data"]);
+    let of_check = of_check.filter(|data| data["check"] == "orders");
+    let statuses: Vec<_> = of_check.map(|data| &data["to"]).collect();
+    assert_eq!(statuses, ["unhealthy", "healthy"]);
 
-    // What a guest reports has the id that the guest was answered.
-    let said = host.get("/health/checks/module:talks").await.unwrap();
-    let id = said.json()["details"]["event"].clone();
+    // The report of a guest has the id that the guest got.
+    let check = host
+        .get("/health/checks/module:talks")
+        .await
+        .unwrap()
+        .json();
     let captured = events(&bugsink, "check", "module:talks", 1).await.remove(0);
-    assert_eq!(id.as_str(), Some(captured.id.as_str()), "{captured:#?}");
-    let plugin = &said.json()["plugin"];
-    for (tag, value) in [
-        ("plugin", "talks"),
-        ("version", plugin["version"].as_str().unwrap()),
-        ("digest", &plugin["digest"].as_str().unwrap()[..12]),
-    ] {
-        assert_eq!(
-            captured.tags.get(tag).map(String::as_str),
-            Some(value),
-            "{tag}"
-        );
-    }
+    assert_eq!(check["details"]["event"], captured.id, "{captured:#?}");
+    assert_tags(&captured, &check, &[("plugin", "talks")]);
 
     host.place().write("plugins/torn.wasm", "no component");
-    let refused = events(&bugsink, "plugin", "torn", 1).await.remove(0);
-    assert_eq!(refused.tags["code"], "not-wasm");
-    // The same content is looked at again, and no news.
+    let rejected = events(&bugsink, "plugin", "torn", 1).await.remove(0);
+    assert_eq!(rejected.tags["code"], "not-wasm");
+    // The same content is read again, and not reported again.
     host.place().write("plugins/torn.wasm", "no component");
     host.hang_up();
-    eventually("the files were looked at", async || {
-        let log = host.log().join("\n");
-        log.contains("SIGHUP: ").then_some(()).ok_or(log)
-    })
-    .await;
+    host.eventually_logs("SIGHUP: ").await;
 
-    // A version that does not fit the check is refused; the one before it serves on.
-    let other = std::fs::read(guests::LOG.path()).unwrap();
-    host.place().write("plugins/status.wasm", other);
+    // A version that does not fit the check is rejected, and the previous one stays active.
+    host.place().write_plugin("status", LOG);
     let of_status = events(&bugsink, "plugin", "status", 3).await;
     assert_eq!(of_status[2].tags["code"], "unfit");
     assert_eq!(of_status[2].tags["version"], "0.1.0");
@@ -146,28 +130,22 @@ async fn failures_are_issues_with_one_event_for_each_time() {
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_holds_up_neither_checks_nor_the_end() {
+async fn a_server_that_never_responds_delays_neither_checks_nor_shutdown() {
     let silent = Target::start(Reply::Silence);
     let dsn = silent.url("/1").replace("http://", "http://key@");
-    let mut host = Vitals::new(["serve", "--listen", "127.0.0.1:0"])
-        .env("SENTRY_DSN", &dsn)
-        .config(&config("{ status = 'unhealthy' }"))
-        .plugin("status", guests::STATUS)
-        .serve()
-        .await;
-    turned(&host, "unhealthy").await;
-    host.place().write("vitals.toml", config(WELL));
-    turned(&host, "healthy").await;
+    let vitals = Vitals::host(&config("{ status = 'unhealthy' }"), [STATUS]);
+    let mut host = vitals.env("SENTRY_DSN", &dsn).serve().await;
+    is_now(&host, "unhealthy").await;
+    host.place().write("vitals.toml", config(HEALTHY));
+    is_now(&host, "healthy").await;
     host.terminate();
     host.ended().await;
 }
 
 #[tokio::test]
-async fn the_embedding_program_reports_errors_and_messages_and_is_told_their_ids() {
+async fn the_embedding_program_reports_errors_and_messages_and_gets_their_ids() {
     let bugsink = Bugsink::start();
-    let config = format!("[plugins]\ndir = ''\n[sentry]\ndsn = '{}'", bugsink.dsn());
-    let host = Host::builder().config(config.parse::<Config>().unwrap());
-    let host = host.start().await.unwrap();
+    let host = embedded(&format!("[sentry]\ndsn = '{}'", bugsink.dsn())).await;
     let error = "seven".parse::<u32>().unwrap_err();
     let error = std::io::Error::other(error);
     let ids = [
@@ -190,20 +168,24 @@ async fn the_embedding_program_reports_errors_and_messages_and_is_told_their_ids
     assert_eq!(events[1].title, "Log Message: almost full");
     assert_eq!(events[1].data["level"], "warning");
 
-    let config = "[plugins]\ndir = ''".parse::<Config>().unwrap();
-    let host = Host::builder().config(config).start().await.unwrap();
+    let host = embedded("").await;
     assert_eq!(host.capture_error(&error), None);
     assert_eq!(host.capture_message(Severity::Error, "x"), None);
     host.shutdown().await;
 }
 
+/// A host in this program, without plugins.
+async fn embedded(sentry: &str) -> Host {
+    let config = format!("[plugins]\ndir = ''\n{sentry}");
+    let host = Host::builder().config(config.parse::<Config>().unwrap());
+    host.start().await.unwrap()
+}
+
 #[tokio::test]
-async fn what_is_under_way_has_left_when_the_host_has_shut_down() {
+async fn shutdown_sends_waiting_events() {
     let server = Target::start(Reply::ok("{}"));
     let dsn = server.url("/1").replace("http://", "http://key@");
-    let config = format!("[plugins]\ndir = ''\n[sentry]\ndsn = '{dsn}'");
-    let host = Host::builder().config(config.parse::<Config>().unwrap());
-    let host = host.start().await.unwrap();
+    let host = embedded(&format!("[sentry]\ndsn = '{dsn}'")).await;
     host.capture_message(Severity::Error, "the last words")
         .unwrap();
     host.shutdown().await;
@@ -215,19 +197,12 @@ async fn what_is_under_way_has_left_when_the_host_has_shut_down() {
 #[tokio::test]
 async fn a_panic_of_the_host_is_reported() {
     let bugsink = Bugsink::start();
-    // A check that is not enabled is nobody's but the watcher's, which drops it.
     let config = format!(
         "[sentry]\ndsn = '{}'\n[checks.mine]\nenabled = false",
         bugsink.dsn()
     );
     let (host, _place) = TestHost::builder().config(&config).build().await;
-    let mine = PanicsAtItsEnd;
-    host.register("mine", move || {
-        let _mine = &mine;
-        async { Outcome::healthy("") }
-    })
-    .unwrap();
-    host.unregister("mine").unwrap();
+    panic_in_watcher(&host);
     let event = events(&bugsink, "code", "host", 1).await.remove(0);
     assert_eq!(event.data["level"], "fatal");
     assert_eq!(event.data["fingerprint"][0], "host-panic");
@@ -238,16 +213,8 @@ async fn a_panic_of_the_host_is_reported() {
     host.shutdown().await;
 }
 
-struct PanicsAtItsEnd;
-
-impl Drop for PanicsAtItsEnd {
-    fn drop(&mut self) {
-        assert!(std::thread::panicking(), "over the end of a check");
-    }
-}
-
 #[tokio::test]
-async fn secrets_of_a_configuration_that_was_read_again_are_taken_out() {
+async fn secrets_of_a_reloaded_configuration_are_redacted() {
     let bugsink = Bugsink::start();
     let config = |secret: &str| {
         format!(

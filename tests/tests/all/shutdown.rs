@@ -1,119 +1,81 @@
-//! The end: not ready at once, runs in flight get their grace, then all is over.
+//! Shutdown: the host is unready at once, runs in flight get their grace period, then everything ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use vitals_host::Outcome;
-use vitals_tests::{TestHost, TestHostBuilder, Vitals, eventually, get, guests};
+use vitals_tests::guests::{SLEEP, SPIN};
+use vitals_tests::{Serving, TestHost, Vitals, eventually, get, when};
 
-/// Runs that were begun, and runs that came to their end.
+/// The runs that began, and those that ended.
 #[derive(Clone, Default)]
 struct Runs {
     begun: Arc<AtomicUsize>,
     ended: Arc<AtomicUsize>,
 }
 
-/// A host with a check whose first run ends at once and whose later ones take `time`.
-fn with_slow_check(runs: &Runs, time: Duration) -> TestHostBuilder {
-    let runs = runs.clone();
+#[tokio::test]
+async fn the_host_is_unready_at_once_and_a_run_in_flight_ends() {
+    let runs = Runs::default();
+    let counted = runs.clone();
+    // The first run ends at once.
     let check = move || {
-        let runs = runs.clone();
+        let runs = counted.clone();
         async move {
             if runs.begun.fetch_add(1, Ordering::AcqRel) > 0 {
-                tokio::time::sleep(time).await;
+                tokio::time::sleep(Duration::from_millis(900)).await;
             }
             runs.ended.fetch_add(1, Ordering::AcqRel);
             Outcome::healthy("")
         }
     };
-    let config =
-        "[checks.slow]\ninterval = '10s'\ntimeout = '10s'\n[defaults]\nretry_interval = '10s'";
-    TestHost::builder()
-        .config(config)
-        .with(|host| host.check("slow", check))
-}
-
-#[tokio::test]
-async fn the_host_is_unready_at_once_and_a_run_in_flight_ends() {
-    let runs = Runs::default();
-    let builder =
-        with_slow_check(&runs, Duration::from_millis(900)).argument("checks.slow.interval", "1s");
-    let builder = builder
-        .argument("checks.slow.timeout", "1s")
-        .argument("checks.slow.retry_interval", "1s");
-    let host = builder.start().await;
+    let config = "[checks.slow]\ninterval = '1s'\ntimeout = '1s'\nretry_interval = '1s'";
+    let builder = TestHost::builder().config(config);
+    let host = builder.with(|host| host.check("slow", check)).start().await;
     host.health().await;
     assert_eq!(host.get("/health/ready").await.status, 200);
     eventually("a second run is in flight", async || {
         let begun = runs.begun.load(Ordering::Acquire);
-        if begun == 2 {
-            Ok(())
-        } else {
-            Err(begun.to_string())
-        }
+        when(begun == 2, begun)
     })
     .await;
     let address = host.address();
     let (_place, served) = host.begin_to_stop();
-    let ready = eventually("not ready", async || {
-        let ready = get(address, "/health/ready").await?;
-        if ready.status == 503 {
-            Ok(ready)
-        } else {
-            Err(ready.body)
-        }
+    eventually("the host is unready", async || {
+        let ready = get(address, "/health/ready").await?.body;
+        let unready = r#"{"status":"not_ready","health":"healthy"}"#;
+        when(ready == unready, ready)
     })
     .await;
-    assert_eq!(ready.text(), r#"{"status":"not_ready","health":"healthy"}"#);
-    assert_eq!(
-        runs.ended.load(Ordering::Acquire),
-        1,
-        "the run is still in flight"
-    );
-    assert_eq!(
-        get(address, "/health/live")
-            .await
-            .map(|answer| answer.status),
-        Ok(200)
-    );
-    assert_eq!(
-        get(address, "/health").await.map(|answer| answer.status),
-        Ok(200)
-    );
+    let ended = || runs.ended.load(Ordering::Acquire);
+    assert_eq!(ended(), 1, "the run is still in flight");
+    for page in ["/health/live", "/health"] {
+        let status = get(address, page).await.map(|page| page.status);
+        assert_eq!(status, Ok(200), "{page}");
+    }
     assert_eq!(served.await.expect("no panic"), 0, "no run was dropped");
-    assert_eq!(
-        runs.ended.load(Ordering::Acquire),
-        2,
-        "the run came to its end"
-    );
-    assert!(
-        get(address, "/health/live").await.is_err(),
-        "nobody answers any more"
-    );
+    assert_eq!(ended(), 2, "the run has ended");
+    let closed = get(address, "/health/live").await;
+    assert!(closed.is_err(), "{closed:?}");
+}
+
+/// A check that runs for longer than its grace period.
+const SLOW: &str = "[metrics]\nenabled = true\n[server]\nshutdown_grace = '200ms'\n\
+                    [checks.slow]\nplugin = 'sleep'\ntimeout = '20s'\nconfig = { time = '15s' }\n";
+
+fn in_flight(metrics: String, count: usize) -> Result<String, String> {
+    let series = format!("\nvitals_runs_in_flight {count}\n");
+    when(metrics.contains(&series), metrics)
 }
 
 #[tokio::test]
-async fn a_run_that_outlasts_its_grace_is_dropped() {
-    let config = "[server]\nshutdown_grace = '200ms'\n\
-                  [checks.slow]\nplugin = 'sleep'\ntimeout = '20s'\nconfig = { time = '15s' }\n\
-                  [checks.stubborn]\nplugin = 'spin'\ntimeout = '20s'\n\
-                  limits = { fuel = 1_000_000_000_000 }";
-    let builder = TestHost::builder()
-        .library("sleep", guests::SLEEP)
-        .library("spin", guests::SPIN);
-    let host = builder
-        .config("[metrics]\nenabled = true")
-        .config(config)
-        .start()
-        .await;
+async fn a_run_that_exceeds_its_grace_period_is_dropped() {
+    let spin = "[checks.stubborn]\nplugin = 'spin'\ntimeout = '20s'\n\
+                limits = { fuel = 1_000_000_000_000 }";
+    let host = TestHost::start(&format!("{SLOW}{spin}"), [SLEEP, SPIN]).await;
     eventually("both runs are in flight", async || {
-        let metrics = host.get("/metrics").await.body;
-        if metrics.contains("\nvitals_runs_in_flight 2\n") {
-            Ok(())
-        } else {
-            Err(metrics)
-        }
+        in_flight(host.get("/metrics").await.body, 2)
     })
     .await;
     let begun = Instant::now();
@@ -123,96 +85,60 @@ async fn a_run_that_outlasts_its_grace_is_dropped() {
 }
 
 #[tokio::test]
-async fn who_waits_for_the_first_round_is_answered_when_the_host_ends() {
-    let config = "[server]\nshutdown_grace = '100ms'\n\
-                  [checks.slow]\nplugin = 'sleep'\ntimeout = '20s'\nconfig = { time = '15s' }";
-    let host = TestHost::builder()
-        .library("sleep", guests::SLEEP)
-        .config(config)
-        .start()
-        .await;
+async fn a_request_that_waits_for_the_first_round_gets_a_response_at_shutdown() {
+    let host = TestHost::start(SLOW, [SLEEP]).await;
     let address = host.address();
     let waiting = tokio::spawn(async move { get(address, "/health").await });
     eventually("the check is there", async || {
-        let answer = get(address, "/health/checks/slow").await?;
-        if answer.status == 200 {
-            Ok(())
-        } else {
-            Err(answer.body)
-        }
+        let check = get(address, "/health/checks/slow").await?;
+        when(check.status == 200, check.body)
     })
     .await;
     host.stop().await;
-    // Answered where the request came before the end, else refused; never left hanging.
-    if let Ok(answer) = waiting.await.expect("no panic") {
-        assert_eq!(answer.json()["checks"][0]["status"], "unknown");
+    // It gets a response if it came before the end, else the connection is refused. It never hangs.
+    if let Ok(health) = waiting.await.expect("no panic") {
+        assert_eq!(health.json()["checks"][0]["status"], "unknown");
+    }
+}
+
+/// Starts the binary, and waits until its run is in flight.
+async fn serve(config: &str) -> Serving {
+    let serving = Vitals::host(config, [SLEEP]).serve().await;
+    eventually("the run is in flight", async || {
+        in_flight(serving.get("/metrics").await?.body, 1)
+    })
+    .await;
+    serving
+}
+
+#[tokio::test]
+async fn the_binary_exits_with_success_after_sigterm_and_the_run_in_flight() {
+    let config = "[metrics]\nenabled = true\n\
+                  [checks.slow]\nplugin = 'sleep'\nconfig = { time = '1500ms' }";
+    let mut serving = serve(config).await;
+    serving.terminate();
+    eventually("the host is unready", async || {
+        let ready = serving.get("/health/ready").await?.body;
+        let unready = r#"{"status":"not_ready","health":"degraded"}"#;
+        let mut log = serving.log().into_iter();
+        let is_logged = log.any(|line| line.contains("SIGTERM: shutting down"));
+        when(ready == unready && is_logged, ready)
+    })
+    .await;
+    assert_eq!(serving.ended().await.code(), Some(0));
+    let log = serving.log().join("\n");
+    // The run in flight has its result.
+    for line in ["host stopped", "check is healthy"] {
+        assert!(log.contains(line), "{log}");
     }
 }
 
 #[tokio::test]
-async fn the_binary_ends_well_on_sigterm_after_the_run_in_flight() {
-    let config = "[server]\nlisten = '127.0.0.1:0'\n[metrics]\nenabled = true\n\
-                  [checks.slow]\nplugin = 'sleep'\nconfig = { time = '1500ms' }";
-    let serving = Vitals::new(["serve"])
-        .config(config)
-        .plugin("sleep", guests::SLEEP);
-    let mut serving = serving.serve().await;
-    eventually("the run is in flight", async || {
-        let metrics = serving.get("/metrics").await?.body;
-        if metrics.contains("\nvitals_runs_in_flight 1\n") {
-            Ok(())
-        } else {
-            Err(metrics)
-        }
-    })
-    .await;
-    serving.terminate();
-    eventually("not ready", async || {
-        let ready = serving.get("/health/ready").await?;
-        let unready = ready.text() == r#"{"status":"not_ready","health":"degraded"}"#;
-        let told = serving
-            .log()
-            .iter()
-            .any(|line| line.contains("SIGTERM: shutting down"));
-        if unready && told {
-            Ok(())
-        } else {
-            Err(ready.body)
-        }
-    })
-    .await;
-    let status = serving.ended().await;
-    assert_eq!(status.code(), Some(0), "{status}");
-    let log = serving.log().join("\n");
-    assert!(log.contains("host stopped"), "{log}");
-    assert!(
-        log.contains("check is healthy"),
-        "the run in flight has its result: {log}"
-    );
-}
-
-#[tokio::test]
-async fn the_binary_says_which_runs_it_dropped() {
-    let config = "[server]\nlisten = '127.0.0.1:0'\nshutdown_grace = '100ms'\n[metrics]\nenabled = true\n\
-                  [checks.slow]\nplugin = 'sleep'\ntimeout = '20s'\nconfig = { time = '15s' }";
-    let serving = Vitals::new(["serve"])
-        .config(config)
-        .plugin("sleep", guests::SLEEP);
-    let mut serving = serving.serve().await;
-    eventually("the run is in flight", async || {
-        let metrics = serving.get("/metrics").await?.body;
-        if metrics.contains("\nvitals_runs_in_flight 1\n") {
-            Ok(())
-        } else {
-            Err(metrics)
-        }
-    })
-    .await;
+async fn the_binary_logs_how_many_runs_it_dropped() {
+    let mut serving = serve(SLOW).await;
     serving.terminate();
     assert_eq!(serving.ended().await.code(), Some(0));
     let log = serving.log().join("\n");
-    assert!(
-        log.contains("runs did not finish within the shutdown grace unfinished=1"),
-        "{log}"
-    );
+    let expected = "runs did not finish within the shutdown grace unfinished=1";
+    assert!(log.contains(expected), "{log}");
 }

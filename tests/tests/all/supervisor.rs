@@ -1,22 +1,21 @@
-//! What the host tells the service manager that started it: a socket of the test is systemd's.
+//! The messages of the host to its service manager. A socket of the test takes the place of systemd.
 
 use std::ffi::OsString;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use vitals_host::config::Supervision;
 use vitals_host::supervisor::Supervisor;
-use vitals_tests::{Serving, TestHost, Vitals, eventually, guests};
+use vitals_tests::{Vitals, eventually, guests, when};
 
-use super::liveness::Gate;
+use super::liveness::host_with_gate;
 
-/// Systemd's end of the socket.
+/// The end of systemd.
 struct Manager {
     socket: UnixDatagram,
-    heard: Vec<String>,
+    received: Vec<String>,
 }
 
 impl Manager {
@@ -31,62 +30,49 @@ impl Manager {
 
     fn on(socket: UnixDatagram) -> Self {
         socket.set_nonblocking(true).expect("a socket");
-        let heard = Vec::new();
-        Self { socket, heard }
+        let received = Vec::new();
+        Self { socket, received }
     }
 
-    /// All that came since the beginning, a message each.
-    fn hear(&mut self) -> &[String] {
-        let mut message = [0; 4096];
-        while let Ok(length) = self.socket.recv(&mut message) {
-            let text = String::from_utf8_lossy(&message[..length]);
-            self.heard.push(text.into_owned());
-        }
-        &self.heard
-    }
-
+    /// How often a message has come since the beginning.
     fn count(&mut self, message: &str) -> usize {
-        let heard = self.hear().iter();
-        heard.filter(|heard| *heard == message).count()
+        let mut datagram = [0; 4096];
+        while let Ok(length) = self.socket.recv(&mut datagram) {
+            let text = String::from_utf8_lossy(&datagram[..length]);
+            self.received.push(text.into_owned());
+        }
+        let received = self.received.iter();
+        received.filter(|received| *received == message).count()
     }
 
     /// Waits until a message has come so often.
     async fn has(&mut self, message: &str, count: usize) {
         eventually(&format!("{message} has come {count} times"), async || {
-            let found = self.count(message);
-            if found >= count {
-                Ok(())
-            } else {
-                Err(format!("{:#?}", self.heard))
-            }
+            let is_there = self.count(message) >= count;
+            when(is_there, self.received.join("\n"))
         })
         .await;
     }
 
-    /// Where a message that begins so stands among all, from a place on.
+    /// The index of the first message from `from` on that begins so.
     fn place(&self, message: &str, from: usize) -> usize {
-        let heard = self.heard.iter().enumerate().skip(from);
-        let mut found = heard.filter(|(_, heard)| heard.starts_with(message));
-        let found = found.next().map(|(at, _)| at);
-        found.unwrap_or_else(|| panic!("no {message} from {from} on in {:#?}", self.heard))
+        let mut received = self.received[from..].iter();
+        let found = received.position(|received| received.starts_with(message));
+        let found = found.map(|at| from + at);
+        found.unwrap_or_else(|| panic!("no {message} from {from} on in {:#?}", self.received))
     }
 }
 
 const CONFIG: &str = "[server]\nlisten = '127.0.0.1:0'\n[checks.a]\nplugin = 'hello'\n\
                       [checks.b]\nplugin = 'none'\n";
 
-/// From the start to the end, as `Type=notify-reload` has it.
+/// The life of a host by the protocol of `Type=notify-reload`.
 async fn lives(mut manager: Manager, vitals: Vitals) {
-    let mut host: Serving = vitals
-        .plugin("hello", guests::HELLO)
-        .config(CONFIG)
-        .serve()
-        .await;
+    let vitals = vitals.config(CONFIG).guests([guests::HELLO]);
+    let mut host = vitals.serve().await;
     manager.has("READY=1", 1).await;
-    assert_eq!(
-        host.get("/health/live").await.expect("an answer").status,
-        200
-    );
+    let live = host.get("/health/live").await.expect("a response");
+    assert_eq!(live.status, 200);
     manager
         .has("STATUS=2 checks: 1 healthy, 1 unhealthy", 1)
         .await;
@@ -97,9 +83,8 @@ async fn lives(mut manager: Manager, vitals: Vitals) {
     let reloading = manager.place("RELOADING=1\n", 0);
     let ready = manager.place("READY=1", reloading);
     assert!(manager.place("READY=1", 0) < reloading, "{ready}");
-    let (_, micros) = manager.heard[reloading]
-        .split_once("\nMONOTONIC_USEC=")
-        .expect("when");
+    let message = &manager.received[reloading];
+    let (_, micros) = message.split_once("\nMONOTONIC_USEC=").expect("when");
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let micros: i64 = micros.parse().expect("a number");
     let age = now.tv_sec - micros / 1_000_000;
@@ -118,7 +103,7 @@ fn supervised(socket: &str) -> Vitals {
 }
 
 #[tokio::test]
-async fn a_service_manager_hears_of_start_reload_and_end() {
+async fn a_service_manager_is_notified_of_start_reload_and_end() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("notify");
     let manager = Manager::at(&path);
@@ -133,56 +118,38 @@ async fn a_service_manager_may_listen_at_an_abstract_name() {
 }
 
 #[tokio::test]
-async fn a_service_manager_that_can_not_be_told_is_no_reason_not_to_run() {
+async fn a_host_runs_even_if_it_cannot_notify_its_service_manager() {
     for (socket, why) in [
         ("/nowhere/notify", "No such file"),
         ("vsock:2:1", "it is not the name of a Unix socket"),
     ] {
         let host = supervised(socket).config(CONFIG).serve().await;
-        assert_eq!(
-            host.get("/health/live").await.expect("an answer").status,
-            200
-        );
-        eventually("it is said", async || {
-            let log = host.log().join("\n");
-            let said = log.contains("cannot notify the service manager") && log.contains(why);
-            if said { Ok(()) } else { Err(log) }
-        })
-        .await;
+        let live = host.get("/health/live").await.expect("a response");
+        assert_eq!(live.status, 200);
+        let line = host.eventually_logs("cannot notify the service manager");
+        assert!(line.await.contains(why));
     }
 }
 
 #[tokio::test]
-async fn the_watchdog_is_fed_only_while_the_loops_of_the_host_turn() {
-    let gate = Arc::new(Gate::default());
-    let config = "[engine]\nguest_threads = 2\n[defaults]\ninterval = '5s'\ntimeout = '5s'\n\
-                  [checks.a]\nplugin = 'log'\n[checks.b]\nplugin = 'log'";
-    let given = Arc::clone(&gate);
-    let (host, place) = TestHost::builder()
-        .library("log", guests::LOG)
-        .config(config)
-        .with(|host| host.error_tracker(given))
-        .build()
-        .await;
+async fn the_watchdog_is_fed_only_while_no_loop_of_the_host_is_stalled() {
+    let (host, place, gate) = host_with_gate().await;
     let path = place.path().join("notify");
     let mut manager = Manager::at(&path);
     let supervisor = Supervisor::new(&Supervision {
         socket: Some(OsString::from(&path)),
         watchdog: Some(Duration::from_millis(200)),
     });
-    let signs = host.status();
+    let status = host.status();
     let supervisor = supervisor.expect("a socket");
-    let telling = tokio::spawn(async move { supervisor.report_status(signs).await });
+    let reporting = tokio::spawn(async move { supervisor.report_status(status).await });
     manager.has("WATCHDOG=1", 3).await;
 
-    // The threads of guests stand still from here on, which is judged after 10 s.
-    gate.has(2).await;
-    eventually("it is not fed any more", async || {
+    // The guest threads are blocked from here on, and count as stalled after 10 s.
+    gate.blocks(2).await;
+    eventually("it is no longer fed", async || {
         let before = manager.count("WATCHDOG=1");
-        let looked = Instant::now();
-        while looked.elapsed() < Duration::from_secs(1) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
         match manager.count("WATCHDOG=1") - before {
             0 if host.status().stalled_loop() == Some("guests") => Ok(()),
             fed => Err(format!("{fed} times in a second, {:?}", host.status())),
@@ -192,6 +159,6 @@ async fn the_watchdog_is_fed_only_while_the_loops_of_the_host_turn() {
     let starved = manager.count("WATCHDOG=1");
     gate.open();
     manager.has("WATCHDOG=1", starved + 3).await;
-    telling.abort();
+    reporting.abort();
     host.shutdown().await;
 }

@@ -1,23 +1,21 @@
-//! Facts about the machine: granted one by one, and true.
+//! Facts about the machine: granted one by one, and correct.
 
 use serde_json::Value;
-use vitals_tests::{TestHost, Vitals, guests};
+use vitals_tests::guests::{FILES_READ, SYSTEM_FACTS};
+use vitals_tests::{TestHost, Vitals};
 
-/// Runs a check with this `allow` and `config`, and answers everything known of it.
+/// Runs a check with this `allow` and `config`, and returns its page.
 async fn facts(allow: &str, config: &str) -> Value {
-    let host = TestHost::builder()
-        .library("guest", guests::SYSTEM_FACTS)
-        .config(&format!(
-            "[checks.facts]\nplugin = 'guest'\ntimeout = '10s'\nallow = {{ system = {allow} }}\n\
-             config = {config}"
-        ))
-        .start()
-        .await;
+    let config = format!(
+        "[checks.facts]\nplugin = 'system-facts'\ntimeout = '10s'\n\
+         allow = {{ system = {allow} }}\nconfig = {config}"
+    );
+    let host = TestHost::start(&config, [SYSTEM_FACTS]).await;
     host.check("facts").await
 }
 
 #[tokio::test]
-async fn without_a_grant_nothing_is_told() {
+async fn without_a_grant_every_fact_is_denied() {
     let check = facts("[]", "{ disks = [], others = ['/', 'relative'] }").await;
     let details = &check["details"];
     assert_eq!(details["memory"]["denied"], true, "{check:#}");
@@ -27,10 +25,10 @@ async fn without_a_grant_nothing_is_told() {
         details["disks"][1]["text"],
         "cannot read the disk usage of relative: the path is not absolute"
     );
-    let refusals = check["result"]["denials"].as_array().expect("denials");
-    let refusals: Vec<_> = refusals.iter().map(|refusal| &refusal["message"]).collect();
+    let denials = check["result"]["denials"].as_array().expect("denials");
+    let denials: Vec<_> = denials.iter().map(|denial| &denial["message"]).collect();
     assert_eq!(
-        refusals,
+        denials,
         [
             "denied: system disk:/ (add it to `allow.system` of check `facts`)",
             "denied: system memory (add it to `allow.system` of check `facts`)",
@@ -50,23 +48,18 @@ async fn a_disk_is_granted_by_one_path() {
         let truth = rustix::fs::statvfs(path).unwrap();
         assert_eq!(disk["total"], truth.f_blocks * truth.f_frsize, "{check:#}");
         assert_eq!(disk["total_inodes"], truth.f_files, "{check:#}");
-        // Others write there too.
-        let near = |told: &Value, truth: u64| {
-            told.as_u64()
-                .is_some_and(|told| told.abs_diff(truth) < 4 << 30)
-        };
-        assert!(
-            near(&disk["available"], truth.f_bavail * truth.f_frsize),
-            "{check:#}"
-        );
-        assert!(near(&disk["available_inodes"], truth.f_favail), "{check:#}");
+        // Other processes write there too.
+        for (key, truth) in [
+            ("available", truth.f_bavail * truth.f_frsize),
+            ("available_inodes", truth.f_favail),
+        ] {
+            let difference = disk[key].as_u64().unwrap().abs_diff(truth);
+            assert!(difference < 4 << 30, "{key}: {check:#}");
+        }
         let used = disk["used"].as_f64().unwrap();
         assert!((0.0..=1.0).contains(&used), "{check:#}");
     }
-    assert_eq!(
-        disks[2]["denied"], true,
-        "what is below is another path: {check:#}"
-    );
+    assert_eq!(disks[2]["denied"], true, "a path below it is another one");
     assert_eq!(
         disks[3]["text"],
         "cannot read the disk usage of /nothing: there is no such file or directory"
@@ -74,7 +67,7 @@ async fn a_disk_is_granted_by_one_path() {
 }
 
 #[tokio::test]
-async fn memory_and_load_are_what_the_kernel_says() {
+async fn memory_and_load_are_those_of_the_kernel() {
     let check = facts("['memory', 'load']", "{ disks = [] }").await;
     let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap();
     let kibibytes = |key: &str| -> u64 {
@@ -82,57 +75,40 @@ async fn memory_and_load_are_what_the_kernel_says() {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     };
     let memory = &check["details"]["memory"];
-    assert_eq!(memory["total"], kibibytes("MemTotal:") * 1024, "{check:#}");
-    assert_eq!(
-        memory["swap_total"],
-        kibibytes("SwapTotal:") * 1024,
-        "{check:#}"
-    );
+    let total = kibibytes("MemTotal:") * 1024;
+    assert_eq!(memory["total"], total, "{check:#}");
+    let swap = kibibytes("SwapTotal:") * 1024;
+    assert_eq!(memory["swap_total"], swap, "{check:#}");
     let available = memory["available"].as_u64().unwrap();
     let truth = kibibytes("MemAvailable:") * 1024;
-    assert!(
-        available > truth / 4 && available <= kibibytes("MemTotal:") * 1024,
-        "{check:#}"
-    );
+    assert!(available > truth / 4 && available <= total, "{check:#}");
 
     let load = &check["details"]["load"];
-    let online = std::fs::read_to_string("/proc/stat").unwrap();
-    let online = online
-        .lines()
-        .filter(|line| line.starts_with("cpu") && !line.starts_with("cpu "))
-        .count();
-    assert_eq!(load["cpus"], online, "{check:#}");
+    let stat = std::fs::read_to_string("/proc/stat").unwrap();
+    let cpus = stat.lines().filter(|line| line.starts_with("cpu"));
+    // One line is their sum.
+    assert_eq!(load["cpus"], cpus.count() - 1, "{check:#}");
     let text = std::fs::read_to_string("/proc/loadavg").unwrap();
     let fifteen: f64 = text.split(' ').nth(2).unwrap().parse().unwrap();
-    let told = load["averages"][2].as_f64().unwrap();
-    assert!((told - fifteen).abs() < 1.0, "{text}: {check:#}");
-    // As the kernel writes it, with two decimals.
-    assert!(
-        told.to_string().len() <= format!("{told:.2}").len(),
-        "{told}"
-    );
-    assert_eq!(
-        check["result"]["denials"].as_array().map_or(0, Vec::len),
-        0,
-        "{check:#}"
-    );
+    let average = load["averages"][2].as_f64().unwrap();
+    assert!((average - fifteen).abs() < 1.0, "{text}: {check:#}");
+    // The kernel writes it with two decimals.
+    let digits = format!("{average:.2}").len();
+    assert!(average.to_string().len() <= digits, "{average}");
+    let denials = check["result"]["denials"].as_array().map_or(0, Vec::len);
+    assert_eq!(denials, 0, "{check:#}");
 }
 
-const WRITTEN: &str = "[checks.facts]\nplugin = 'facts'\nallow = { system = ['memory', 'load'] }\n\
-                       config = { disks = ['/srv'] }\n\
-                       [checks.files]\nplugin = 'files'\nallow = { files = ['/var//backups/'] }\n\
+const GRANTED: &str = "[checks.facts]\nplugin = 'system-facts'\n\
+                       allow = { system = ['memory', 'load'] }\nconfig = { disks = ['/srv'] }\n\
+                       [checks.files]\nplugin = 'files-read'\nallow = { files = ['/var//backups/'] }\n\
                        config = { granted = '/etc/hostname' }";
 
 #[tokio::test]
-async fn what_is_granted_is_on_the_page_of_the_plugins() {
-    let host = TestHost::builder()
-        .library("facts", guests::SYSTEM_FACTS)
-        .library("files", guests::FILES_READ)
-        .config(WRITTEN)
-        .start()
-        .await;
+async fn the_page_of_plugins_shows_the_grants() {
+    let host = TestHost::start(GRANTED, [SYSTEM_FACTS, FILES_READ]).await;
     host.health().await;
-    let page = host.get("/plugins").await.text().to_owned();
+    let page = host.get("/plugins").await.body;
     for grant in [
         "system disk:/srv",
         "system memory",
@@ -145,21 +121,21 @@ async fn what_is_granted_is_on_the_page_of_the_plugins() {
 }
 
 #[test]
-fn what_is_granted_and_wanted_is_said_on_the_command_line() {
-    let with_both = |vitals: Vitals| {
-        let vitals = vitals.plugin("facts", guests::SYSTEM_FACTS);
-        vitals.plugin("files", guests::FILES_READ).run()
-    };
-    let ended = with_both(Vitals::new(["validate"]).config(WRITTEN));
+fn validate_prints_the_grants_and_inspect_what_a_plugin_wants() {
+    let with_both = |vitals: Vitals| vitals.guests([SYSTEM_FACTS, FILES_READ]).run();
+    let ended = with_both(Vitals::new(["validate"]).config(GRANTED));
     for line in [
         "facts: valid, may reach system disk:/srv, system memory, system load",
         "files: valid, may reach file /etc/hostname, file /var/backups",
     ] {
-        assert!(ended.stdout.contains(line), "{}", ended.stdout);
+        assert!(ended.stdout.contains(line), "{ended}");
     }
-    for (plugin, wants) in [("facts", "  disk  /disks/*"), ("files", "  file  /granted")] {
+    for (plugin, wants) in [
+        ("system-facts", "  disk  /disks/*"),
+        ("files-read", "  file  /granted"),
+    ] {
         let file = format!("plugins/{plugin}.wasm");
         let ended = with_both(Vitals::new(["inspect", &file]));
-        assert!(ended.stdout.contains(wants), "{}", ended.stdout);
+        assert!(ended.stdout.contains(wants), "{ended}");
     }
 }

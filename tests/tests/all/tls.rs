@@ -114,16 +114,6 @@ fn message(check: &Value) -> &str {
     check["message"].as_str().unwrap_or_default()
 }
 
-/// The messages of the refusals, ports left out.
-fn refusals(check: &Value) -> String {
-    let refusals = check["result"]["denials"].as_array().expect("denials");
-    let messages: Vec<&str> = refusals
-        .iter()
-        .filter_map(|refusal| refusal["message"].as_str())
-        .collect();
-    vitals_tests::tidy(Path::new("/nowhere"), &messages.join("\n"))
-}
-
 fn web(authority: &Authority, change: impl FnOnce(&mut CertificateParams)) -> Identity {
     authority.identity(&["web.test", "*.shop.test", "127.0.0.1"], change)
 }

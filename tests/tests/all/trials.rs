@@ -8,6 +8,12 @@ use vitals_tests::{TestHost, eventually};
 
 const HOURLY: &str = "[plugins]\nrescan = '1h'\n[defaults]\ninterval = '1h'\n";
 
+/// A host whose plugin `thing` is a good one.
+async fn serving(config: &str) -> TestHost {
+    let builder = TestHost::builder().config(config);
+    builder.plugin("thing", HELLO).start().await
+}
+
 /// Waits until the newest file of `thing` is refused, and answers why.
 async fn refusal(host: &TestHost) -> String {
     eventually("the new version is refused", async || {
@@ -23,6 +29,11 @@ async fn with_message(host: &TestHost, check: &str, message: &str) -> Value {
     host.eventually_check(check, message, is_so).await
 }
 
+async fn with_code(host: &TestHost, code: &str) -> Value {
+    let is_so = |check: &Value| check["error"]["code"] == code;
+    host.eventually_check("a", code, is_so).await
+}
+
 fn runs(metrics: &str, check: &str) -> u64 {
     let start = format!("vitals_check_runs_total{{check=\"{check}\"");
     let of_check = metrics.lines().filter(|line| line.starts_with(&start));
@@ -36,8 +47,7 @@ async fn a_version_whose_trial_run_a_limit_ends_is_refused() {
         "{HOURLY}[defaults.limits]\nfuel = 9_000_000\n\
          [checks.a]\nplugin = 'thing'\n[checks.b]\nplugin = 'thing'\n"
     );
-    let builder = TestHost::builder().config(&config);
-    let host = builder.plugin("thing", HELLO).start().await;
+    let host = serving(&config).await;
     let before = host.check("a").await;
     host.drop_in("thing", SPIN);
     let why = refusal(&host).await;
@@ -61,8 +71,7 @@ async fn a_version_whose_trial_run_a_limit_ends_is_refused() {
 #[tokio::test]
 async fn an_unhealthy_trial_run_is_simply_the_next_result() {
     let config = format!("{HOURLY}[metrics]\nenabled = true\n[checks.a]\nplugin = 'thing'\n");
-    let builder = TestHost::builder().config(&config);
-    let host = builder.plugin("thing", HELLO).start().await;
+    let host = serving(&config).await;
     host.health().await;
     host.drop_in("thing", FLIP);
     // It is told what the run before it found, and nothing else runs.
@@ -100,29 +109,10 @@ async fn what_was_counted_of_a_check_lives_on_over_a_reload() {
 async fn without_a_trial_the_version_is_taken_as_it_is() {
     let config =
         format!("{HOURLY}[checks.a]\nplugin = 'thing'\nlimits.fuel = 9_000_000\ntrial = false\n");
-    let builder = TestHost::builder().config(&config);
-    let host = builder.plugin("thing", HELLO).start().await;
+    let host = serving(&config).await;
     host.health().await;
     host.drop_in("thing", SPIN);
-    let is_ended = |check: &Value| check["error"]["code"] == "fuel";
-    host.eventually_check("a", "the new version runs", is_ended)
-        .await;
-}
-
-#[tokio::test]
-async fn a_version_that_a_check_is_not_configured_for_is_refused() {
-    let config =
-        format!("{HOURLY}[checks.a]\nplugin = 'thing'\nconfig = {{ message = 'as before' }}\n");
-    let builder = TestHost::builder().config(&config);
-    let host = builder.plugin("thing", STATUS).start().await;
-    with_message(&host, "a", "as before").await;
-    host.drop_in("thing", SETTINGS);
-    let why = refusal(&host).await;
-    assert!(
-        why.contains("cannot run check `a`") && why.contains("`name` is missing"),
-        "{why}"
-    );
-    with_message(&host, "a", "as before").await;
+    with_code(&host, "fuel").await;
 }
 
 #[tokio::test]
@@ -147,14 +137,14 @@ async fn a_new_key_and_the_version_that_needs_it_come_in_either_order() {
         assert_eq!(host.check("a").await["status"], "healthy");
         if config_first {
             host.reconfigure(&new);
-            let is_refused = |check: &Value| check["error"]["code"] == "load";
-            host.eventually_check("a", "the old version knows no such key", is_refused)
-                .await;
+            with_code(&host, "load").await;
             host.drop_in("thing", SETTINGS);
         } else {
             host.drop_in("thing", SETTINGS);
             let why = refusal(&host).await;
-            assert!(why.contains("`name` is missing"), "{why}");
+            let is_so = why.contains("cannot run check `a`") && why.contains("`name` is missing");
+            assert!(is_so, "{why}");
+            assert_eq!(host.check("a").await["message"], "hello");
             host.reconfigure(&new);
         }
         with_message(&host, "a", message).await;
@@ -206,8 +196,7 @@ async fn a_reload_answers_what_was_loaded_refused_and_removed() {
 #[tokio::test]
 async fn a_version_that_is_put_back_is_the_one_that_served_all_the_while() {
     let config = format!("{HOURLY}[metrics]\nenabled = true\n[checks.a]\nplugin = 'thing'\n");
-    let builder = TestHost::builder().config(&config);
-    let host = builder.plugin("thing", HELLO).start().await;
+    let host = serving(&config).await;
     let before = host.check("a").await;
     host.drop_in("thing", "garbage");
     refusal(&host).await;
@@ -235,9 +224,7 @@ async fn a_version_that_nobody_can_try_waits_for_the_configuration() {
     let host = builder.plugin("thing", HELLO).start().await;
     assert_eq!(host.check("a").await["status"], "healthy");
     host.reconfigure(&config("{ nonsense = 1 }"));
-    let is_wrong = |check: &Value| check["error"]["code"] == "load";
-    host.eventually_check("a", "its configuration is wrong", is_wrong)
-        .await;
+    with_code(&host, "load").await;
     host.drop_in("thing", SPIN);
     let why = refusal(&host).await;
     assert!(why.contains("nonsense"), "{why}");

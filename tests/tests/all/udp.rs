@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
-use vitals_tests::{TestHost, guests};
+use vitals_tests::guests;
+
+use crate::grants::{denials, orders};
 
 /// A server of datagrams on a free port.
 struct Datagrams {
@@ -16,7 +17,7 @@ struct Datagrams {
 }
 
 impl Datagrams {
-    /// Answers each datagram with what `answer` makes of it, out of the socket that it has picked.
+    /// Passes each datagram to `answer`, with the server's own socket and another one.
     fn start(answer: impl Fn(&UdpSocket, &UdpSocket, &[u8], SocketAddr) + Send + 'static) -> Self {
         let own = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let other = UdpSocket::bind("127.0.0.1:0").expect("a free port");
@@ -47,25 +48,6 @@ impl Datagrams {
     }
 }
 
-async fn check(config: &str) -> Value {
-    let config = format!("[checks.orders]\nplugin = 'guest'\ntimeout = '5s'\n{config}");
-    let host = TestHost::builder()
-        .library("guest", guests::UDP)
-        .config(&config)
-        .start()
-        .await;
-    host.check("orders").await
-}
-
-fn refusals(check: &Value) -> String {
-    let refusals = check["result"]["denials"].as_array().expect("denials");
-    let messages = refusals
-        .iter()
-        .filter_map(|refusal| refusal["message"].as_str());
-    let all = messages.collect::<Vec<_>>().join("\n");
-    vitals_tests::tidy(std::path::Path::new("/nowhere"), &all)
-}
-
 #[tokio::test]
 async fn a_granted_peer_is_sent_to_and_answers() {
     let server = Datagrams::echo();
@@ -75,7 +57,7 @@ async fn a_granted_peer_is_sent_to_and_answers() {
             "config = {{ address = '{}', others = ['{}'], connected = {connected}, bind = 5353 }}",
             server.address, other.address
         );
-        let check = check(&config).await;
+        let check = orders(guests::UDP, &config).await;
         assert_eq!(check["status"], "healthy", "{check:#}");
         assert_eq!(check["details"]["answer"], "ping", "{check:#}");
         assert_eq!(
@@ -84,7 +66,7 @@ async fn a_granted_peer_is_sent_to_and_answers() {
         );
         assert_eq!(check["details"]["bound"], "permission denied", "{check:#}");
         assert_eq!(
-            refusals(&check),
+            denials(&check),
             "denied: udp 127.0.0.1:<port> (add it to `allow.udp` of check `orders`)\n\
              denied: udp binding to 0.0.0.0:5353 (it is never granted)"
         );
@@ -97,32 +79,15 @@ async fn a_name_of_a_peer_is_looked_up_and_allow_grants_more() {
     let server = Datagrams::echo();
     let other = Datagrams::echo();
     let config = format!(
-        "allow = {{ udp = ['127.0.0.0/8:{1}'] }}\n         config = {{ address = 'localhost:{0}', others = ['127.0.0.1:{1}'] }}",
+        "allow = {{ udp = ['127.0.0.0/8:{1}'] }}\n\
+         config = {{ address = 'localhost:{0}', others = ['127.0.0.1:{1}'] }}",
         server.address.port(),
         other.address.port()
     );
-    let check = check(&config).await;
+    let check = orders(guests::UDP, &config).await;
     assert_eq!(check["details"]["answer"], "ping", "{check:#}");
     assert_eq!(check["details"]["others"][0], "sent", "{check:#}");
-    assert_eq!(refusals(&check), "");
-}
-
-#[tokio::test]
-async fn a_question_of_dns_is_answered() {
-    let server = Datagrams::start(|own, _, question, from| {
-        // The question itself as the head of the answer, and an address behind it.
-        let mut answer = question.to_vec();
-        answer[2] |= 0x80;
-        answer[7] = 1;
-        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7]);
-        own.send_to(&answer, from).ok();
-    });
-    let config = format!(
-        "config = {{ address = '{}', name = 'api.example.com' }}",
-        server.address
-    );
-    let check = check(&config).await;
-    assert_eq!(check["details"]["answer"], "192.0.2.7", "{check:#}");
+    assert_eq!(denials(&check), "");
 }
 
 #[tokio::test]
@@ -138,15 +103,16 @@ async fn what_a_stranger_sends_never_reaches_the_guest() {
         "config = {{ address = '{}', timeout = '3s' }}",
         server.address
     );
-    let answered = check(&config).await;
+    let answered = orders(guests::UDP, &config).await;
     assert_eq!(answered["details"]["answer"], "ping", "{answered:#}");
 
     let forger = Datagrams::start(|_, stranger, _, from| {
         stranger.send_to(b"forged", from).ok();
     });
-    let silent = check(&format!("config = {{ address = '{}' }}", forger.address)).await;
+    let config = format!("config = {{ address = '{}' }}", forger.address);
+    let silent = orders(guests::UDP, &config).await;
     assert_eq!(silent["status"], "unhealthy", "{silent:#}");
     assert_eq!(forger.received(), 1);
     // What came from elsewhere is nothing that the guest did.
-    assert_eq!(refusals(&silent), "");
+    assert_eq!(denials(&silent), "");
 }

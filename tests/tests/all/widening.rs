@@ -92,15 +92,6 @@ async fn taking_a_file_away_first_is_no_way_round() {
 }
 
 #[tokio::test]
-async fn what_allow_has_anyway_is_nothing_more() {
-    let config = format!("{CONFIG}allow = {{ tcp = ['two.test:2'] }}\n");
-    let host = serving(&config, MARKS_ONE).await;
-    with_message(&host, "wants one").await;
-    host.drop_in("marks", MARKS_TWO);
-    with_message(&host, "wants two").await;
-}
-
-#[tokio::test]
 async fn the_refusal_shows_no_secret() {
     let config = CONFIG.replace("two.test:2", "${SECOND}");
     let host = TestHost::builder()

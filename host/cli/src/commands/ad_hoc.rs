@@ -18,7 +18,8 @@ pub(super) struct AdHocOptions {
     /// `tcp=db.internal:5432`. May be repeated.
     #[arg(long, value_name = "KIND=TARGET")]
     allow: Vec<String>,
-    /// Timeout of a run of the plugin file, for example `5s` [default: `defaults.timeout` of the configuration].
+    /// Timeout of a run of the plugin file, for example `5s` [default: `defaults.timeout` of the
+    /// configuration].
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     timeout: Option<Duration>,
 }

@@ -19,9 +19,7 @@ use crate::telemetry;
 use super::ad_hoc::{AdHocOptions, positive_duration};
 use super::compile;
 use super::configuration::load;
-use super::format::Format;
-use super::output::{print, print_error};
-use super::status::NOT_RUN;
+use super::output::{Format, NOT_RUN, fail_with, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
@@ -45,33 +43,24 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
-        match self.measure(file).await {
-            Ok(cost) => {
-                print(&match self.format {
-                    Format::Text => text(&self, &cost),
-                    Format::Json => format!("{:#}", json(&cost)),
-                });
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                if !error.is_empty() {
-                    print_error(&error);
-                }
-                ExitCode::from(NOT_RUN)
-            }
-        }
-    }
-
-    /// Makes the runs. An empty error means that the errors have been printed.
-    async fn measure(&self, file: Option<PathBuf>) -> Result<Cost, String> {
-        let (mut config, sources) = load(file, Vec::new()).map_err(|_| String::new())?;
+    pub(crate) async fn run(self, file: Option<PathBuf>) -> Result<ExitCode, ExitCode> {
+        let loaded = load(file, Vec::new());
+        let (mut config, sources) = loaded.map_err(|_| ExitCode::from(NOT_RUN))?;
         config.engine.max_runs = config.engine.max_runs.max(self.concurrency);
         // The log is written until this is dropped.
-        let _log = telemetry::start(&config.logging)
-            .map_err(|error| format!("cannot read VITALS_LOG: {error}"))?;
+        let _log = telemetry::start(&config.logging);
         let workbench = Workbench::open(config, sources.environment, compile::compiler());
-        let workbench = workbench.map_err(|error| error.to_string())?;
+        let workbench = workbench.map_err(|error| fail_with(NOT_RUN, &error.to_string()))?;
+        let cost = self.measure(&workbench).await;
+        let cost = cost.map_err(|error| fail_with(NOT_RUN, &error))?;
+        print(&match self.format {
+            Format::Text => text(&self, &cost),
+            Format::Json => format!("{:#}", json(&cost)),
+        });
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn measure(&self, workbench: &Workbench) -> Result<Cost, String> {
         let plan = Plan {
             runs: self.runs,
             time: self.duration,
@@ -110,53 +99,38 @@ async fn with_progress<T>(plan: &Plan, work: impl Future<Output = T>) -> T {
 }
 
 fn text(bench: &Bench, cost: &Cost) -> String {
-    let mut lines = super::report::text(FIRST, &cost.first);
-    let runs = cost.times.len();
-    let _ = write!(
-        lines,
-        "\n\nfile      {}, {} KiB, compiled or loaded in {}",
+    let counts = cost.results.iter();
+    let counts: Vec<_> = counts
+        .map(|(result, count)| format!("{count} {result}"))
+        .collect();
+    let at = |percent| format_time(percentile(&cost.times, percent));
+    let fuel = |percent| group_digits(percentile(&cost.fuel, percent));
+    let mut lines = format!(
+        "{}\n\n\
+         file      {}, {} KiB, compiled or loaded in {}\n\
+         runs      {}: {}\n\
+         speed     {:.0} runs per second, {} concurrent; {} of CPU time each\n\
+         time      median {}, p90 {}, p99 {}, maximum {}\n          \
+         of which instantiation takes {}\n\
+         fuel      median {}, maximum {}\n\
+         memory    maximum {} KiB\n",
+        super::report::text(FIRST, &cost.first),
         bench.path.display(),
         cost.size_bytes.div_ceil(1024),
         format_time(cost.compile),
-    );
-    let counts: Vec<_> = cost
-        .results
-        .iter()
-        .map(|(result, count)| format!("{count} {result}"))
-        .collect();
-    let _ = write!(lines, "\nruns      {runs}: {}", counts.join(", "));
-    let _ = write!(
-        lines,
-        "\nspeed     {:.0} runs per second, {} concurrent; {} of CPU time each",
+        cost.times.len(),
+        counts.join(", "),
         per_second(cost),
         bench.concurrency,
         format_time(cpu_per_run(cost)),
-    );
-    let at = |percent| format_time(percentile(&cost.times, percent));
-    let _ = write!(
-        lines,
-        "\ntime      median {}, p90 {}, p99 {}, maximum {}",
         at(50),
         at(90),
         at(99),
         at(100),
-    );
-    let _ = write!(
-        lines,
-        "\n          of which instantiation takes {}",
         format_time(percentile(&cost.instances, 50)),
-    );
-    let fuel = |percent| group_digits(percentile(&cost.fuel, percent));
-    let _ = write!(
-        lines,
-        "\nfuel      median {}, maximum {}",
         fuel(50),
-        fuel(100)
-    );
-    let _ = write!(
-        lines,
-        "\nmemory    maximum {} KiB\n",
-        cost.memory_peak_bytes / 1024
+        fuel(100),
+        cost.memory_peak_bytes / 1024,
     );
     for row in histogram(&cost.times) {
         let _ = write!(lines, "\n{row}");
@@ -210,8 +184,8 @@ fn percentile<T: Copy + Default>(all: &[T], percent: usize) -> T {
         .unwrap_or_default()
 }
 
-/// Formats a histogram with a row for each range of times. The ranges have equal length up to the p99. The last
-/// row has all longer times.
+/// Formats a histogram with a row for each range of times. The ranges have equal length up to the
+/// p99. The last row has all longer times.
 fn histogram(times: &[Duration]) -> Vec<String> {
     let (Some(shortest), longest) = (times.first().copied(), percentile(times, 99)) else {
         return Vec::new();

@@ -14,9 +14,8 @@ use crate::telemetry;
 use super::ad_hoc::AdHocOptions;
 use super::compile;
 use super::configuration::load;
-use super::output::{print, print_error};
+use super::output::{NOT_RUN, print, print_error};
 use super::report::Format;
-use super::status::NOT_RUN;
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
@@ -31,26 +30,21 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
-        let Ok((config, sources)) = load(file, Vec::new()) else {
-            return ExitCode::from(NOT_RUN);
-        };
-        let log = (self.format != Format::Nagios).then(|| telemetry::start(&config.logging));
-        let _log = match log.transpose() {
-            Ok(log) => log,
-            Err(error) => return self.not_run(&format!("cannot read VITALS_LOG: {error}")),
-        };
-        let workbench = match Workbench::open(config, sources.environment, compile::compiler()) {
-            Ok(workbench) => workbench,
-            Err(error) => return self.not_run(&error.to_string()),
-        };
-        match self.report(workbench).await {
-            Ok((name, report)) => {
-                print(&self.format.format(&name, &report));
-                exit_status(report.outcome.status())
-            }
-            Err(error) => self.not_run(&error),
-        }
+    pub(crate) async fn run(self, file: Option<PathBuf>) -> Result<ExitCode, ExitCode> {
+        let loaded = load(file, Vec::new());
+        let (config, sources) = loaded.map_err(|_| ExitCode::from(NOT_RUN))?;
+        let _log = (self.format != Format::Nagios).then(|| telemetry::start(&config.logging));
+        let workbench = Workbench::open(config, sources.environment, compile::compiler());
+        let workbench = workbench.map_err(|error| self.not_run(&error.to_string()))?;
+        let reported = self.report(workbench).await;
+        let (name, report) = reported.map_err(|error| self.not_run(&error))?;
+        print(&self.format.format(&name, &report));
+        Ok(ExitCode::from(match report.outcome.status() {
+            Status::Healthy => 0,
+            Status::Degraded => 1,
+            Status::Unhealthy => 2,
+            Status::Unknown => NOT_RUN,
+        }))
     }
 
     async fn report(&self, mut workbench: Workbench) -> Result<(String, RunReport), String> {
@@ -91,13 +85,4 @@ impl Check {
         }
         ExitCode::from(NOT_RUN)
     }
-}
-
-fn exit_status(status: Status) -> ExitCode {
-    ExitCode::from(match status {
-        Status::Healthy => 0,
-        Status::Degraded => 1,
-        Status::Unhealthy => 2,
-        Status::Unknown => NOT_RUN,
-    })
 }

@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use url::Url;
 use vitals_host::check::Text;
 use vitals_host::config::{Secret, Sources};
 
 use super::configuration::load;
-use super::probe::{read_body, root_cause};
+use super::probe::{client_builder, read_body, root_cause};
 
 /// Options that select a running host.
 #[derive(Debug, Args)]
@@ -32,7 +32,8 @@ pub(super) struct HostClient {
 }
 
 impl HostOptions {
-    /// Makes a client with the URL and the token of the options, the environment or the configuration.
+    /// Makes a client with the URL and the token of the options, the environment or the
+    /// configuration.
     pub(super) fn client(self, file: Option<PathBuf>) -> Result<HostClient, String> {
         // With both URL and token given, the configuration is not needed and may have errors.
         if let Some(url) = &self.url {
@@ -100,19 +101,7 @@ impl HostClient {
         url: Url,
         timeout: Option<Duration>,
     ) -> Result<(StatusCode, String), reqwest::Error> {
-        // Following a redirect could send the token to another server.
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the client ignores proxies of the environment"
-        )]
-        let mut client = Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIME);
-        if url.scheme() == "http" {
-            // Without this the client can't be built on a machine without root certificates.
-            client = client.tls_certs_only([]);
-        }
+        let client = client_builder(url.as_str()).connect_timeout(CONNECT_TIME);
         let mut request = client.build()?.request(method, url);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.expose());
@@ -174,7 +163,8 @@ fn parse_url(text: &str) -> Result<Url, String> {
 
 const TOKEN: &str = "VITALS_ADMIN_TOKEN";
 const CONNECT_TIME: Duration = Duration::from_secs(5);
-/// The number of bytes of a response that are read. A host with ten thousand checks sends a few MiB.
+/// The number of bytes of a response that are read. A host with ten thousand checks sends a few
+/// MiB.
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
 /// The number of bytes that are printed of the reason in an error response.
 const MAX_REASON_BYTES: usize = 500;

@@ -46,8 +46,8 @@ impl Compile {
 
 /// Returns a compiler that runs this program as a child process.
 ///
-/// Without access to the program's own file, for example without `/proc`, plugins are compiled in this
-/// process.
+/// Without access to the program's own file, for example without `/proc`, plugins are compiled in
+/// this process.
 pub(crate) fn compiler() -> Compiler {
     Compiler::this_program().unwrap_or_else(|error| {
         tracing::warn!(

@@ -12,9 +12,7 @@ use vitals_host::workbench::{Inspection, Workbench};
 
 use super::compile;
 use super::configuration::load;
-use super::format::Format;
-use super::output::{fail, print};
-use super::wrap::wrap;
+use super::output::{Format, fail, print, wrap};
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
@@ -27,25 +25,19 @@ pub(crate) struct Inspect {
 }
 
 impl Inspect {
-    pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
-        let (config, sources) = match load(file, Vec::new()) {
-            Ok(loaded) => loaded,
-            Err(status) => return status,
-        };
-        let workbench = match Workbench::open(config, sources.environment, compile::compiler()) {
-            Ok(workbench) => workbench,
-            Err(error) => return fail(&error.to_string()),
-        };
-        match workbench.inspect(&self.path).await {
-            Ok(inspection) => {
-                print(&match self.format {
-                    Format::Text => text(&inspection),
-                    Format::Json => serde_json::to_string_pretty(&inspection).unwrap_or_default(),
-                });
-                ExitCode::SUCCESS
-            }
-            Err(error) => fail(&format!("cannot load {}: {error}", self.path.display())),
-        }
+    pub(crate) async fn run(self, file: Option<PathBuf>) -> Result<ExitCode, ExitCode> {
+        let (config, sources) = load(file, Vec::new())?;
+        let workbench = Workbench::open(config, sources.environment, compile::compiler());
+        let workbench = workbench.map_err(|error| fail(&error.to_string()))?;
+        let inspection = workbench
+            .inspect(&self.path)
+            .await
+            .map_err(|error| fail(&format!("cannot load {}: {error}", self.path.display())))?;
+        print(&match self.format {
+            Format::Text => text(&inspection),
+            Format::Json => serde_json::to_string_pretty(&inspection).unwrap_or_default(),
+        });
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -57,16 +49,16 @@ fn text(inspection: &Inspection) -> String {
     for (key, value) in &inspection.annotations {
         let _ = writeln!(lines, "  {key}: {value}");
     }
-    let _ = writeln!(lines, "\nfile      {}", inspection.path);
-    let _ = writeln!(
+    let _ = write!(
         lines,
-        "size      {} KiB",
-        inspection.size_bytes.div_ceil(1024)
+        "\nfile      {}\nsize      {} KiB\nsha256    {}\ncontract  {}\n\
+         compiled  in {:.0} ms\n\nsettings\n",
+        inspection.path,
+        inspection.size_bytes.div_ceil(1024),
+        inspection.digest,
+        inspection.contract,
+        inspection.compile_ms,
     );
-    let _ = writeln!(lines, "sha256    {}", inspection.digest);
-    let _ = writeln!(lines, "contract  {}", inspection.contract);
-    let _ = writeln!(lines, "compiled  in {:.0} ms", inspection.compile_ms);
-    lines.push_str("\nsettings\n");
     write_settings(&mut lines, &settings::rows(&inspection.schema));
     lines.push_str(if inspection.wants.is_empty() {
         "\nno setting is a grant\n"
@@ -76,15 +68,16 @@ fn text(inspection: &Inspection) -> String {
     for (pointer, kind) in &inspection.wants {
         let _ = writeln!(lines, "  {kind:5} {pointer}");
     }
-    let interfaces: Vec<_> = GRANTED_INTERFACES
-        .iter()
-        .filter(|interface| interface.is_imported_by(inspection))
-        .collect();
-    if !interfaces.is_empty() {
-        lines.push_str("\ncan use more grants, set by `allow`\n");
-    }
-    for interface in interfaces {
-        let _ = writeln!(lines, "  {:8} {}", interface.key, interface.entries);
+    let is_imported = |interface: &str| {
+        let mut imports = inspection.imports.iter();
+        imports.any(|import| import.starts_with(interface))
+    };
+    let mut heading = "\ncan use more grants, set by `allow`\n";
+    for (interface, key, entries) in GRANTED_INTERFACES {
+        if is_imported(interface) {
+            let _ = writeln!(lines, "{heading}  {key:8} {entries}");
+            heading = "";
+        }
     }
     lines.push_str("\nimports\n");
     for import in &inspection.imports {
@@ -132,46 +125,26 @@ fn default(row: &Row) -> &str {
     }
 }
 
-/// An interface of the host that needs a grant, and the key of `allow` for it.
-struct GrantedInterface {
-    /// The beginning of the name of the imported interface.
-    import: &'static str,
-    /// The key of `allow`.
-    key: &'static str,
-    /// Examples of entries.
-    entries: &'static str,
-}
-
-impl GrantedInterface {
-    fn is_imported_by(&self, inspection: &Inspection) -> bool {
-        let mut imports = inspection.imports.iter();
-        imports.any(|import| import.starts_with(self.import))
-    }
-}
-
-/// The interfaces that need a grant. Sockets are left out, because every component for WASI imports them,
-/// even if it does not use them.
-const GRANTED_INTERFACES: [GrantedInterface; 4] = [
-    GrantedInterface {
-        import: "vitals:health/files@",
-        key: "files",
-        entries: "paths: \"/var/backups\"",
-    },
-    GrantedInterface {
-        import: "vitals:health/system@",
-        key: "system",
-        entries: "\"disk:/srv\", \"memory\", \"load\"",
-    },
-    GrantedInterface {
-        import: "vitals:health/tls@",
-        key: "tls",
-        entries: "addresses: \"mail.internal:465\"",
-    },
-    GrantedInterface {
-        import: "wasi:http/outgoing-handler@",
-        key: "http",
-        entries: "origins: \"https://api.example.com\"",
-    },
+/// The interfaces that need a grant: the beginning of their names, the key of `allow`, and examples
+/// of entries. Sockets are left out, because every component for WASI imports them, even if it does
+/// not use them.
+const GRANTED_INTERFACES: [(&str, &str, &str); 4] = [
+    ("vitals:health/files@", "files", "paths: \"/var/backups\""),
+    (
+        "vitals:health/system@",
+        "system",
+        "\"disk:/srv\", \"memory\", \"load\"",
+    ),
+    (
+        "vitals:health/tls@",
+        "tls",
+        "addresses: \"mail.internal:465\"",
+    ),
+    (
+        "wasi:http/outgoing-handler@",
+        "http",
+        "origins: \"https://api.example.com\"",
+    ),
 ];
 const WIDTH: usize = 94;
 /// The width of the column of defaults. A longer default shifts only the rest of its own row.

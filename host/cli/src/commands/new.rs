@@ -1,7 +1,7 @@
 //! `vitals new`: creates a project for a new check that builds, passes its tests and runs.
 //!
-//! The files are in `templates`, and the tests follow their READMEs. This file decides the name and the
-//! directory. It uses neither the network nor other programs.
+//! The files are in `templates`, and the tests follow their READMEs. This file decides the name and
+//! the directory. It uses neither the network nor other programs.
 
 mod files;
 mod manifest;
@@ -15,8 +15,7 @@ use clap::{Args, ValueEnum};
 use vitals_host::check::PluginName;
 
 use self::files::File;
-use super::output::{fail, print, print_error};
-use super::status::INVALID_USAGE;
+use super::output::{INVALID_USAGE, fail, fail_with, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct New {
@@ -43,10 +42,8 @@ impl New {
     pub(crate) fn run(self) -> ExitCode {
         let Self { name, lang } = self;
         if let Err(error) = lang.validate_name(&name) {
-            print_error(&format!(
-                "cannot create a check with the name `{name}`: {error}"
-            ));
-            return ExitCode::from(INVALID_USAGE);
+            let error = format!("cannot create a check with the name `{name}`: {error}");
+            return fail_with(INVALID_USAGE, &error);
         }
         let files = match lang.files(&name) {
             Ok(files) => files,
@@ -71,7 +68,8 @@ impl Language {
     fn validate_name(self, name: &str) -> Result<(), String> {
         name.parse::<PluginName>()
             .map_err(|error| error.to_string())?;
-        // Stricter than the name of a plugin, because it is also a check code and the name of a package.
+        // Stricter than the name of a plugin, because it is also a check code and the name of a
+        // package.
         let is_valid = name.starts_with(|first: char| first.is_ascii_lowercase())
             && name
                 .bytes()
@@ -79,7 +77,9 @@ impl Language {
         if !is_valid {
             return Err("use only a-z, 0-9 and -, starting with a letter".into());
         }
-        if self == Self::Rust && (RESERVED.contains(&name) || files::depends_on(name)) {
+        if self == Self::Rust
+            && (RESERVED.split(' ').any(|word| word == name) || files::depends_on(name))
+        {
             return Err(
                 "it is reserved in Rust or the name of a dependency; choose a longer name".into(),
             );
@@ -158,52 +158,7 @@ fn write_file(directory: &Path, file: &File) -> io::Result<()> {
 }
 
 /// Reserved words, which can't be package names, and the names of crates that every crate can use.
-const RESERVED: [&str; 47] = [
-    "abstract",
-    "alloc",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "const",
-    "continue",
-    "core",
-    "crate",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "proc-macro",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "static",
-    "std",
-    "struct",
-    "super",
-    "test",
-    "trait",
-    "true",
-    "try",
-];
+const RESERVED: &str = "abstract alloc as async await become box break const continue core crate do dyn else \
+                        enum extern false final fn for gen if impl in let loop macro match mod move mut \
+                        override priv proc-macro pub ref return self static std struct super test trait true \
+                        try";

@@ -14,10 +14,7 @@ use serde::Deserialize;
 use vitals_host::check::Text;
 
 use super::client::HostOptions;
-use super::format::Format;
-use super::output::{print, print_error};
-use super::status::NO_RESPONSE;
-use super::wrap::wrap;
+use super::output::{Format, NO_RESPONSE, fail_with, print, wrap};
 
 #[derive(Debug, Args)]
 pub(crate) struct Plugins {
@@ -60,17 +57,10 @@ struct Check {
 }
 
 impl Plugins {
-    pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
-        match self.list(file).await {
-            Ok(list) => {
-                print(&list);
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                print_error(&error);
-                ExitCode::from(NO_RESPONSE)
-            }
-        }
+    pub(crate) async fn run(self, file: Option<PathBuf>) -> Result<ExitCode, ExitCode> {
+        let list = self.list(file).await;
+        print(&list.map_err(|error| fail_with(NO_RESPONSE, &error))?);
+        Ok(ExitCode::SUCCESS)
     }
 
     async fn list(self, file: Option<PathBuf>) -> Result<String, String> {

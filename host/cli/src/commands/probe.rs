@@ -40,22 +40,29 @@ impl Probe {
     }
 
     async fn request(&self) -> Result<(reqwest::StatusCode, String), reqwest::Error> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the client ignores proxies of the environment"
-        )]
-        let mut client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(self.timeout));
-        if self.url.starts_with("http://") {
-            // Without this the client can't be built on a machine without root certificates.
-            client = client.tls_certs_only([]);
-        }
+        let client = client_builder(&self.url).timeout(Duration::from_secs(self.timeout));
         let response = client.build()?.get(&self.url).send().await?;
         let status = response.status();
         let body = read_body(response, MAX_BODY_BYTES).await?;
         Ok((status, Text::line(&body, MAX_BODY_BYTES).into()))
+    }
+}
+
+/// Returns the builder of a client for a URL.
+pub(super) fn client_builder(url: &str) -> reqwest::ClientBuilder {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the client ignores proxies of the environment"
+    )]
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        // Following a redirect could send a token to another server.
+        .redirect(reqwest::redirect::Policy::none());
+    if url.starts_with("http://") {
+        // Without this the client can't be built on a machine without root certificates.
+        client.tls_certs_only([])
+    } else {
+        client
     }
 }
 

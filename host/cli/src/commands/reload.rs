@@ -11,15 +11,14 @@ use vitals_host::check::{CheckName, Text};
 use vitals_host::reload::{ConfigurationState, PluginOutcome, PluginReload, ReloadReport};
 
 use super::client::HostOptions;
-use super::format::Format;
-use super::output::{print, print_error};
-use super::status::{NO_RESPONSE, REJECTED};
+use super::output::{Format, NO_RESPONSE, REJECTED, fail_with, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct Reload {
     #[command(flatten)]
     host: HostOptions,
-    /// Lets a new plugin file widen the grants of this check, for this reload only. May be repeated.
+    /// Lets a new plugin file widen the grants of this check, for this reload only. May be
+    /// repeated.
     #[arg(long, value_name = "CHECK")]
     accept_grants: Vec<CheckName>,
     /// Output format.
@@ -28,15 +27,11 @@ pub(crate) struct Reload {
 }
 
 impl Reload {
-    pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
-        match self.reload(file).await {
-            Ok(report) if report.has_rejections() => ExitCode::from(REJECTED),
-            Ok(_) => ExitCode::SUCCESS,
-            Err(error) => {
-                print_error(&error);
-                ExitCode::from(NO_RESPONSE)
-            }
-        }
+    pub(crate) async fn run(self, file: Option<PathBuf>) -> Result<ExitCode, ExitCode> {
+        let report = self.reload(file).await;
+        let report = report.map_err(|error| fail_with(NO_RESPONSE, &error))?;
+        let is_rejected = report.has_rejections();
+        Ok(ExitCode::from(if is_rejected { REJECTED } else { 0 }))
     }
 
     async fn reload(self, file: Option<PathBuf>) -> Result<ReloadReport, String> {

@@ -112,8 +112,8 @@ pub(super) fn json(name: &str, report: &RunReport) -> Value {
     })
 }
 
-/// Formats `TEXT | 'label'=value[UOM];warn;crit`, as the Monitoring Plugins Development Guidelines and
-/// draft-kaestle-monitoring-plugins-interface-03 specify.
+/// Formats `TEXT | 'label'=value[UOM];warn;crit`, as the Monitoring Plugins Development Guidelines
+/// and draft-kaestle-monitoring-plugins-interface-03 specify.
 fn nagios(report: &RunReport) -> String {
     let outcome = &report.outcome;
     let word = match outcome.status() {
@@ -155,8 +155,8 @@ pub(crate) fn nagios_text(text: &str) -> String {
     text.replace('|', "/")
 }
 
-/// Formats a threshold as the guidelines specify: `~:10` alerts above 10, and `10:` alerts below 10. (`10`
-/// would alert below 0 too.)
+/// Formats a threshold as the guidelines specify: `~:10` alerts above 10, and `10:` alerts below
+/// 10. (`10` would alert below 0 too.)
 fn range(bound: Option<Bound>) -> String {
     match bound {
         Some(Bound::Above(limit)) => format!("~:{limit}"),

@@ -12,10 +12,9 @@ use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use vitals_host::Host;
-use vitals_host::Reloader;
 use vitals_host::config::{Argument, LogFormat, Origin, Supervision};
 use vitals_host::supervisor::Supervisor;
+use vitals_host::{Host, Reloader};
 
 use crate::telemetry;
 
@@ -34,36 +33,25 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
-    pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
+    pub(crate) async fn run(self, file: Option<PathBuf>) -> Result<ExitCode, ExitCode> {
         // First of all, so that no SIGHUP ends the process.
         let reload_signals = ReloadSignals::listen();
-        let (config, sources) = match load(file, self.arguments()) {
-            Ok(loaded) => loaded,
-            Err(status) => return status,
-        };
-        let log = match telemetry::start(&config.logging) {
-            Ok(log) => log,
-            Err(error) => return fail(&format!("cannot read VITALS_LOG: {error}")),
-        };
+        let (config, sources) = load(file, self.arguments())?;
+        let log = telemetry::start(&config.logging);
         let format = config.logging.format;
         raise_descriptor_limit();
         let address = config.server.listen;
         let grace = config.server.shutdown_grace;
         let supervisor = supervisor(&config.supervision);
-        let listener = match listen(address) {
-            Ok(listener) => listener,
-            Err(error) => {
-                let why = format!(
-                    "cannot listen on {address}: {error}; stop what listens there, or set \
-                     `server.listen` or VITALS_LISTEN"
-                );
-                return fail_to_start(format, &why);
-            }
-        };
-        let (origin, bound) = (
-            config.origin.clone(),
-            listener.local_addr().unwrap_or(address),
-        );
+        let listener = listen(address).map_err(|error| {
+            let why = format!(
+                "cannot listen on {address}: {error}; stop what listens there, or set \
+                 `server.listen` or VITALS_LISTEN"
+            );
+            fail_to_start(format, &why)
+        })?;
+        let origin = config.origin.clone();
+        let bound = listener.local_addr().unwrap_or(address);
         // Before the host starts, so that a signal during the start is not lost.
         let stop_signal = stop_signal();
         let host = Host::builder()
@@ -73,10 +61,7 @@ impl Serve {
             .compiler(compile::compiler())
             .start()
             .await;
-        let host = match host {
-            Ok(host) => host,
-            Err(error) => return fail_to_start(format, &error.to_string()),
-        };
+        let host = host.map_err(|error| fail_to_start(format, &error.to_string()))?;
         let path = match &origin {
             Origin::File(path) => Some(path.display().to_string()),
             Origin::Defaults => None,
@@ -109,7 +94,7 @@ impl Serve {
             );
         }
         tracing::info!("host stopped");
-        ExitCode::SUCCESS
+        Ok(ExitCode::SUCCESS)
     }
 
     fn arguments(&self) -> Vec<Argument> {
@@ -140,8 +125,8 @@ fn fail_to_start(format: LogFormat, why: &str) -> ExitCode {
 
 /// Listens on an address.
 ///
-/// The backlog is large, so that in a burst of connections no client must retransmit its first packet, which
-/// would take a second.
+/// The backlog is large, so that in a burst of connections no client must retransmit its first
+/// packet, which would take a second.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
@@ -154,8 +139,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Raises the limit on open files to its maximum.
 ///
-/// The limit is often 1,024 for the sake of programs that use `select`. A few runs with all their connections
-/// would leave no descriptors for the endpoints.
+/// The limit is often 1,024 for the sake of programs that use `select`. A few runs with all their
+/// connections would leave no descriptors for the endpoints.
 fn raise_descriptor_limit() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
@@ -184,7 +169,8 @@ fn supervisor(supervision: &Supervision) -> Supervisor {
     })
 }
 
-/// SIGHUP, which reloads configuration and plugins. While this listens, the signal does not end the process.
+/// SIGHUP, which reloads configuration and plugins. While this listens, the signal does not end the
+/// process.
 struct ReloadSignals(io::Result<Signal>);
 
 impl ReloadSignals {
@@ -192,8 +178,8 @@ impl ReloadSignals {
         Self(signal(SignalKind::hangup()))
     }
 
-    /// Reloads at each signal and logs the result, until the host is shut down. Signals during a reload count
-    /// as one.
+    /// Reloads at each signal and logs the result, until the host is shut down. Signals during a
+    /// reload count as one.
     async fn reload(self, reloader: Reloader, supervisor: Supervisor) {
         let mut signals = match self.0 {
             Ok(signals) => signals,
@@ -235,7 +221,8 @@ fn stop_signal() -> impl Future<Output = ()> {
     }
 }
 
-/// The number of connections that wait to be accepted. The kernel may lower it (`net.core.somaxconn`).
+/// The number of connections that wait to be accepted. The kernel may lower it
+/// (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
 
 #[cfg(test)]

@@ -10,24 +10,17 @@ use vitals_host::workbench::Workbench;
 
 use super::compile;
 use super::configuration::load;
-use super::output::{fail, print, print_error};
-use super::status::INVALID_USAGE;
+use super::output::{INVALID_USAGE, fail, print, print_error};
 
 #[derive(Debug, Args)]
 pub(crate) struct Validate {}
 
 impl Validate {
-    pub(crate) async fn run(self, file: Option<PathBuf>) -> ExitCode {
-        let (config, sources) = match load(file, Vec::new()) {
-            Ok(loaded) => loaded,
-            Err(status) => return status,
-        };
+    pub(crate) async fn run(self, file: Option<PathBuf>) -> Result<ExitCode, ExitCode> {
+        let (config, sources) = load(file, Vec::new())?;
         let origin = config.origin.clone();
-        let mut workbench = match Workbench::open(config, sources.environment, compile::compiler())
-        {
-            Ok(workbench) => workbench,
-            Err(error) => return fail(&error.to_string()),
-        };
+        let workbench = Workbench::open(config, sources.environment, compile::compiler());
+        let mut workbench = workbench.map_err(|error| fail(&error.to_string()))?;
         let problems = workbench.problems().await;
         for problem in &problems {
             print_error(problem);
@@ -40,9 +33,9 @@ impl Validate {
             });
         }
         if !problems.is_empty() {
-            return ExitCode::from(INVALID_USAGE);
+            return Err(ExitCode::from(INVALID_USAGE));
         }
         print(&format!("configuration ({origin}) and plugins are valid"));
-        ExitCode::SUCCESS
+        Ok(ExitCode::SUCCESS)
     }
 }

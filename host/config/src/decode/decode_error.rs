@@ -34,16 +34,11 @@ impl DecodeError {
         let (message, remedy) = match self {
             Self::Reported => return Self::Reported,
             // A type can say after a colon how to write what it expects.
-            Self::Unexpected { expected } => match expected.split_once(": ") {
-                Some((expected, example)) => (
-                    format!("`{path}` is {shown}, which is not {expected}"),
-                    example.to_owned(),
-                ),
-                None => (
-                    format!("`{path}` is {shown}, which is not {expected}"),
-                    String::new(),
-                ),
-            },
+            Self::Unexpected { expected } => {
+                let (expected, example) = expected.split_once(": ").unwrap_or((&expected, ""));
+                let message = format!("`{path}` is {shown}, which is not {expected}");
+                (message, example.to_owned())
+            }
             Self::UnknownVariant { known } => {
                 let meant = match &node.value {
                     Value::Text(text) if !node.secret => nearest(text, known),
@@ -53,15 +48,13 @@ impl DecodeError {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("write {}", quoted_list(known).replace(" and ", " or ")),
                 };
-                (
-                    format!("`{path}` is {shown}, which is not a known value"),
-                    remedy,
-                )
+                let message = format!("`{path}` is {shown}, which is not a known value");
+                (message, remedy)
             }
-            Self::Invalid(_) if node.secret => (
-                format!("`{path}` is a secret that cannot be used"),
-                String::new(),
-            ),
+            Self::Invalid(_) if node.secret => {
+                let message = format!("`{path}` is a secret that cannot be used");
+                (message, String::new())
+            }
             Self::Invalid(problem) => (format!("`{path}`: {problem}"), String::new()),
         };
         collector.report(node, path, message, remedy);
@@ -80,10 +73,8 @@ impl serde::de::Error for DecodeError {
         }
     }
 
-    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::Unexpected {
-            expected: expected.to_string(),
-        }
+    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(unexpected, expected)
     }
 
     fn unknown_variant(_: &str, known: &'static [&'static str]) -> Self {
@@ -91,14 +82,10 @@ impl serde::de::Error for DecodeError {
     }
 }
 
+/// Serde demands it. [`DecodeError::report`] writes what people see.
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unexpected { expected } => write!(f, "not {expected}"),
-            Self::UnknownVariant { known } => write!(f, "none of {}", quoted_list(known)),
-            Self::Invalid(problem) => f.write_str(problem),
-            Self::Reported => f.write_str("reported before"),
-        }
+        write!(f, "{self:?}")
     }
 }
 

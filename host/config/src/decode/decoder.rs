@@ -19,7 +19,6 @@ pub(super) struct Decoder<'n> {
 }
 
 impl<'n> Decoder<'n> {
-    /// Reports an error at this node.
     pub(super) fn report(self, error: DecodeError) -> DecodeError {
         error.report(self.node, self.path, self.collector)
     }

@@ -1,49 +1,38 @@
 //! Reads one `[checks.NAME]` table, with the values of `[defaults]` where it has none.
 
 use super::schedule::validate_schedule;
-use crate::checks::{Allow, AllowEntry, CheckConfig, Defaults, Schedule, Settings};
+use crate::checks::{Allow, CheckConfig, Defaults, Schedule, Settings};
 use crate::decode::decode;
-use crate::diagnostic::{Diagnostic, Location};
+use crate::diagnostic::Diagnostic;
 use crate::diagnostics_collector::DiagnosticsCollector;
-use crate::raw::{RawAllow, RawCheck, RawLimits};
+use crate::raw::{RawCheck, RawLimits};
 use crate::settings::to_settings;
 use crate::tree::{KeyPath, Node, Value};
-use vitals_model::CheckName;
-use vitals_model::Limits;
+use vitals_model::{CheckName, Limits};
 
 /// Reads one `[checks.NAME]` table.
 pub(super) struct CheckReader<'a> {
+    pub(super) root: &'a Node,
     pub(super) name: &'a str,
     pub(super) node: &'a Node,
+    pub(super) path: KeyPath<'a>,
     pub(super) defaults: &'a Defaults,
     pub(super) collector: &'a DiagnosticsCollector,
 }
 
 impl CheckReader<'_> {
-    pub(super) fn read(
-        &self,
-        root: &Node,
-        diagnostics: Vec<Diagnostic>,
-    ) -> Option<(CheckName, CheckConfig)> {
-        let Self {
-            name,
-            node,
-            collector,
-            ..
-        } = *self;
-        let checks = KeyPath::Key(&KeyPath::Top, "checks");
-        let path = KeyPath::Key(&checks, name);
-        let name = self.name(&path);
-        let before = collector.len();
-        let raw: RawCheck = decode(node, &path, collector)?;
-        let retry = root.find(&["defaults", "retry_interval"]).is_some();
-        let schedule = self.schedule(&raw, retry);
-        if collector.len() == before {
-            self.validate(&raw, &schedule, &path, root);
+    pub(super) fn read(&self, diagnostics: Vec<Diagnostic>) -> Option<(CheckName, CheckConfig)> {
+        let (node, path) = (self.node, &self.path);
+        let name = self.name();
+        let before = self.collector.len();
+        let raw: RawCheck = decode(node, path, self.collector)?;
+        let schedule = self.schedule(&raw);
+        if self.collector.len() == before {
+            self.validate(&raw, &schedule);
         }
         let config = node.find(&["config"]).filter(|_| raw.config.is_some());
         let settings = match config {
-            Some(config) => to_settings(config, &KeyPath::Key(&path, "config"), diagnostics),
+            Some(config) => to_settings(config, &KeyPath::Key(path, "config"), diagnostics),
             None => Ok(Settings::default()),
         };
         let check = CheckConfig {
@@ -53,7 +42,7 @@ impl CheckReader<'_> {
             sha256: raw.sha256,
             dir: raw.dir.unwrap_or(self.defaults.dir),
             enabled: raw.enabled.unwrap_or(true),
-            allow: allow(raw.allow, node),
+            allow: located(raw.allow, node),
             roots: raw.tls.roots,
             settings,
             location: node.location.clone(),
@@ -62,15 +51,9 @@ impl CheckReader<'_> {
     }
 
     /// Returns the name of the check, if a check of the file can have it.
-    fn name(&self, path: &KeyPath<'_>) -> Option<CheckName> {
-        let Self {
-            name,
-            node,
-            collector,
-            ..
-        } = *self;
-        let problem = match name.parse::<CheckName>() {
-            Ok(parsed) => match name.strip_prefix("module:") {
+    fn name(&self) -> Option<CheckName> {
+        let problem = match self.name.parse::<CheckName>() {
+            Ok(parsed) => match self.name.strip_prefix("module:") {
                 None => return Some(parsed),
                 Some(plugin) => format!(
                     "it is the name of a plugin that runs by itself: choose another name, and set \
@@ -79,18 +62,19 @@ impl CheckReader<'_> {
             },
             Err(error) => error.to_string(),
         };
+        let (path, location) = (&self.path, self.node.location.clone());
         let message = format!("`[{path}]` cannot be the table of a check: {problem}");
-        collector.report_at(node.location.clone(), path.to_string(), message);
+        self.collector
+            .report_at(location, path.to_string(), message);
         None
     }
 
-    fn schedule(&self, raw: &RawCheck, retry_by_default: bool) -> Schedule {
+    fn schedule(&self, raw: &RawCheck) -> Schedule {
         let defaults = &self.defaults.schedule;
         let interval = raw.interval.map_or(defaults.interval, |period| period.0);
-        let retry = if retry_by_default {
-            defaults.retry_interval
-        } else {
-            interval
+        let retry = match self.root.find(&["defaults", "retry_interval"]) {
+            Some(_) => defaults.retry_interval,
+            None => interval,
         };
         Schedule {
             interval,
@@ -105,38 +89,24 @@ impl CheckReader<'_> {
     }
 
     /// Validates the keys of a check against each other.
-    fn validate(&self, raw: &RawCheck, schedule: &Schedule, path: &KeyPath<'_>, root: &Node) {
-        let Self {
-            name,
-            node,
-            collector,
-            ..
-        } = *self;
-        let own = |key: &str| node.find(&[key]).map(|node| &node.location);
-        let inherited = |key: &str| root.find(&["defaults", key]).map(|node| &node.location);
-        if ["interval", "timeout", "retry_interval"]
-            .iter()
-            .any(|key| own(key).is_some())
-        {
+    fn validate(&self, raw: &RawCheck, schedule: &Schedule) {
+        let (name, path, collector) = (self.name, &self.path, self.collector);
+        let own = |key: &str| self.node.find(&[key]).map(|node| &node.location);
+        let inherited = |key: &str| self.root.find(&["defaults", key]).is_some();
+        let durations = ["interval", "timeout", "retry_interval"];
+        if durations.iter().any(|key| own(key).is_some()) {
             let whose = format!("of check `{name}`");
-            validate_schedule(
-                schedule,
-                &whose,
-                &path.to_string(),
-                &own,
-                &inherited,
-                collector,
-            );
+            validate_schedule(schedule, &whose, path, &own, &inherited, collector);
         }
-        if raw.plugin.is_none() {
-            for key in ["config", "dir", "sha256", "allow", "limits", "tls"] {
-                if let Some(node) = node.find(&[key]) {
-                    let message = format!(
-                        "`{key}` of check `{name}` needs a plugin, and the check names none"
-                    );
-                    let remedy = format!("set `plugin = \"…\"`, or remove `{key}`");
-                    collector.report(node, &KeyPath::Key(path, key), message, remedy);
-                }
+        if raw.plugin.is_some() {
+            return;
+        }
+        for key in ["config", "dir", "sha256", "allow", "limits", "tls"] {
+            if let Some(node) = self.node.find(&[key]) {
+                let message =
+                    format!("`{key}` of check `{name}` needs a plugin, and the check names none");
+                let remedy = format!("set `plugin = \"…\"`, or remove `{key}`");
+                collector.report(node, &KeyPath::Key(path, key), message, remedy);
             }
         }
     }
@@ -152,27 +122,15 @@ fn limits(raw: &RawLimits, defaults: &Limits) -> Limits {
     }
 }
 
-fn allow(raw: RawAllow, check: &Node) -> Allow {
-    let entries = |key: &str, texts: Vec<String>| {
-        let items = match check.find(&["allow", key]).map(|node| &node.value) {
-            Some(Value::List(items)) => items.as_slice(),
-            _ => &[],
-        };
-        let places = items.iter().map(|item| &item.location);
-        let entry = |(text, location): (String, &Location)| AllowEntry {
-            text,
-            location: location.clone(),
-        };
-        texts.into_iter().zip(places).map(entry).collect()
-    };
-    Allow {
-        http: entries("http", raw.http),
-        tcp: entries("tcp", raw.tcp),
-        udp: entries("udp", raw.udp),
-        tls: entries("tls", raw.tls),
-        names: entries("names", raw.names),
-        files: entries("files", raw.files),
-        env: entries("env", raw.env),
-        system: entries("system", raw.system),
+/// Adds where the entries are written.
+fn located(mut allow: Allow, check: &Node) -> Allow {
+    let lists = check.find(&["allow"]).and_then(Node::table);
+    for (key, list) in lists.into_iter().flatten() {
+        if let (Some(entries), Value::List(items)) = (allow.entries_mut(key), &list.value) {
+            for (entry, item) in entries.iter_mut().zip(items) {
+                entry.location = item.location.clone();
+            }
+        }
     }
+    allow
 }

@@ -11,12 +11,8 @@ use vitals_model::PluginName;
 pub(super) fn validate(notify: &Notify, root: &Node, collector: &DiagnosticsCollector) {
     let top = KeyPath::Key(&KeyPath::Top, "notify");
     if let Some(table) = root.find(&["notify", "alertmanager"]) {
-        alertmanager(
-            notify,
-            table,
-            &KeyPath::Key(&top, "alertmanager"),
-            collector,
-        );
+        let path = KeyPath::Key(&top, "alertmanager");
+        alertmanager(notify, table, &path, collector);
     }
     let webhooks = KeyPath::Key(&top, "webhooks");
     for (name, webhook) in &notify.webhooks {
@@ -38,11 +34,9 @@ pub(super) fn validate(notify: &Notify, root: &Node, collector: &DiagnosticsColl
                 remedy: "set the URL to post transitions to".to_owned(),
             });
         }
-        let headers = KeyPath::Key(&path, "headers");
         for (name, value) in &webhook.headers {
             let problem = header_error(name, value.expose());
-            let node = table.find(&["headers", name]);
-            report(node, &KeyPath::Key(&headers, name), problem, collector);
+            report(table, &path, &["headers", name], problem, collector);
         }
     }
 }
@@ -58,43 +52,43 @@ fn alertmanager(
         let remedy = "write for example `urls = [\"http://alertmanager:9093\"]`".to_owned();
         collector.report(table, path, message, remedy);
     }
-    let node = |key: &str| table.find(&[key]);
-    let (user, password) = (node("username"), node("password"));
-    let alone = match (user, password) {
-        (Some(user), None) => Some((user, "username", "needs a `password`: set both")),
-        (None, Some(password)) => Some((password, "password", "needs a `username`: set both")),
-        _ => None,
-    };
-    if let Some((node, key, problem)) = alone {
-        report(
-            Some(node),
-            &KeyPath::Key(path, key),
-            Some(problem),
-            collector,
-        );
+    let has = |key: &str| table.find(&[key]).is_some();
+    let (has_user, has_password) = (has("username"), has("password"));
+    for (key, is_wrong, problem) in [
+        ("username", !has_password, "needs a `password`: set both"),
+        ("password", !has_user, "needs a `username`: set both"),
+        (
+            "bearer_token",
+            has_user,
+            "excludes `username`: set one of them",
+        ),
+    ] {
+        report(table, path, &[key], is_wrong.then_some(problem), collector);
     }
-    if let (Some(token), Some(_)) = (node("bearer_token"), user) {
-        let problem = "excludes `username`: set one of them";
-        let path = KeyPath::Key(path, "bearer_token");
-        report(Some(token), &path, Some(problem), collector);
-    }
-    let labels = KeyPath::Key(path, "labels");
     for name in notify.alertmanager.labels.keys() {
-        let node = table.find(&["labels", name]);
-        let path = KeyPath::Key(&labels, name);
-        report(node, &path, label_error(name), collector);
+        report(table, path, &["labels", name], label_error(name), collector);
     }
 }
 
-/// Reports a problem that says after a colon what to do.
+/// Reports a problem of the node at `keys` in `table`. It says after a colon what to do.
 fn report(
-    node: Option<&Node>,
+    table: &Node,
     path: &KeyPath<'_>,
+    keys: &[&str],
     problem: Option<&str>,
     collector: &DiagnosticsCollector,
 ) {
-    if let (Some(node), Some(problem)) = (node, problem) {
-        let (problem, remedy) = problem.split_once(": ").unwrap_or((problem, ""));
-        collector.report(node, path, format!("`{path}` {problem}"), remedy.to_owned());
+    let Some(problem) = problem else {
+        return;
+    };
+    if let [key, rest @ ..] = keys {
+        if let Some(node) = table.find(&[*key]) {
+            let path = KeyPath::Key(path, key);
+            report(node, &path, rest, Some(problem), collector);
+        }
+        return;
     }
+    let (problem, remedy) = problem.split_once(": ").unwrap_or((problem, ""));
+    let message = format!("`{path}` {problem}");
+    collector.report(table, path, message, remedy.to_owned());
 }

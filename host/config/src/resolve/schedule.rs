@@ -7,15 +7,16 @@ use vitals_values::duration_text;
 use crate::checks::Schedule;
 use crate::diagnostic::{Diagnostic, Location};
 use crate::diagnostics_collector::DiagnosticsCollector;
+use crate::tree::KeyPath;
 
 /// Reports a timeout that is above an interval, unless the check itself sets none of the keys: then
 /// it is reported for `[defaults]`.
 pub(super) fn validate_schedule<'l>(
     schedule: &Schedule,
     whose: &str,
-    path: &str,
+    path: &KeyPath<'_>,
     own: &dyn Fn(&str) -> Option<&'l Location>,
-    inherited: &dyn Fn(&str) -> Option<&'l Location>,
+    inherited: &dyn Fn(&str) -> bool,
     collector: &DiagnosticsCollector,
 ) {
     let Schedule {
@@ -26,8 +27,8 @@ pub(super) fn validate_schedule<'l>(
     } = schedule;
     let from = |key: &str| match (own(key), inherited(key)) {
         (Some(_), _) => "",
-        (None, Some(_)) => ", from `[defaults]`",
-        (None, None) => ", the default",
+        (None, true) => ", from `[defaults]`",
+        (None, false) => ", the default",
     };
     let report = |key: &str, above: Duration, other: &str, below: Duration| {
         let Some(location) = own(key).or_else(|| own(other)) else {
@@ -37,7 +38,7 @@ pub(super) fn validate_schedule<'l>(
         let (limit, from_other) = (duration_text(below), from(other));
         collector.push(Diagnostic {
             location: location.clone(),
-            key: format!("{path}.{key}"),
+            key: KeyPath::Key(path, key).to_string(),
             message: format!(
                 "`{key}` ({shown}{from_key}) {whose} is above its `{other}` ({limit}{from_other})"
             ),

@@ -8,9 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use vitals_values::duration_text;
 
-use super::{
-    Count, MAX_DURATION, MAX_INTEGER, MAX_RUN_COUNT, MIN_DURATION, PageUrl, Period, RunCount, Size,
-};
+use super::{Count, MAX_DURATION, MAX_INTEGER, MIN_DURATION, PageUrl, Period, Size};
 
 macro_rules! convert {
     ($written:ty $([$($bounds:tt)*])?, $plain:ty, $into:expr, $from:expr) => {
@@ -28,34 +26,22 @@ macro_rules! convert {
     };
 }
 
-convert!(
-    Period,
-    Duration,
-    std::convert::identity,
-    std::convert::identity
-);
-convert!(
-    RunCount,
-    NonZeroU32,
-    std::convert::identity,
-    std::convert::identity
-);
+convert!(Period, Duration, Duration::from, Duration::from);
 convert!(Count<MIN, MAX> [const MIN: u64, const MAX: u64], u64, u64::from, u64::from);
 convert!(Size<MIN, MAX> [const MIN: u64, const MAX: u64], u64, u64::from, u64::from);
 convert!(
     Count<MIN, MAX> [const MIN: u64, const MAX: u64], u32,
     |number| u32::try_from(number).unwrap_or(u32::MAX), u64::from
 );
+convert!(
+    Count<MIN, MAX> [const MIN: u64, const MAX: u64], NonZeroU32,
+    |number| u32::try_from(number).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN),
+    |number: NonZeroU32| u64::from(number.get())
+);
 
 impl Serialize for Period {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&duration_text(self.0))
-    }
-}
-
-impl Serialize for RunCount {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
     }
 }
 
@@ -96,17 +82,10 @@ inline_schema!(
         "type": "string", "examples": ["30s", "1m 30s"], TYPE: duration_type(),
     })
 );
-inline_schema!(
-    RunCount,
-    "RunCount",
-    json_schema!({
-        "type": "integer", "minimum": 1, "maximum": MAX_RUN_COUNT,
-    })
-);
+// No `format`: an editor would reject `${NAME}`.
 inline_schema!(
     PageUrl,
     "PageUrl",
-    // No `format`: an editor would reject `${NAME}`.
     json_schema!({ "type": "string", TYPE: "URL" })
 );
 inline_schema!(Count<MIN, MAX> [const MIN: u64, const MAX: u64], "Count", match MAX {

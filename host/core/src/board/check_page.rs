@@ -1,6 +1,5 @@
 //! The body of `GET /health/checks/{name}`: everything known about one check.
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -13,8 +12,13 @@ use vitals_model::{Denial, Measurement, Status, Text};
 pub(super) struct CheckPage<'a> {
     #[serde(flatten)]
     check: Fragment<'a>,
-    #[serde(flatten)]
-    facts: Facts<'a>,
+    critical: bool,
+    interval_ms: u64,
+    timeout_ms: u64,
+    /// The plugin that produced the result.
+    plugin: Option<&'a PluginFacts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grants: Option<&'a [String]>,
     result: Option<ResultPage<'a>>,
 }
 
@@ -30,37 +34,12 @@ impl<'a> CheckPage<'a> {
     ) -> Self {
         Self {
             check,
-            facts: Facts::new(facts, published_under, authorized),
-            result: result.map(|result| ResultPage::new(result, facts, authorized)),
-        }
-    }
-
-    pub(super) fn to_json(&self) -> Bytes {
-        serde_json::to_vec(self)
-            .expect("a page has string keys only")
-            .into()
-    }
-}
-
-#[derive(Serialize)]
-struct Facts<'a> {
-    critical: bool,
-    interval_ms: u64,
-    timeout_ms: u64,
-    plugin: Option<&'a PluginFacts>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    grants: Option<&'a [String]>,
-}
-
-impl<'a> Facts<'a> {
-    /// Combines the current facts of the check with the plugin that produced its result.
-    fn new(facts: &'a CheckFacts, published_under: &'a CheckFacts, authorized: bool) -> Self {
-        Self {
             critical: facts.critical,
             interval_ms: facts.interval_ms,
             timeout_ms: facts.timeout_ms,
             plugin: published_under.plugin.as_ref().filter(|_| authorized),
             grants: authorized.then_some(&facts.grants),
+            result: result.map(|result| ResultPage::new(result, facts, authorized)),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::schedule::JobGeneration;
 use vitals_model::{Breaker, CheckName, Code, Digest, RunReport, Status};
 
 /// Facts about a check besides its results.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckFacts {
     /// Whether the host is not ready while the check is unhealthy.
     pub critical: bool,

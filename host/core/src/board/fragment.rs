@@ -80,12 +80,12 @@ impl<'a> Fragment<'a> {
             error: None,
         }
     }
+}
 
-    pub(super) fn to_json(&self) -> Bytes {
-        serde_json::to_vec(self)
-            .expect("a fragment has string keys only")
-            .into()
-    }
+/// Writes a page or a fragment as JSON.
+pub(super) fn to_json(page: &impl Serialize) -> Bytes {
+    let json = serde_json::to_vec(page);
+    json.expect("all keys are strings").into()
 }
 
 /// Truncates a timestamp to whole seconds, as pages show it: RFC 3339, UTC.

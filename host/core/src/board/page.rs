@@ -11,8 +11,8 @@ use vitals_model::{Status, verdict};
 /// The body of one second, with and without the fields that need authorization.
 #[derive(Clone, Debug)]
 pub struct HealthPage {
-    changes: u64,
-    second: i64,
+    pub(super) changes: u64,
+    pub(super) second: i64,
     health: Status,
     full: Bytes,
     bare: Bytes,
@@ -64,14 +64,6 @@ impl HealthPage {
             bare: whole(&self.bare_tail),
             ..self.clone()
         }
-    }
-
-    pub(super) fn changes(&self) -> u64 {
-        self.changes
-    }
-
-    pub(super) fn second(&self) -> i64 {
-        self.second
     }
 
     /// Returns the verdict of the page.

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use super::check_page::CheckPage;
 use super::check_result::{CheckFacts, CheckResult, Expired, Previous, Published};
-use super::fragment::Fragment;
+use super::fragment::{Fragment, to_json};
 use crate::schedule::JobGeneration;
 use vitals_model::{Breaker, CheckName, Code, Status};
 
@@ -21,22 +21,13 @@ pub(super) struct Snapshot {
     pub(super) bare: Bytes,
 }
 
-/// The lock that [`Board::order`](super::Board::order) returns. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Order(Arc<Mutex<()>>);
-
-impl Order {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, ()> {
-        self.0.lock()
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Slot {
-    name: CheckName,
-    order: Order,
+    pub(super) name: CheckName,
+    /// The lock for the order of changes. Later slots of the same check share it.
+    pub(super) order: Arc<Mutex<()>>,
     job_generation: JobGeneration,
-    facts: Arc<CheckFacts>,
+    pub(super) facts: Arc<CheckFacts>,
     /// The facts of the previous job generation, whose run may still be in flight.
     previous_facts: Option<(JobGeneration, Arc<CheckFacts>)>,
     current: Mutex<Current>,
@@ -65,30 +56,19 @@ impl Slot {
         let facts = Arc::new(facts);
         let current = match before {
             None => Current::new(&name, None, Arc::clone(&facts), false),
-            Some(before) => before.lock().clone().due_now(&facts),
+            Some(before) => before.current.lock().clone().due_now(&facts),
         };
         let previous_facts = before.map(|slot| (slot.job_generation, Arc::clone(&slot.facts)));
         Self {
             name,
-            order: before.map(Self::order).unwrap_or_default(),
+            order: before
+                .map(|slot| Arc::clone(&slot.order))
+                .unwrap_or_default(),
             job_generation,
             facts,
             previous_facts,
             current: Mutex::new(current),
         }
-    }
-
-    pub(super) fn name(&self) -> &CheckName {
-        &self.name
-    }
-
-    /// Returns the lock for the order of changes. Later slots of the same check share it.
-    pub(super) fn order(&self) -> Order {
-        self.order.clone()
-    }
-
-    pub(super) fn facts(&self) -> &CheckFacts {
-        &self.facts
     }
 
     /// Returns the facts of a job generation, if it is this one or the previous one.
@@ -101,16 +81,16 @@ impl Slot {
     }
 
     pub(super) fn status(&self) -> Status {
-        self.lock().status()
+        self.current.lock().status()
     }
 
     pub(super) fn has_result(&self) -> bool {
-        self.lock().result.is_some()
+        self.current.lock().result.is_some()
     }
 
     /// Returns the current content.
     pub(super) fn snapshot(&self) -> Snapshot {
-        let current = self.lock();
+        let current = self.current.lock();
         let (full, bare) = (current.full.clone(), current.bare.clone());
         Snapshot {
             status: current.status(),
@@ -122,7 +102,7 @@ impl Slot {
 
     /// Publishes a result, unless it is late.
     pub(super) fn publish(&self, result: CheckResult) -> Published {
-        let mut current = self.lock();
+        let mut current = self.current.lock();
         let newest = current.result.as_ref().map(|result| result.job_generation);
         let Some(facts) = self.facts_of(result.job_generation) else {
             return Published::Late;
@@ -150,12 +130,12 @@ impl Slot {
 
     /// Returns when the result becomes stale, if that would change the shown status.
     pub(super) fn expires_at(&self) -> Option<Instant> {
-        self.lock().expires_at()
+        self.current.lock().expires_at()
     }
 
     /// Turns a stale result into `unknown`.
     pub(super) fn expire(&self, now: Instant) -> Option<Expired> {
-        let mut current = self.lock();
+        let mut current = self.current.lock();
         current.expires_at().filter(|at| *at <= now)?;
         let expired = Expired {
             check: self.name.clone(),
@@ -173,15 +153,17 @@ impl Slot {
 
     /// Returns everything known about the check as JSON.
     pub(super) fn page(&self, authorized: bool) -> Bytes {
-        let current = self.lock();
+        let current = self.current.lock();
         let check = current.fragment(&self.name, authorized);
         let (facts, published_under) = (&self.facts, &current.published_under);
         let result = current.result.as_ref();
-        CheckPage::new(check, facts, published_under, result, authorized).to_json()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Current> {
-        self.current.lock()
+        to_json(&CheckPage::new(
+            check,
+            facts,
+            published_under,
+            result,
+            authorized,
+        ))
     }
 }
 
@@ -200,8 +182,8 @@ impl Current {
             full: Bytes::new(),
             bare: Bytes::new(),
         };
-        current.full = current.fragment(name, true).to_json();
-        current.bare = current.fragment(name, false).to_json();
+        current.full = to_json(&current.fragment(name, true));
+        current.bare = to_json(&current.fragment(name, false));
         current
     }
 

@@ -9,6 +9,7 @@ use super::{Catalog, CheckState};
 use vitals_config::{CheckConfig, Config};
 use vitals_model::CheckName;
 use vitals_model::reload::CheckChanges;
+use vitals_sandbox::LoadError;
 
 impl Catalog {
     /// Replaces the configuration and returns the checks that it adds, changes and removes. Checks
@@ -44,7 +45,7 @@ impl Catalog {
         let checks = &self.config.checks;
         self.grant_baselines
             .retain(|name, _| checks.contains_key(name));
-        self.retry_rejected();
+        self.retry_if(LoadError::depends_on_configuration);
         let after: BTreeMap<_, _> = self.checks().into_iter().collect();
         changes(&before, &after)
     }

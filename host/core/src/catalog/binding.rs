@@ -27,9 +27,9 @@ pub(crate) struct Binder {
 #[derive(Clone, Debug)]
 pub(crate) struct UnboundCheck {
     pub(super) binder: Binder,
-    pub(super) name: CheckName,
+    pub(crate) name: CheckName,
     pub(super) check: Arc<CheckConfig>,
-    pub(super) plugin: Arc<Plugin>,
+    pub(crate) plugin: Arc<Plugin>,
 }
 
 /// The result of binding a check to a plugin.
@@ -45,8 +45,9 @@ impl CheckBinding {
     /// Returns why the check can't run, if it can't.
     pub(super) fn error(&self) -> Option<&BindError> {
         match &self.state {
-            CheckState::Failed(error) => error.bind_error(),
-            CheckState::NeedsConfig(error) => Some(error),
+            CheckState::Failed(CheckError::Bind { error, .. }) | CheckState::NeedsConfig(error) => {
+                Some(error)
+            }
             _ => None,
         }
     }
@@ -114,16 +115,6 @@ fn call_within<T, U>(
 }
 
 impl UnboundCheck {
-    /// Returns the name of the check.
-    pub(crate) fn name(&self) -> &CheckName {
-        &self.name
-    }
-
-    /// Returns the plugin to bind to.
-    pub(crate) fn plugin(&self) -> &Arc<Plugin> {
-        &self.plugin
-    }
-
     /// Returns the failed result of a binding that could not finish. It is tried again at the next
     /// scan.
     pub(crate) fn abandoned(&self, why: &str) -> CheckBinding {

@@ -28,13 +28,14 @@ pub(crate) struct Candidate {
     baseline: Baseline,
     /// The checks for which the operator accepted the grants of this version.
     accepted: BTreeSet<CheckName>,
-    revision: Revision,
+    /// The revision of the configuration that the candidate is compared with.
+    pub(crate) revision: Revision,
 }
 
 /// A version that all its checks can run on.
 #[derive(Debug)]
 pub(crate) struct BoundCandidate {
-    pub(crate) plugin: Arc<Plugin>,
+    plugin: Arc<Plugin>,
     bindings: Vec<CheckBinding>,
     /// Whether another version is active.
     replaces_active: bool,
@@ -98,7 +99,7 @@ impl Catalog {
             plugin, bindings, ..
         } = candidate;
         let recorded = self.record_load(request, LoadOutcome::Loaded(plugin), stamp, now);
-        if matches!(recorded, Recorded::Loaded(_)) {
+        if recorded == Recorded::Loaded {
             for bound in bindings {
                 self.record_binding(bound);
             }
@@ -126,33 +127,16 @@ impl Catalog {
         self.rejected.insert(plugin.clone(), rejected);
     }
 
-    /// Marks files for loading at the next scan if they were rejected because of the configuration.
-    pub(crate) fn retry_rejected(&mut self) {
+    /// Marks files for loading at the next scan, without waiting for their retry time, if `matches`
+    /// accepts their error.
+    pub(crate) fn retry_if(&mut self, matches: impl Fn(&LoadError) -> bool) {
         for entry in self.entries.values_mut() {
-            entry.retry_if(LoadError::depends_on_configuration);
-        }
-    }
-
-    /// Marks files with transient failures for loading at the next scan, without waiting for their
-    /// retry time.
-    pub(crate) fn retry_failures(&mut self) {
-        for entry in self.entries.values_mut() {
-            entry.retry_if(LoadError::is_transient);
+            entry.retry_if(&matches);
         }
     }
 }
 
 impl Candidate {
-    /// Returns the version.
-    pub(crate) fn plugin(&self) -> &Arc<Plugin> {
-        &self.plugin
-    }
-
-    /// Returns the revision of the configuration that the candidate is compared with.
-    pub(crate) fn revision(&self) -> Revision {
-        self.revision
-    }
-
     /// Binds the checks and compares the grants. If another version is active, a candidate is
     /// rejected when a running check could not run on it, or when no check could run on it at all.
     /// Blocks.

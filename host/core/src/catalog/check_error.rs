@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::files::{DirectoryError, LibraryError};
+use super::files::DirectoryError;
 use vitals_config::Location;
 use vitals_model::{CheckName, PluginName, Text};
 use vitals_sandbox::LoadError;
@@ -13,17 +13,11 @@ use vitals_sandbox::LoadError;
 /// The reason why a check can't run; code `load`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CheckError {
-    /// The plugins directory can't be read, and the plugin may be in it.
+    /// A directory can't be read, and the plugin may be in it.
     #[error("cannot load plugin `{plugin}`: {error}")]
     Directory {
         plugin: PluginName,
         error: DirectoryError,
-    },
-    /// The library can't be read, and the plugin may be in it.
-    #[error("cannot load plugin `{plugin}`: {error}")]
-    Library {
-        plugin: PluginName,
-        error: LibraryError,
     },
     /// No directory contains a file of the plugin.
     #[error("cannot load plugin `{plugin}`: there is no {plugin}.wasm in {directories}")]
@@ -131,7 +125,6 @@ impl CheckError {
     pub(crate) fn is_host_error(&self) -> bool {
         match self {
             Self::Directory { error, .. } => error.is_host_error,
-            Self::Library { error, .. } => error.is_host_error,
             Self::Load { error, .. } => error.is_host_error(),
             Self::Bind { error, .. } => error.is_host_error(),
             Self::NoFile { .. }
@@ -143,23 +136,7 @@ impl CheckError {
 
     /// Returns whether the text names the check.
     pub(crate) fn names_check(&self) -> bool {
-        match self {
-            Self::OnlyInDir { .. } | Self::Bind { .. } => true,
-            Self::Directory { .. }
-            | Self::Library { .. }
-            | Self::NoFile { .. }
-            | Self::NotInLibrary { .. }
-            | Self::Load { .. }
-            | Self::InvalidName(_) => false,
-        }
-    }
-
-    /// Returns the reason why plugin and configuration could not be bound, if that is the error.
-    pub(super) fn bind_error(&self) -> Option<&BindError> {
-        match self {
-            Self::Bind { error, .. } => Some(error),
-            _ => None,
-        }
+        matches!(self, Self::OnlyInDir { .. } | Self::Bind { .. })
     }
 }
 

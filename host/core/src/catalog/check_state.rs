@@ -32,6 +32,19 @@ pub(crate) enum CheckState {
     NeedsConfig(BindError),
 }
 
+impl CheckState {
+    /// Returns whether a check in this state would go on as in the other one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Loading, Self::Loading) => true,
+            (Self::Guest(one), Self::Guest(other)) => Arc::ptr_eq(one, other),
+            (Self::Native(one), Self::Native(other)) => one.is_same(other),
+            (Self::Failed(one), Self::Failed(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
 /// The state and configuration of every check.
 pub(crate) type CheckStates = BTreeMap<CheckName, (Arc<CheckConfig>, CheckState)>;
 

@@ -5,30 +5,28 @@ mod listing;
 mod plugin_file;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::listing::{Keep, link_directories};
-use self::listing::{MAX_FILES, MAX_INVALID_FILES, list};
+use self::listing::{MAX_FILES, MAX_INVALID_FILES, identity, list};
 use self::plugin_file::PluginFiles;
 pub(crate) use self::plugin_file::{InvalidPluginFile, PluginFile};
 use vitals_config::Plugins;
 use vitals_io::regular_file::is_host_error;
-use vitals_model::PluginName;
 
 /// The result of scanning the directories.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Files {
-    dir: PathBuf,
-    library: PathBuf,
+    pub(super) dir: PathBuf,
+    pub(super) library: PathBuf,
     /// Whether `dir` and `library` are the same directory.
-    is_one_directory: bool,
-    in_dir: PluginFiles,
+    pub(super) is_one_directory: bool,
+    pub(super) in_dir: PluginFiles,
     /// The files that checks name.
-    in_library: PluginFiles,
-    invalid: Vec<InvalidPluginFile>,
+    pub(super) in_library: PluginFiles,
+    /// The files in the plugins directory with an invalid plugin name.
+    pub(super) invalid: Vec<InvalidPluginFile>,
     /// The number of files in the plugins directory that are ignored because there are too many.
     left_out: usize,
     /// Files that were missing at this scan and may return shortly.
@@ -36,36 +34,20 @@ pub(crate) struct Files {
     /// The symbolic links among the files of each directory.
     links: BTreeSet<PathBuf>,
     library_links: BTreeSet<PathBuf>,
-    error: Option<DirectoryError>,
-    library_error: Option<LibraryError>,
+    /// Why the plugins directory could not be read.
+    pub(crate) error: Option<DirectoryError>,
+    /// Why the library could not be read, if it exists.
+    pub(crate) library_error: Option<DirectoryError>,
 }
 
-/// The library exists but can't be read. Plugins loaded from it keep running.
+/// The plugins directory or the library can't be read. Plugins loaded from it keep running.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot read the plugin library {library}: {why}; `plugins.library` names it")]
-pub(crate) struct LibraryError {
-    library: String,
-    why: String,
-    /// Whether the cause is the host itself, not the directory.
-    pub(super) is_host_error: bool,
-}
-
-impl Excess {
-    /// Returns the number of ignored files.
-    pub(super) fn left_out(&self) -> usize {
-        self.left_out
-    }
-}
-
-/// The plugins directory can't be read. Loaded plugins keep running.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "cannot read the plugins directory {dir}: {why}; make it, or set `plugins.dir` or \
-     VITALS_PLUGINS_DIR"
-)]
+#[error("cannot read the {what} {path}: {why}; {remedy}")]
 pub(crate) struct DirectoryError {
-    dir: String,
+    what: &'static str,
+    path: String,
     why: String,
+    remedy: &'static str,
     /// Whether the cause is the host itself, not the directory.
     pub(super) is_host_error: bool,
 }
@@ -78,7 +60,7 @@ pub(crate) struct DirectoryError {
 )]
 pub(crate) struct Excess {
     dir: String,
-    left_out: usize,
+    pub(super) left_out: usize,
 }
 
 impl Files {
@@ -142,51 +124,23 @@ impl Files {
     }
 
     fn unreadable(&self, why: &str, is_host_error: bool) -> DirectoryError {
-        let (dir, why) = (self.dir.display().to_string(), why.to_owned());
         DirectoryError {
-            dir,
-            why,
+            what: "plugins directory",
+            path: self.dir.display().to_string(),
+            why: why.to_owned(),
+            remedy: "make it, or set `plugins.dir` or VITALS_PLUGINS_DIR",
             is_host_error,
         }
     }
 
-    fn unreadable_library(&self, why: &str, is_host_error: bool) -> LibraryError {
-        let (library, why) = (self.library.display().to_string(), why.to_owned());
-        LibraryError {
-            library,
-            why,
+    fn unreadable_library(&self, why: &str, is_host_error: bool) -> DirectoryError {
+        DirectoryError {
+            what: "plugin library",
+            path: self.library.display().to_string(),
+            why: why.to_owned(),
+            remedy: "`plugins.library` names it",
             is_host_error,
         }
-    }
-
-    /// Returns the plugins directory.
-    pub(super) fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    /// Returns the library.
-    pub(super) fn library(&self) -> &Path {
-        &self.library
-    }
-
-    /// Returns whether the plugins directory is also the library.
-    pub(super) fn is_one_directory(&self) -> bool {
-        self.is_one_directory
-    }
-
-    /// Returns the file of a plugin in the plugins directory.
-    pub(super) fn dropped_in(&self, name: &PluginName) -> Option<&PluginFile> {
-        self.in_dir.get(name)
-    }
-
-    /// Returns the file of a plugin in the library, if a check names the plugin.
-    pub(super) fn in_library(&self, name: &PluginName) -> Option<&PluginFile> {
-        self.in_library.get(name)
-    }
-
-    /// Returns the plugins in the plugins directory.
-    pub(super) fn names_in_dir(&self) -> impl Iterator<Item = &PluginName> {
-        self.in_dir.keys()
     }
 
     /// Returns how many files of the plugins directory are ignored, if any.
@@ -194,21 +148,6 @@ impl Files {
         let dir = self.dir.display().to_string();
         let left_out = self.left_out;
         (left_out > 0).then_some(Excess { dir, left_out })
-    }
-
-    /// Returns the files in the plugins directory with an invalid plugin name.
-    pub(super) fn invalid_files(&self) -> &[InvalidPluginFile] {
-        &self.invalid
-    }
-
-    /// Returns why the plugins directory could not be read.
-    pub(crate) fn error(&self) -> Option<&DirectoryError> {
-        self.error.as_ref()
-    }
-
-    /// Returns why the library could not be read, if it exists.
-    pub(crate) fn library_error(&self) -> Option<&LibraryError> {
-        self.library_error.as_ref()
     }
 
     /// Returns the symbolic links among the files.
@@ -264,8 +203,7 @@ impl Files {
 
 /// Returns whether two paths lead to the same directory.
 fn is_one(one: &Path, other: &Path) -> bool {
-    let identity = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
-    one == other || identity(one).is_some_and(|one| identity(other) == Some(one))
+    one == other || identity(one).is_ok_and(|one| identity(other).is_ok_and(|it| it == one))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::files::InvalidPluginFile;
-use super::{Catalog, CheckState, CheckStates, Excess, PluginEntry, Source};
+use super::{Catalog, CheckState, CheckStates, PluginEntry, Source};
 use vitals_config::Origin;
 use vitals_model::{CheckName, Digest, PluginName, Text};
 
@@ -38,7 +38,7 @@ struct Directory {
     error: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct PluginPage {
     name: String,
     state: State,
@@ -60,11 +60,12 @@ struct PluginPage {
     needs: Option<String>,
 }
 
-#[derive(Clone, Copy, Serialize)]
+#[derive(Clone, Copy, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
     Loaded,
     Loading,
+    #[default]
     Failed,
     Idle,
 }
@@ -90,10 +91,7 @@ impl Catalog {
                     continue;
                 }
                 CheckState::Guest(guest) => guest.shown_grants(),
-                CheckState::Native(_)
-                | CheckState::Loading
-                | CheckState::NotRegistered(_)
-                | CheckState::Failed(_) => Vec::new(),
+                _ => Vec::new(),
             };
             let check = CheckPage {
                 name: name.clone(),
@@ -112,16 +110,16 @@ impl Catalog {
                     (None, Some(_), _) => State::Failed,
                     (None, None, _) => State::Loading,
                 },
-                source: entry.source(),
-                path: entry.path().display().to_string(),
+                source: entry.source,
+                path: entry.path.display().to_string(),
                 code: active.map(|plugin| plugin.description().code.clone()),
                 version: active.map(|plugin| plugin.description().version.clone()),
                 summary: active.map(|plugin| plugin.description().summary.to_string()),
                 digest: active.map(|plugin| plugin.digest()),
                 size_bytes: active.map(|plugin| plugin.size()),
-                generation: entry.generation(),
+                generation: entry.generation,
                 loaded_at: entry
-                    .active_since()
+                    .active_since
                     .and_then(|at| Timestamp::from_second(at.as_second()).ok()),
                 compile_ms: active.map(|plugin| plugin.compile_time().as_secs_f64() * 1e3),
                 checks: checks.remove(name).unwrap_or_default(),
@@ -136,10 +134,10 @@ impl Catalog {
             .map(plugin)
             .chain(invalid_files)
             .collect();
-        let error = self.files.error().map(ToString::to_string);
+        let error = self.files.error.as_ref().map(ToString::to_string);
         let readable = error.is_none();
         let excess = self.files.excess();
-        let left_out = excess.as_ref().map_or(0, Excess::left_out);
+        let left_out = excess.as_ref().map_or(0, |excess| excess.left_out);
         let error = error.or_else(|| excess.map(|excess| excess.to_string()));
         let path = self.config.plugins.dir.display().to_string();
         let directory = Directory {
@@ -172,20 +170,12 @@ impl PluginPage {
             state: State::Failed,
             source: Source::Dir,
             path: file.path.display().to_string(),
-            code: None,
-            version: None,
-            summary: None,
-            digest: None,
-            size_bytes: None,
-            generation: 0,
-            loaded_at: None,
-            compile_ms: None,
             checks: vec![CheckPage {
                 name: check.clone(),
                 grants: Vec::new(),
             }],
             last_error: Some(file.message.clone()),
-            needs: None,
+            ..Self::default()
         }
     }
 }

@@ -6,19 +6,22 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Source, Stamp};
+use vitals_config::CheckConfig;
 use vitals_model::Digest;
 use vitals_sandbox::{LoadError, Plugin};
 
 /// The catalog's entry for one plugin.
 #[derive(Debug, Default)]
 pub(crate) struct PluginEntry {
-    path: PathBuf,
-    source: Source,
+    /// The newest file, and its directory.
+    pub(super) path: PathBuf,
+    pub(super) source: Source,
     active: Option<Arc<Plugin>>,
     /// The directory that the active version was loaded from.
     active_source: Source,
-    generation: u64,
-    active_since: Option<Timestamp>,
+    /// The number of versions loaded so far.
+    pub(crate) generation: u64,
+    pub(super) active_since: Option<Timestamp>,
     last_seen: LastSeen,
     error: Option<LoadError>,
     retry: Option<Retry>,
@@ -80,8 +83,8 @@ pub(crate) enum LoadOutcome {
 /// The change that recording a load made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recorded {
-    /// A version was loaded. The number is its generation.
-    Loaded(u64),
+    /// A version was loaded.
+    Loaded,
     /// The file can't be loaded.
     Failed,
     /// The file is the same as before.
@@ -100,36 +103,15 @@ pub(crate) enum Restored {
 }
 
 impl PluginEntry {
-    /// Returns the path of the newest file.
-    pub(crate) fn path(&self) -> &PathBuf {
-        &self.path
-    }
-
     /// Returns the active version.
     pub(crate) fn active(&self) -> Option<&Arc<Plugin>> {
         self.active.as_ref()
     }
 
-    /// Returns the active version, if `may_take` accepts its directory.
-    pub(super) fn active_from(&self, may_take: impl Fn(Source) -> bool) -> Option<&Arc<Plugin>> {
-        self.active
-            .as_ref()
-            .filter(|_| may_take(self.active_source))
-    }
-
-    /// Returns the directory of the newest file.
-    pub(crate) fn source(&self) -> Source {
-        self.source
-    }
-
-    /// Returns the number of versions loaded so far.
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    /// Returns when the active version was loaded.
-    pub(crate) fn active_since(&self) -> Option<Timestamp> {
-        self.active_since
+    /// Returns the active version, if the check may use a file from its directory.
+    pub(super) fn active_for(&self, check: &CheckConfig) -> Option<&Arc<Plugin>> {
+        let active = self.active.as_ref();
+        active.filter(|_| self.active_source.is_usable_by(check))
     }
 
     /// Returns what was last read, or nothing if the file is due for another attempt.
@@ -230,7 +212,7 @@ impl PluginEntry {
                 plugin.serve();
                 self.active_source = source;
                 self.active = Some(plugin);
-                Recorded::Loaded(self.generation)
+                Recorded::Loaded
             }
         }
     }

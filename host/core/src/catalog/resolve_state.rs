@@ -24,7 +24,7 @@ impl Catalog {
             });
         };
         let entry = self.entries.get(plugin);
-        let active = entry.and_then(|entry| entry.active_from(|source| source.is_usable_by(check)));
+        let active = entry.and_then(|entry| entry.active_for(check));
         let Some(active) = active else {
             let file = self
                 .file(plugin)
@@ -32,7 +32,7 @@ impl Catalog {
             let Some((source, _)) = file else {
                 return Ok(CheckState::Failed(self.no_file(name, check, plugin)));
             };
-            let entry = entry.filter(|entry| entry.source() == source);
+            let entry = entry.filter(|entry| entry.source == source);
             let failed = entry.and_then(|entry| Some((entry, entry.error()?)));
             return Ok(failed.map_or(CheckState::Loading, |(entry, error)| {
                 CheckState::Failed(load_error(plugin, entry, error, check))
@@ -46,18 +46,14 @@ impl Catalog {
 
     /// Returns why a check has no plugin file.
     fn no_file(&self, name: &CheckName, check: &CheckConfig, plugin: &PluginName) -> CheckError {
-        let (check_name, plugin) = (name.clone(), plugin.clone());
-        let (dir, library) = (self.files.dir(), self.files.library());
+        let (name, plugin, files) = (name.clone(), plugin.clone(), &self.files);
+        let (dir, library) = (files.dir.clone(), files.library.clone());
         let takes_dir = Source::Dir.is_usable_by(check);
-        if let Some(error) = self.files.error().filter(|_| takes_dir) {
-            let error = error.clone();
+        let error = files.error.as_ref().filter(|_| takes_dir);
+        if let Some(error) = error.or(files.library_error.as_ref()).cloned() {
             return CheckError::Directory { plugin, error };
         }
-        if let Some(error) = self.files.library_error() {
-            let error = error.clone();
-            return CheckError::Library { plugin, error };
-        }
-        let directories = if self.files.is_one_directory() {
+        let directories = if files.is_one_directory {
             Some(library.display().to_string())
         } else {
             takes_dir.then(|| format!("{} or {}", dir.display(), library.display()))
@@ -68,17 +64,16 @@ impl Catalog {
                 directories,
             };
         }
-        let (dir, library) = (dir.to_owned(), library.to_owned());
-        if self.files.dropped_in(&plugin).is_some() {
+        if files.in_dir.contains_key(&plugin) {
             CheckError::OnlyInDir {
-                check: check_name,
+                check: name,
                 plugin,
                 library,
                 dir,
             }
         } else {
             CheckError::NotInLibrary {
-                check: check_name,
+                check: name,
                 plugin,
                 library,
                 dir,
@@ -111,7 +106,7 @@ fn load_error(
 ) -> CheckError {
     CheckError::Load {
         plugin: plugin.clone(),
-        path: entry.path().clone(),
+        path: entry.path.clone(),
         error: match (error, check.sha256) {
             // If several checks pin a digest, each error names the digest of its own check.
             (&LoadError::Digest { found, .. }, Some(wanted)) => LoadError::Digest { found, wanted },

@@ -7,17 +7,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_lite::FutureExt as _;
-use tokio::sync::{SemaphorePermit, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
-use super::context::LoopContext;
 use super::history::{History, in_phase};
 use super::job::{FirstRun, Job};
 use super::phase::first_due;
-use super::results::{FinishedRun, Skipped};
+use super::results::{Results, Skipped};
 use vitals_io::panic_text;
 use vitals_model::{CheckName, Code, RunError, RunReport};
+
+/// The state that the loops of all checks share.
+pub(super) struct LoopContext {
+    pub(super) permits: Semaphore,
+    pub(super) max_runs: usize,
+    pub(super) results: Arc<dyn Results>,
+    /// Once cancelled, no run starts.
+    pub(super) closing: CancellationToken,
+    /// Once cancelled, runs in flight are dropped.
+    pub(super) aborting: CancellationToken,
+}
 
 /// The loop of one check, with its state between runs.
 pub(super) struct CheckLoop {
@@ -55,14 +65,9 @@ impl CheckLoop {
         }
     }
 
-    /// Runs the check until it is stopped. A panic costs one run; the next run takes place when it
-    /// is due.
-    pub(super) async fn run_until_removed(&mut self) {
-        // `None` means that the check was stopped.
-        let _ = self.run_until_stopped().await;
-    }
-
-    async fn run_until_stopped(&mut self) -> Option<()> {
+    /// Runs the check until it is stopped, which it returns as `None`. A panic costs one run; the
+    /// next run takes place when it is due.
+    pub(super) async fn run_until_stopped(&mut self) -> Option<()> {
         while !self.stop.is_cancelled() {
             match AssertUnwindSafe(self.run_once()).catch_unwind().await {
                 Ok(Some(())) => {}
@@ -229,8 +234,7 @@ impl CheckLoop {
         Some(ran.unwrap_or_else(|panic| {
             let (check, message) = (&job.name, panic_text(panic.as_ref()));
             tracing::error!(%check, panic = message, "the host panicked during a run");
-            let message = format!("the host panicked during the run: {message}");
-            RunReport::failed(RunError::new(Code::Host, &message), started.elapsed())
+            panicked(message, started)
         }))
     }
 
@@ -270,19 +274,20 @@ impl CheckLoop {
         if is_new && newest.first_run.is_some() {
             return;
         }
-        let counted = self.history.count(&self.current, &report, self.due);
-        self.next = if is_new { Instant::now() } else { counted.next };
-        self.context.results.finished(FinishedRun {
-            check: self.current.name.clone(),
-            job_generation: self.current.job_generation,
-            report: Arc::new(report),
-            status: counted.status,
-            consecutive_failures: counted.consecutive_failures,
-            breaker: counted.breaker,
-            next_due: self.next,
-            stale_at: self.next + newest.timing.timeout + newest.timing.interval,
-        });
+        let mut run = self.history.record(&self.current, report, self.due);
+        if is_new {
+            run.next_due = Instant::now();
+            run.stale_at = newest.timing.stale_at(run.next_due);
+        }
+        self.next = run.next_due;
+        self.context.results.finished(run);
     }
+}
+
+/// Returns the report of a run, begun at `started`, during which the host's own code panicked.
+pub(super) fn panicked(message: &str, started: Instant) -> RunReport {
+    let message = format!("the host panicked during the run: {message}");
+    RunReport::failed(RunError::new(Code::Host, &message), started.elapsed())
 }
 
 /// Reports a panic between two runs. The code that panicked may panic again here.

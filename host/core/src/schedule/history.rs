@@ -1,13 +1,15 @@
 //! The history of a check from run to run, across its jobs. The loop of the check and trial runs
 //! share it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tracing::field::display;
 
 use super::job::{Job, Timing};
 use super::phase::next_due;
+use super::results::FinishedRun;
 use vitals_model::{Breaker, BreakerChange, CheckName, Hysteresis, RunReport, Status};
 
 /// The history of one check.
@@ -26,25 +28,15 @@ struct HistoryState {
     breaker: Breaker,
 }
 
-/// The state of a check after a run.
-pub(super) struct Counted {
-    /// The status to show.
-    pub(super) status: Status,
-    pub(super) consecutive_failures: u32,
-    pub(super) breaker: Breaker,
-    /// The time of the next run.
-    pub(super) next: Instant,
-}
-
 impl History {
     /// Returns the status that the last run found.
     pub(super) fn previous(&self) -> Option<Status> {
-        self.lock().previous
+        self.state.lock().previous
     }
 
     /// Closes the breaker for a new job, because the earlier runs were made by another job.
     pub(super) fn reset_breaker(&self, job: &Job) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.breaker.is_open() {
             let why = "its plugin or its settings changed";
             log_breaker_closed(&job.name, job.timing.interval, why);
@@ -53,9 +45,9 @@ impl History {
     }
 
     /// Records a run of a job; `due` is the next time in phase.
-    pub(super) fn count(&self, job: &Job, report: &RunReport, due: Instant) -> Counted {
+    pub(super) fn record(&self, job: &Job, report: RunReport, due: Instant) -> FinishedRun {
         let (timing, now) = (job.timing, Instant::now());
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let found = report.outcome.status();
         let status = state.hysteresis.observe(found, timing.thresholds);
         if found != Status::Unknown {
@@ -72,17 +64,17 @@ impl History {
         };
         let consecutive_failures = state.hysteresis.consecutive_failures();
         drop(state);
-        log_breaker_change(job, report, breaker, change);
-        Counted {
+        log_breaker_change(job, &report, breaker, change);
+        FinishedRun {
+            check: job.name.clone(),
+            job_generation: job.job_generation,
+            report: Arc::new(report),
             status,
             consecutive_failures,
             breaker,
-            next,
+            next_due: next,
+            stale_at: timing.stale_at(next),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HistoryState> {
-        self.state.lock()
     }
 }
 

@@ -60,3 +60,10 @@ pub struct Timing {
     /// The number of runs that change the status.
     pub thresholds: Thresholds,
 }
+
+impl Timing {
+    /// Returns when a result becomes stale if the next run is due at `next`.
+    pub(super) fn stale_at(&self, next: Instant) -> Instant {
+        next + self.timeout + self.interval
+    }
+}

@@ -1,4 +1,4 @@
-//! Makes trial runs of new jobs, and promotes several jobs at once.
+//! Makes trial runs of new jobs, and promotes jobs that have made one.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -7,19 +7,12 @@ use std::time::Instant;
 use futures_lite::FutureExt as _;
 use tokio::sync::oneshot;
 
+use super::check_loop::panicked;
 use super::history::History;
 use super::phase::first_due;
 use super::{FinishedRun, FirstRun, Job, Probe, Schedule};
 use vitals_io::panic_text;
-use vitals_model::{CheckName, Code, RunError, RunReport};
-
-/// A job that has already made its first run.
-pub struct JobPromotion {
-    /// The job. Its first run is set at the promotion.
-    pub job: Job,
-    /// The report of its first run.
-    pub report: RunReport,
-}
+use vitals_model::{CheckName, RunReport};
 
 impl Schedule {
     /// Makes one run of a check with `probe` instead of its job. The run takes a permit, never
@@ -56,33 +49,17 @@ impl Schedule {
         answered.await.ok()
     }
 
-    /// Promotes jobs that have made their first run. Records each run and returns the results, for
-    /// publishing them together. The next run of each takes place when it is due. Jobs of removed
-    /// checks are left out.
-    pub fn promote(&self, promotions: Vec<JobPromotion>) -> Vec<FinishedRun> {
-        let promote_one = |promotion| self.promote_one(promotion);
-        promotions.into_iter().filter_map(promote_one).collect()
-    }
-
-    fn promote_one(&self, JobPromotion { mut job, report }: JobPromotion) -> Option<FinishedRun> {
+    /// Promotes a job that has made its first run. Records the run and returns its result, for
+    /// publishing it together with others. The next run takes place when it is due. Returns `None`
+    /// if the check was removed.
+    pub fn promote(&self, mut job: Job, report: RunReport) -> Option<FinishedRun> {
         let checks = self.checks.lock();
         let scheduled = checks.scheduled.get(&job.name)?;
-        let timing = job.timing;
-        let due = first_due(&job.name, timing.interval, Instant::now());
+        let due = first_due(&job.name, job.timing.interval, Instant::now());
         scheduled.history.reset_breaker(&job);
-        let counted = scheduled.history.count(&job, &report, due);
-        let next = counted.next;
+        let run = scheduled.history.record(&job, report, due);
+        let next = run.next_due;
         job.first_run = Some(FirstRun { due, next });
-        let run = FinishedRun {
-            check: job.name.clone(),
-            job_generation: job.job_generation,
-            report: Arc::new(report),
-            status: counted.status,
-            consecutive_failures: counted.consecutive_failures,
-            breaker: counted.breaker,
-            next_due: next,
-            stale_at: next + timing.timeout + timing.interval,
-        };
         let before = scheduled.job.send_replace(Arc::new(job));
         drop(checks);
         // The drop may run code of the embedding program, so it happens outside the lock.
@@ -98,7 +75,6 @@ async fn run(history: &History, probe: &Arc<dyn Probe>, check: &CheckName) -> Ru
     ran.unwrap_or_else(|panic| {
         let message = panic_text(panic.as_ref());
         tracing::error!(%check, panic = message, "the host panicked during a trial run");
-        let message = format!("the host panicked during the run: {message}");
-        RunReport::failed(RunError::new(Code::Host, &message), started.elapsed())
+        panicked(message, started)
     })
 }

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::debounce::Debounce;
-use super::directory::DEBOUNCE;
+use super::directory::{DEBOUNCE, Debounce};
 use crate::catalog::Stamp;
 use vitals_config::{Config, Origin, Sources};
 use vitals_io::regular_file;

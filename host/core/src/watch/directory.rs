@@ -11,13 +11,13 @@ use std::sync::Arc;
 
 use notify::event::{Event, EventKind, ModifyKind};
 use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-pub(super) use self::debouncer::DEBOUNCE;
 use self::debouncer::Debouncer;
+pub(super) use self::debouncer::{DEBOUNCE, Debounce};
 use self::identity::{Identity, Version};
 use vitals_model::shown_path;
 
@@ -71,7 +71,8 @@ struct Root {
 }
 
 impl DirectoryWatch {
-    /// Creates a watch that requests scans through `scan_sender`. A channel of capacity one is enough.
+    /// Creates a watch that requests scans through `scan_sender`. A channel of capacity one is
+    /// enough.
     pub(super) fn new(scan_sender: mpsc::Sender<()>) -> Self {
         let debouncer = Debouncer::default();
         let state = WatchState {
@@ -92,7 +93,7 @@ impl DirectoryWatch {
     /// Watches exactly these directories. A directory that is missing or can't be watched is tried
     /// again at the next call. Blocks.
     pub(super) fn set_directories(&self, wanted: &BTreeSet<PathBuf>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let absolute = |dir: &PathBuf| std::path::absolute(dir).ok();
         let wanted: BTreeSet<_> = wanted.iter().filter_map(absolute).collect();
         state.drop_all_but(&wanted);
@@ -106,11 +107,11 @@ impl DirectoryWatch {
             .collect();
     }
 
-    /// Returns whether a directory was added, removed or replaced since the last `set_directories`. Meant
-    /// for polling, because no event reports a new directory. Blocks.
+    /// Returns whether a directory was added, removed or replaced since the last `set_directories`.
+    /// Meant for polling, because no event reports a new directory. Blocks.
     pub(super) fn has_changed(&self) -> bool {
-        let state = self.lock();
-        let is_lost = state.roots().values().any(|root| root.is_gone);
+        let state = self.state.lock();
+        let is_lost = state.watched.lock().values().any(|root| root.is_gone);
         is_lost || state.wanted.iter().any(|(dir, found)| found.differs(dir))
     }
 
@@ -118,22 +119,18 @@ impl DirectoryWatch {
     pub(super) fn is_pending(&self, file: &Path) -> bool {
         std::path::absolute(file).is_ok_and(|file| self.debouncer.is_pending(&file))
     }
-
-    fn lock(&self) -> MutexGuard<'_, WatchState> {
-        self.state.lock()
-    }
 }
 
 impl WatchState {
     /// Removes the watches of directories that are no longer wanted or were replaced.
     fn drop_all_but(&mut self, wanted: &BTreeSet<PathBuf>) {
         // Examining the file system can take long, and the event handler must not wait for it.
-        let roots = self.roots().clone();
+        let roots = self.watched.lock().clone();
         let stays = |dir: &Path, root: Root| {
             wanted.contains(dir) && !root.is_gone && Identity::of(dir) == Some(root.identity)
         };
         for (dir, _) in roots.into_iter().filter(|(dir, root)| !stays(dir, *root)) {
-            self.roots().remove(&dir);
+            self.watched.lock().remove(&dir);
             // The watch may have disappeared with its directory.
             let _ = self
                 .events
@@ -149,7 +146,11 @@ impl WatchState {
         };
         let identity = version.identity;
         // An inode has one watch, whatever paths lead to it.
-        let is_watched = self.roots().values().any(|root| root.identity == identity);
+        let is_watched = self
+            .watched
+            .lock()
+            .values()
+            .any(|root| root.identity == identity);
         if is_watched {
             return DirectoryState::Watched(identity);
         }
@@ -189,16 +190,12 @@ impl WatchState {
             identity,
             is_gone: false,
         };
-        lock(&self.watched).insert(dir.to_owned(), root);
+        self.watched.lock().insert(dir.to_owned(), root);
         let watched = events.watcher.watch(dir, RecursiveMode::NonRecursive);
         if watched.is_err() {
-            lock(&self.watched).remove(dir);
+            self.watched.lock().remove(dir);
         }
         watched
-    }
-
-    fn roots(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Root>> {
-        lock(&self.watched)
     }
 }
 
@@ -262,13 +259,9 @@ fn is_removal(kind: EventKind) -> bool {
 
 /// Marks the directories below a removed path as gone, because their watches went with it.
 fn mark_gone(watched: &Watched, path: &Path) {
-    let mut roots = lock(watched);
+    let mut roots = watched.lock();
     let below = roots.iter_mut().filter(|(dir, _)| dir.starts_with(path));
     below.for_each(|(_, root)| root.is_gone = true);
-}
-
-fn lock(watched: &Watched) -> MutexGuard<'_, BTreeMap<PathBuf, Root>> {
-    watched.lock()
 }
 
 /// Explains why a directory can't be watched, and what to do.

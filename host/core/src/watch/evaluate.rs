@@ -31,11 +31,17 @@ pub(super) struct Trial {
     pub(super) report: RunReport,
 }
 
-/// The outcome of an evaluation.
-pub(super) struct Evaluated {
+/// A loaded version that is not yet promoted.
+pub(super) struct LoadedVersion {
     pub(super) request: LoadRequest,
+    /// The stamp of the file, if it was settled when it was read.
     pub(super) stamp: Option<Stamp>,
     pub(super) plugin: Arc<Plugin>,
+}
+
+/// The outcome of an evaluation.
+pub(super) struct Evaluated {
+    pub(super) version: LoadedVersion,
     /// The revision of the configuration that the version was evaluated with.
     pub(super) revision: Revision,
     pub(super) verdict: Result<Passed, LoadError>,
@@ -51,19 +57,18 @@ impl Finished {
     pub(super) fn request(&self) -> &LoadRequest {
         match self {
             Self::Loaded(load) => &load.request,
-            Self::Evaluated(evaluated) => &evaluated.request,
+            Self::Evaluated(evaluated) => &evaluated.version.request,
         }
     }
 }
 
 /// Evaluates a version.
 pub(super) async fn evaluate(
-    request: LoadRequest,
-    stamp: Option<Stamp>,
+    version: LoadedVersion,
     candidate: Candidate,
     schedule: Arc<Schedule>,
 ) -> Evaluated {
-    let (plugin, revision) = (Arc::clone(candidate.plugin()), candidate.revision());
+    let (plugin, revision) = (&version.plugin, candidate.revision);
     // The schema is untrusted, so validating settings against it may take long.
     let permit = plugin.bind_permit().await;
     let fit = bind_within(BIND_TIMEOUT, plugin.bind_on_pool(|| candidate.bind())).await;
@@ -73,9 +78,7 @@ pub(super) async fn evaluate(
         Err(error) => Err(error),
     };
     Evaluated {
-        request,
-        stamp,
-        plugin,
+        version,
         revision,
         verdict,
     }
@@ -137,8 +140,8 @@ async fn trial_run(
     Ok(Passed { candidate, trials })
 }
 
-/// The time limit for binding, after which a file system must be hanging.
-const BIND_TIMEOUT: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));
+/// The time limit for binding the checks of one plugin, after which a file system must be hanging.
+pub(super) const BIND_TIMEOUT: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));
 
 #[cfg(test)]
 mod tests {

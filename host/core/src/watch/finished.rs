@@ -7,20 +7,13 @@ use jiff::Timestamp;
 use tokio::task::{Id, JoinError};
 
 use super::Watcher;
-use super::evaluate::{Evaluated, Finished, evaluate};
-use super::load::{self, Load};
+use super::evaluate::{Evaluated, Finished, LoadedVersion, evaluate};
+use super::load::{Load, SETTINGS};
 use crate::catalog::{LoadOutcome, LoadRequest, PluginEntry, Recorded, Restored, Stamp};
-use crate::events::Event;
+use crate::events::{Event, PluginLoaded, PluginRejected};
 use vitals_model::reload::{PluginOutcome, PluginReload};
-use vitals_model::{CheckName, PluginName};
-use vitals_sandbox::{LoadError, Plugin};
-
-/// A loaded version that is not yet evaluated.
-struct PendingEvaluation {
-    request: LoadRequest,
-    stamp: Option<Stamp>,
-    plugin: Arc<Plugin>,
-}
+use vitals_model::{CheckName, Digest, PluginName};
+use vitals_sandbox::LoadError;
 
 impl Watcher {
     pub(super) fn handle_joined(&mut self, finished: Result<(Id, Finished), JoinError>) {
@@ -63,7 +56,7 @@ impl Watcher {
 
     /// Records the outcome of a load or an evaluation. `is_there` says whether the file still
     /// exists. Returns a version that has to be evaluated (again).
-    fn record_finished(&mut self, finished: Finished, is_there: bool) -> Option<PendingEvaluation> {
+    fn record_finished(&mut self, finished: Finished, is_there: bool) -> Option<LoadedVersion> {
         match finished {
             Finished::Loaded(Load {
                 request,
@@ -73,7 +66,7 @@ impl Watcher {
                 let name = &request.name;
                 match self.catalog.restore(&plugin, request.source, stamp) {
                     None => {
-                        return Some(PendingEvaluation {
+                        return Some(LoadedVersion {
                             request,
                             stamp,
                             plugin,
@@ -93,17 +86,7 @@ impl Watcher {
             }
             // The configuration has changed since.
             Finished::Evaluated(evaluated) if evaluated.revision != self.catalog.revision() => {
-                let Evaluated {
-                    request,
-                    stamp,
-                    plugin,
-                    ..
-                } = evaluated;
-                return Some(PendingEvaluation {
-                    request,
-                    stamp,
-                    plugin,
-                });
+                return Some(evaluated.version);
             }
             Finished::Evaluated(evaluated) => self.record_evaluation(evaluated),
             Finished::Loaded(Load {
@@ -115,7 +98,7 @@ impl Watcher {
                 let is_due = is_there && self.changed_while_loading.contains_key(&request.name);
                 // The file was missing for a moment.
                 if !(is_unread && is_due) {
-                    self.record_load(&request, outcome, stamp);
+                    self.record_load(&request, outcome, stamp, None);
                 }
             }
         }
@@ -137,16 +120,12 @@ impl Watcher {
     }
 
     /// Starts the evaluation of a loaded version.
-    fn evaluate(&mut self, pending: PendingEvaluation, accepted: &BTreeSet<CheckName>) {
-        let PendingEvaluation {
-            request,
-            stamp,
-            plugin,
-        } = pending;
-        let candidate = self.catalog.candidate(plugin, request.source, accepted);
+    fn evaluate(&mut self, version: LoadedVersion, accepted: &BTreeSet<CheckName>) {
+        let (plugin, source) = (Arc::clone(&version.plugin), version.request.source);
+        let candidate = self.catalog.candidate(plugin, source, accepted);
         let schedule = Arc::clone(&self.services.schedule);
-        let name = request.name.clone();
-        let evaluated = evaluate(request, stamp, candidate, schedule);
+        let name = version.request.name.clone();
+        let evaluated = evaluate(version, candidate, schedule);
         let evaluated = self
             .running_tasks
             .spawn(async { Finished::Evaluated(evaluated.await) });
@@ -155,30 +134,25 @@ impl Watcher {
 
     /// Records the outcome of an evaluation.
     fn record_evaluation(&mut self, evaluated: Evaluated) {
-        let Evaluated {
+        let LoadedVersion {
             request,
             stamp,
             plugin,
-            verdict,
-            ..
-        } = evaluated;
-        match verdict {
+        } = evaluated.version;
+        match evaluated.verdict {
             Err(error) => {
-                let refusal = LoadOutcome::Failed(Some(plugin.digest()), error);
-                let facts = load::facts(&refusal).of(&plugin);
-                let now = Timestamp::now();
-                let recorded = self.catalog.record_load(&request, refusal, stamp, now);
-                self.report_load(&request, recorded, &facts);
+                let outcome = LoadOutcome::Failed(Some(plugin.digest()), error);
+                let version = plugin.description().version.as_str();
+                self.record_load(&request, outcome, stamp, Some(version));
             }
             Ok(passed) => {
                 for _ in 0..passed.candidate.panics() {
-                    self.services.panicked(load::SETTINGS);
+                    self.services.panicked(SETTINGS);
                 }
-                let facts = load::facts(&LoadOutcome::Loaded(plugin));
                 let now = Timestamp::now();
                 let recorded = self.catalog.install(&request, passed.candidate, stamp, now);
-                self.report_load(&request, recorded, &facts);
-                if matches!(recorded, Recorded::Loaded(_)) {
+                self.report_load(&request, recorded, None, None);
+                if recorded == Recorded::Loaded {
                     let trials = passed.trials.into_iter();
                     self.trials
                         .extend(trials.map(|trial| (trial.check.clone(), trial)));
@@ -187,27 +161,67 @@ impl Watcher {
         }
     }
 
-    fn record_load(&mut self, request: &LoadRequest, outcome: LoadOutcome, stamp: Option<Stamp>) {
-        let facts = load::facts(&outcome);
+    /// Records the outcome of a load that promotes nothing. `version` is that of a plugin that was
+    /// loaded and then rejected.
+    fn record_load(
+        &mut self,
+        request: &LoadRequest,
+        outcome: LoadOutcome,
+        stamp: Option<Stamp>,
+        version: Option<&str>,
+    ) {
+        let mut digest = None;
+        if let LoadOutcome::Failed(of_file, error) = &outcome {
+            digest = *of_file;
+            if matches!(error, LoadError::Panic(_)) {
+                self.services.panicked("while loading a plugin");
+            }
+        }
         let now = Timestamp::now();
         let recorded = self.catalog.record_load(request, outcome, stamp, now);
-        self.report_load(request, recorded, &facts);
+        self.report_load(request, recorded, digest, version);
     }
 
-    fn report_load(&mut self, request: &LoadRequest, recorded: Recorded, facts: &load::Facts) {
-        let entry = self.catalog.entry(&request.name);
-        let serving = entry.and_then(|entry| Some(entry.active()?.digest()));
-        load::report(request, recorded, facts, serving, &self.services);
-        self.needs_reconciling |= recorded != Recorded::Unchanged;
-        let outcome = match recorded {
-            Recorded::Loaded(_) => PluginOutcome::Loaded,
-            Recorded::Failed => PluginOutcome::Rejected,
-            Recorded::Unchanged => return,
+    /// Reports a load if it changed anything. `digest` and `version` are those of a rejected file,
+    /// if known.
+    fn report_load(
+        &mut self,
+        request: &LoadRequest,
+        recorded: Recorded,
+        digest: Option<Digest>,
+        version: Option<&str>,
+    ) {
+        let Some(entry) = self.catalog.entry(&request.name) else {
+            return;
         };
-        if let Some(entry) = self.catalog.entry(&request.name) {
-            self.reloads
-                .record(&reload_of(&request.name, entry, outcome));
-        }
+        let (plugin, path) = (&request.name, request.path.as_path());
+        let outcome = match (recorded, entry.active(), entry.error()) {
+            (Recorded::Loaded, Some(active), _) => {
+                self.services.emit(&Event::PluginLoaded(&PluginLoaded {
+                    plugin,
+                    version: &active.description().version,
+                    digest: active.digest(),
+                    generation: entry.generation,
+                    compile_time: active.compile_time(),
+                    path,
+                }));
+                PluginOutcome::Loaded
+            }
+            (Recorded::Failed, active, Some(error)) => {
+                self.services.emit(&Event::PluginRejected(&PluginRejected {
+                    plugin,
+                    version: version.filter(|version| !version.is_empty()),
+                    digest,
+                    active: active.map(|active| active.digest()),
+                    error,
+                    path,
+                }));
+                PluginOutcome::Rejected
+            }
+            _ => return,
+        };
+        self.reloads.record(&reload_of(plugin, entry, outcome));
+        self.needs_reconciling = true;
     }
 
     /// Returns the reload entry of a plugin whose newest file was rejected.
@@ -223,7 +237,7 @@ fn reload_of(name: &PluginName, entry: &PluginEntry, outcome: PluginOutcome) -> 
     let mut reload = PluginReload::new(name.to_string(), outcome);
     reload.version = active.map(|plugin| plugin.description().version.clone());
     reload.digest = active.map(|plugin| plugin.digest().to_string());
-    reload.generation = entry.generation();
+    reload.generation = entry.generation;
     reload.error = entry.error().map(ToString::to_string);
     reload
 }

@@ -9,9 +9,7 @@ use futures_lite::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::directory::DEBOUNCE;
-use super::services::Services;
-use crate::catalog::{LastSeen, LoadOutcome, LoadRequest, Recorded, Stamp};
-use crate::events::{Event, PluginLoaded, PluginRejected};
+use crate::catalog::{LastSeen, LoadOutcome, LoadRequest, Stamp};
 use vitals_io::blocking_pool::{BlockingPool, PoolError, Work};
 use vitals_model::{Digest, PluginName};
 use vitals_sandbox::{LoadError, Plugin, Sandbox};
@@ -44,22 +42,6 @@ pub(super) struct Load {
     pub(super) outcome: LoadOutcome,
     /// The stamp of the file, if it was settled when it was read.
     pub(super) stamp: Option<Stamp>,
-}
-
-/// The facts of a load for the log and the metrics.
-pub(super) struct Facts {
-    digest: Option<Digest>,
-    version: String,
-    compile_time: Duration,
-    error: Option<LoadError>,
-}
-
-impl Facts {
-    /// Adds the version of a plugin that was loaded and then rejected.
-    pub(super) fn of(self, plugin: &Plugin) -> Self {
-        let version = plugin.description().version.clone();
-        Self { version, ..self }
-    }
 }
 
 impl Loader {
@@ -244,67 +226,6 @@ impl AsRef<[u8]> for InMemory {
     }
 }
 
-/// Returns the facts of a load.
-pub(super) fn facts(outcome: &LoadOutcome) -> Facts {
-    let nothing = Facts {
-        digest: None,
-        version: String::new(),
-        compile_time: Duration::ZERO,
-        error: None,
-    };
-    match outcome {
-        LoadOutcome::Loaded(plugin) => Facts {
-            digest: Some(plugin.digest()),
-            version: plugin.description().version.clone(),
-            compile_time: plugin.compile_time(),
-            error: None,
-        },
-        LoadOutcome::Failed(digest, error) => Facts {
-            digest: *digest,
-            error: Some(error.clone()),
-            ..nothing
-        },
-        LoadOutcome::Unchanged => nothing,
-    }
-}
-
-/// Emits the event of a load if it changed anything. `active` is the active version after it.
-pub(super) fn report(
-    request: &LoadRequest,
-    recorded: Recorded,
-    facts: &Facts,
-    active: Option<Digest>,
-    services: &Services,
-) {
-    let (plugin, path) = (&request.name, request.path.as_path());
-    if matches!(facts.error, Some(LoadError::Panic(_))) {
-        services.panicked("while loading a plugin");
-    }
-    match (recorded, facts.digest, &facts.error) {
-        (Recorded::Loaded(generation), Some(digest), _) => {
-            services.emit(&Event::PluginLoaded(&PluginLoaded {
-                plugin,
-                version: &facts.version,
-                digest,
-                generation,
-                compile_time: facts.compile_time,
-                path,
-            }));
-        }
-        (Recorded::Failed, digest, Some(error)) => {
-            services.emit(&Event::PluginRejected(&PluginRejected {
-                plugin,
-                version: Some(facts.version.as_str()).filter(|version| !version.is_empty()),
-                digest,
-                active,
-                error,
-                path,
-            }));
-        }
-        _ => {}
-    }
-}
-
 /// The place of panics while settings are validated against a schema.
 pub(super) const SETTINGS: &str = "while validating settings against a schema";
 /// The error of a file whose file system hangs, the same for the first load and for later ones.
@@ -331,7 +252,7 @@ mod tests {
 
     use super::*;
     use crate::catalog::Source;
-    use crate::sandbox_options::sandbox_options;
+    use crate::host_core::sandbox_options;
     use vitals_config::Config;
 
     async fn loaded(loader: &Loader, request: &LoadRequest, seen: LastSeen) -> Load {

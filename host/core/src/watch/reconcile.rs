@@ -4,21 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Watcher;
-use super::applied::{Applied, Runner};
+use super::evaluate::BIND_TIMEOUT;
 use super::load::SETTINGS;
+use super::{Services, Watcher};
 use crate::board::{CheckFacts, PluginFacts};
-use crate::catalog::{
-    BIND_TIME, Catalog, CheckBinding, CheckState, ConfigurationPage, GuestCheck, PluginEntry,
-    bind_all,
-};
+use crate::catalog::{Catalog, CheckBinding, CheckState, ConfigurationPage, bind_all};
 use crate::events::Cause;
-use crate::schedule::{FinishedRun, Job, JobGeneration, JobPromotion, Probe, Timing};
+use crate::schedule::{Job, JobGeneration, Probe, Timing};
 use vitals_config::CheckConfig;
-use vitals_model::{CheckName, RunReport, Thresholds};
-
-/// The time limit for binding the checks of one plugin, after which a file system must be hanging.
-const BIND_ALL_TIMEOUT: Duration = BIND_TIME.saturating_add(Duration::from_secs(10));
+use vitals_model::{CheckName, Thresholds};
 
 impl Watcher {
     /// Binds unbound checks: validates their settings against the schemas of their plugins. Schemas
@@ -27,22 +21,19 @@ impl Watcher {
     async fn bind(&mut self) {
         let mut plugins = BTreeMap::<_, Vec<_>>::new();
         for unbound in self.catalog.unbound() {
-            let plugin = unbound.plugin().name().clone();
+            let plugin = unbound.plugin.name().clone();
             plugins.entry(plugin).or_default().push(unbound);
         }
         for (plugin, unbound) in plugins {
             let what = format!("settings of the checks of plugin {plugin}");
             let again = unbound.clone();
             let bind = move || bind_all(unbound);
-            if let Ok(bindings) = self
-                .run_blocking_within(BIND_ALL_TIMEOUT, &what, bind)
-                .await
-            {
+            if let Ok(bindings) = self.run_blocking_within(BIND_TIMEOUT, &what, bind).await {
                 self.record_bindings(bindings);
                 continue;
             }
             for one in again {
-                let what = format!("settings of check {}", one.name());
+                let what = format!("settings of check {}", one.name);
                 let abandoned = one.clone();
                 let bindings = match self.run_blocking(&what, move || bind_all(vec![one])).await {
                     Ok(bindings) => bindings,
@@ -103,111 +94,72 @@ impl Watcher {
         for (name, (check, state)) in states {
             self.services.heartbeat.beat();
             let applied = self.applied.get(&name);
-            if applied.is_some_and(|applied| applied.matches(&check, &state)) {
+            if applied.is_some_and(|(config, before)| before.is_same(&state) && *config == check) {
                 continue;
             }
             let facts = check_facts(&self.catalog, &check, &state);
-            let runs_on = applied.map(|applied| &applied.runner);
-            let first_run = trials.remove(&name);
-            if let (CheckState::Guest(guest), Some(Runner::Guest(_)), Some(trial)) =
-                (&state, runs_on, first_run)
-                // The configuration may have changed since.
-                && Arc::ptr_eq(guest, &trial.guest)
-            {
-                let promotion = self.promotion(&name, &check, guest, trial.report);
-                promotions.push((facts, promotion));
-                let runner = Runner::Guest(Arc::clone(guest));
-                self.applied.insert(name, Applied { check, runner });
-                continue;
+            let before = applied.map(|(_, before)| before);
+            match (before, &state, trials.remove(&name)) {
+                (Some(CheckState::Guest(_)), CheckState::Guest(guest), Some(trial))
+                    // The configuration may have changed since.
+                    if Arc::ptr_eq(guest, &trial.guest) =>
+                {
+                    let job_generation = self.services.board.next_job_generation();
+                    let job = job(&name, job_generation, &check, Arc::clone(guest) as _);
+                    promotions.push((facts, job, trial.report));
+                }
+                (before, ..) => {
+                    let changes_runtime = matches!(
+                        (before, &state),
+                        (Some(CheckState::Native(_)), CheckState::Guest(_))
+                            | (Some(CheckState::Guest(_)), CheckState::Native(_))
+                    );
+                    if changes_runtime {
+                        // Loops of guest checks run on the guest threads, others on the runtime of
+                        // the host.
+                        self.services.schedule.remove(&name);
+                    }
+                    self.apply_state(&name, &check, &state, facts);
+                }
             }
-            let changes_runtime = matches!(
-                (runs_on, &state),
-                (Some(Runner::Native(_)), CheckState::Guest(_))
-                    | (Some(Runner::Guest(_)), CheckState::Native(_))
-            );
-            if changes_runtime {
-                // Loops of guest checks run on the guest threads, others on the runtime of the
-                // host.
-                self.services.schedule.remove(&name);
-            }
-            if let Some(runner) = self.apply_state(&name, &check, state, facts) {
-                self.applied.insert(name, Applied { check, runner });
-            }
+            self.applied.insert(name, (check, state));
         }
-        self.promote(promotions);
-    }
-
-    fn promotion(
-        &self,
-        name: &CheckName,
-        check: &CheckConfig,
-        guest: &Arc<GuestCheck>,
-        report: RunReport,
-    ) -> JobPromotion {
-        let job_generation = self.services.board.next_job_generation();
-        let probe = Arc::clone(guest) as Arc<dyn Probe>;
-        JobPromotion {
-            job: job(name, job_generation, check, probe),
-            report,
+        // All at once: no page shows one check of a plugin from the old version and another from
+        // the new one.
+        let runs = promotions.into_iter().filter_map(|(facts, job, report)| {
+            Some((facts, self.services.schedule.promote(job, report)?))
+        });
+        let runs: Vec<_> = runs.collect();
+        if !runs.is_empty() {
+            self.services.publisher.promote(runs);
         }
-    }
-
-    /// Promotes new versions together with their trial runs. No page shows one check of a plugin
-    /// from the old version and another from the new one.
-    fn promote(&self, promotions: Vec<(CheckFacts, JobPromotion)>) {
-        if promotions.is_empty() {
-            return;
-        }
-        let mut facts = BTreeMap::new();
-        let mut jobs = Vec::with_capacity(promotions.len());
-        for (of_check, promotion) in promotions {
-            let name = promotion.job.name.clone();
-            facts.insert(name, of_check);
-            jobs.push(promotion);
-        }
-        let runs = self.services.schedule.promote(jobs).into_iter();
-        let with_facts = |run: FinishedRun| Some((facts.remove(&run.check)?, run));
-        self.services
-            .publisher
-            .promote(runs.filter_map(with_facts).collect());
     }
 
     fn apply_state(
         &self,
         name: &CheckName,
         check: &CheckConfig,
-        state: CheckState,
+        state: &CheckState,
         facts: CheckFacts,
-    ) -> Option<Runner> {
-        if matches!(
-            state,
-            CheckState::NeedsConfig(_) | CheckState::NotRegistered(_)
-        ) {
-            return None;
-        }
-        let job_generation = self.services.publisher.upsert(name, facts);
+    ) {
+        let Services {
+            schedule,
+            publisher,
+            ..
+        } = &self.services;
+        let job_generation = publisher.upsert(name, facts);
+        let run = |probe: Arc<dyn Probe>| {
+            schedule.upsert(Arc::new(job(name, job_generation, check, probe)));
+        };
         match state {
-            CheckState::NeedsConfig(_) | CheckState::NotRegistered(_) => None,
-            CheckState::Loading => {
-                self.services.schedule.remove(name);
-                Some(Runner::Loading)
-            }
-            CheckState::Guest(guest) => {
-                let probe = Arc::clone(&guest) as Arc<dyn Probe>;
-                self.schedule_check(name, job_generation, check, probe);
-                Some(Runner::Guest(guest))
-            }
-            CheckState::Native(native) => {
-                self.schedule_check(
-                    name,
-                    job_generation,
-                    check,
-                    Arc::new(native.probe(check.schedule.timeout)),
-                );
-                Some(Runner::Native(native))
+            CheckState::Guest(guest) => run(Arc::clone(guest) as _),
+            CheckState::Native(native) => run(Arc::new(native.probe(check.schedule.timeout))),
+            // The last two are no checks, and the caller has left them out.
+            CheckState::Loading | CheckState::NeedsConfig(_) | CheckState::NotRegistered(_) => {
+                schedule.remove(name);
             }
             CheckState::Failed(error) => {
-                self.services.schedule.remove(name);
+                schedule.remove(name);
                 let entry = check.plugin.as_ref().map(|name| self.catalog.entry(name));
                 // A rejected file has already been reported, once for all its checks.
                 let cause = match entry.flatten() {
@@ -215,22 +167,9 @@ impl Watcher {
                     _ => Cause::NotRunnable,
                 };
                 let (why, is_host_error) = (error.to_string(), error.is_host_error());
-                let publisher = &self.services.publisher;
                 publisher.not_runnable(name, job_generation, &why, is_host_error, cause);
-                Some(Runner::Failed(error))
             }
         }
-    }
-
-    fn schedule_check(
-        &self,
-        name: &CheckName,
-        job_generation: JobGeneration,
-        check: &CheckConfig,
-        probe: Arc<dyn Probe>,
-    ) {
-        let job = job(name, job_generation, check, probe);
-        self.services.schedule.upsert(Arc::new(job));
     }
 
     fn remove_check(&mut self, name: &CheckName) {
@@ -272,7 +211,7 @@ fn check_facts(catalog: &Catalog, check: &CheckConfig, state: &CheckState) -> Ch
         name: name.to_string(),
         version: guest.map(|guest| guest.plugin.description().version.clone()),
         digest: guest.map(|guest| guest.plugin.digest()),
-        generation: catalog.entry(name).map_or(0, PluginEntry::generation),
+        generation: catalog.entry(name).map_or(0, |entry| entry.generation),
     });
     let grants = guest.map(|guest| guest.shown_grants());
     CheckFacts {

@@ -13,6 +13,7 @@ use crate::events::{ConfigurationApplied, Event};
 use vitals_config::Config;
 use vitals_model::CheckName;
 use vitals_model::reload::ReloadReport;
+use vitals_sandbox::LoadError;
 
 impl Watcher {
     /// Reads configuration and files for a caller who waits for the outcome. Rejected files are
@@ -25,13 +26,14 @@ impl Watcher {
         self.is_scan_due = false;
         self.reloads.begin(answer);
         self.reconfigure(Debounce::Off).await;
-        for unknown in accepted.iter().filter(|name| !self.catalog.has_check(name)) {
+        let checks = &self.catalog.config().checks;
+        for unknown in accepted.iter().filter(|name| !checks.contains_key(*name)) {
             let problem = format!("there is no check `{unknown}` whose grants could be accepted");
             self.reloads.problem(problem);
         }
-        self.catalog.retry_rejected();
+        self.catalog.retry_if(LoadError::depends_on_configuration);
         self.scan(Debounce::Off, &accepted).await;
-        let directory = self.catalog.files().error().map(ToString::to_string);
+        let directory = self.catalog.files().error.as_ref().map(ToString::to_string);
         let excess = self.excess.as_ref().map(ToString::to_string);
         let library = self.library_error.as_ref().map(ToString::to_string);
         for problem in directory.into_iter().chain(excess).chain(library) {

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use vitals_model::PluginName;
 use vitals_model::reload::{
-    CheckChanges, ConfigurationReload, ConfigurationState, PluginOutcome, PluginReload,
-    ReloadReport,
+    CheckChanges, ConfigurationReload, ConfigurationState, PluginReload, ReloadReport,
 };
-use vitals_model::{CheckName, PluginName};
 
 /// The reloads that are not answered yet.
 #[derive(Default)]
@@ -59,10 +58,9 @@ impl Reloads {
             configuration.restart_needed = restart_needed.to_vec();
             pending.found.configuration = configuration;
             let checks = &mut pending.found.checks;
-            let add = |to: &mut Vec<CheckName>, from: &[CheckName]| to.extend_from_slice(from);
-            add(&mut checks.added, &changes.added);
-            add(&mut checks.changed, &changes.changed);
-            add(&mut checks.removed, &changes.removed);
+            checks.added.extend_from_slice(&changes.added);
+            checks.changed.extend_from_slice(&changes.changed);
+            checks.removed.extend_from_slice(&changes.removed);
         }
     }
 
@@ -101,10 +99,9 @@ impl Reloads {
     /// rejected.
     pub(super) fn load_finished(&mut self, plugin: &PluginName, refused: Option<&PluginReload>) {
         for pending in &mut self.0 {
-            if !pending.loading.remove(plugin) {
-                continue;
-            }
-            if let Some(refused) = refused {
+            if pending.loading.remove(plugin)
+                && let Some(refused) = refused
+            {
                 let known = pending.plugins.entry(refused.name.clone());
                 known.or_insert_with(|| refused.clone());
             }
@@ -138,11 +135,6 @@ impl Reloads {
 
 /// The time limit of a request.
 const TIMEOUT: Duration = Duration::from_mins(5);
-
-/// Returns the entry of a plugin whose file was removed.
-pub(super) fn removed(name: &PluginName) -> PluginReload {
-    PluginReload::new(name.to_string(), PluginOutcome::Removed)
-}
 
 #[cfg(test)]
 mod tests {

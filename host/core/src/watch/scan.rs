@@ -8,10 +8,12 @@ use jiff::Timestamp;
 
 use super::configuration::Configuration;
 use super::evaluate::Finished;
-use super::{Debounce, FirstScan, Watcher, reloads};
+use super::{Debounce, FirstScan, Watcher};
 use crate::catalog::{Files, LoadRequest, Source, link_directories};
 use crate::events::Event;
+use vitals_model::reload::{PluginOutcome, PluginReload};
 use vitals_model::{CheckName, shown_path};
+use vitals_sandbox::LoadError;
 
 impl Watcher {
     /// Scans the directories if one of them was added, removed or replaced, or has answered again
@@ -43,10 +45,11 @@ impl Watcher {
         let changes = self.catalog.set_files(files);
         for plugin in &changes.removed {
             self.services.emit(&Event::PluginRemoved { plugin });
-            self.reloads.record(&reloads::removed(plugin));
+            let removed = PluginReload::new(plugin.to_string(), PluginOutcome::Removed);
+            self.reloads.record(&removed);
         }
         if debounce == Debounce::Off {
-            self.catalog.retry_failures();
+            self.catalog.retry_if(LoadError::is_transient);
         }
         self.report_ignored();
         for request in self.catalog.load_requests() {
@@ -169,7 +172,7 @@ impl Watcher {
         let path = shown_path(&self.catalog.config().plugins.dir);
         let path = path.as_str();
         let was_readable = self.services.board.directory_is_readable();
-        match files.error() {
+        match &files.error {
             Some(error) if was_readable => tracing::error!(
                 path,
                 error = error.to_string(),
@@ -180,7 +183,7 @@ impl Watcher {
             }
             _ => {}
         }
-        let readable = files.error().is_none();
+        let readable = files.error.is_none();
         // An unreadable directory says nothing about the number of files.
         let excess = if readable {
             files.excess()
@@ -205,8 +208,8 @@ impl Watcher {
     }
 
     fn report_library(&mut self, files: &Files) {
-        let error = files.library_error();
-        if error != self.library_error.as_ref() {
+        let error = &files.library_error;
+        if *error != self.library_error {
             let path = shown_path(&self.catalog.config().plugins.library);
             let path = path.as_str();
             if let Some(error) = error {
@@ -218,7 +221,7 @@ impl Watcher {
             } else {
                 tracing::info!(path, "plugin library can be read again");
             }
-            self.library_error = error.cloned();
+            self.library_error.clone_from(error);
         }
     }
 }

@@ -129,18 +129,14 @@ struct Names<'a> {
 impl<'a> Link<'a> {
     fn of(der: &'a CertificateDer<'_>) -> Self {
         let parsed = X509Certificate::from_der(der).ok();
-        Self(parsed.map(
-            |(
-                _,
-                X509Certificate {
-                    tbs_certificate, ..
-                },
-            )| Names {
-                subject: tbs_certificate.subject.as_raw(),
-                issuer: tbs_certificate.issuer.as_raw(),
-                key: tbs_certificate.subject_pki.raw,
-            },
-        ))
+        Self(parsed.map(|(_, certificate)| {
+            let certificate = certificate.tbs_certificate;
+            Names {
+                subject: certificate.subject.as_raw(),
+                issuer: certificate.issuer.as_raw(),
+                key: certificate.subject_pki.raw,
+            }
+        }))
     }
 
     fn may_be_issued_by(&self, other: &Self) -> bool {
@@ -167,9 +163,7 @@ pub(super) fn algorithms() -> WebPkiSupportedAlgorithms {
     ring::default_provider().signature_verification_algorithms
 }
 
-/// The maximum number of certificates in a chain.
 pub(super) const MAX_CERTIFICATES: usize = 16;
-/// The maximum size of a chain in bytes.
 pub(super) const MAX_BYTES: usize = 32 << 10;
 /// The maximum number of search steps. A chain whose certificates are each issued by the next takes
 /// one step per intermediate; cross-signed certificates multiply them.

@@ -89,30 +89,24 @@ pub fn protocol_error(error: &rustls::Error) -> String {
             "the server does not hold the key of its certificate".to_owned()
         }
         Error::InvalidCertificate(reason) => {
-            format!(
-                "the server's certificate cannot be used: {}",
-                verification_error(reason, None, usize::MAX)
-            )
+            let reason = verification_error(reason, None, usize::MAX);
+            format!("the server's certificate cannot be used: {reason}")
         }
         Error::NoCertificatesPresented => "the server showed no certificate".to_owned(),
-        Error::PeerIncompatible(reason) => format!(
-            "the server and the host have no TLS parameters in common: {}",
-            split_words(&format!("{reason:?}"))
-        ),
+        Error::PeerIncompatible(reason) => {
+            let reason = split_words(&format!("{reason:?}"));
+            format!("the server and the host have no TLS parameters in common: {reason}")
+        }
         Error::PeerMisbehaved(reason) => {
-            format!(
-                "the server broke the protocol: {}",
-                split_words(&format!("{reason:?}"))
-            )
+            let reason = split_words(&format!("{reason:?}"));
+            format!("the server broke the protocol: {reason}")
         }
         Error::InvalidMessage(
             InvalidMessage::CertificatePayloadTooLarge | InvalidMessage::HandshakePayloadTooLarge,
         ) => "the server's certificates are larger than the 64 KiB that the host takes".to_owned(),
         Error::InvalidMessage(reason) => {
-            format!(
-                "what the server sent is not TLS: {}",
-                split_words(&format!("{reason:?}"))
-            )
+            let reason = split_words(&format!("{reason:?}"));
+            format!("what the server sent is not TLS: {reason}")
         }
         Error::PeerSentOversizedRecord => "the server sent a record that is too large".to_owned(),
         Error::Other(reason) => reason.to_string(),

@@ -24,8 +24,7 @@ pub struct Roots(Arc<RootSet>);
 
 #[derive(Default)]
 struct RootSet {
-    system: bool,
-    certificates: Vec<CertificateDer<'static>>,
+    files: RootFiles,
     /// Built for the first connection, because reading the machine's roots takes milliseconds.
     client: OnceLock<Client>,
 }
@@ -83,8 +82,8 @@ impl Roots {
 impl fmt::Debug for Roots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Roots")
-            .field("system", &self.0.system)
-            .field("certificates", &self.0.certificates.len())
+            .field("system", &self.0.files.system)
+            .field("certificates", &self.0.files.certificates.len())
             .finish_non_exhaustive()
     }
 }
@@ -96,7 +95,7 @@ impl RootSet {
 
     fn make_client(&self) -> Client {
         let mut store = RootCertStore::empty();
-        if self.system {
+        if self.files.system {
             let parsed = rustls_native_certs::load_native_certs();
             for error in &parsed.errors {
                 tracing::warn!(
@@ -106,26 +105,18 @@ impl RootSet {
             }
             store.add_parsable_certificates(parsed.certs);
         }
-        store.add_parsable_certificates(self.certificates.iter().cloned());
-        Client::new(store)
-    }
-}
-
-impl Client {
-    fn new(store: RootCertStore) -> Self {
+        store.add_parsable_certificates(self.files.certificates.iter().cloned());
         let roots = Arc::new(store);
         let provider = Arc::new(ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring has what TLS 1.2 and 1.3 need")
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verifier::with_chain_check(Arc::clone(
-                &roots,
-            ))))
+            .with_custom_certificate_verifier(Arc::new(Verifier::new(Some(Arc::clone(&roots)))))
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
-        Self {
+        Client {
             config: Arc::new(config),
             roots,
         }
@@ -139,18 +130,13 @@ pub struct SharedRoots(Vec<Weak<RootSet>>);
 impl SharedRoots {
     /// Returns the set of `files`, shared with an equal set that is in use.
     pub fn of(&mut self, files: RootFiles) -> Roots {
-        let RootFiles {
-            system,
-            certificates,
-        } = files;
         self.0.retain(|set| set.strong_count() > 0);
-        let same = |set: &Arc<RootSet>| set.system == system && set.certificates == certificates;
-        if let Some(set) = self.0.iter().filter_map(Weak::upgrade).find(same) {
+        let mut sets = self.0.iter().filter_map(Weak::upgrade);
+        if let Some(set) = sets.find(|set| set.files == files) {
             return Roots(set);
         }
         let set = Arc::new(RootSet {
-            system,
-            certificates,
+            files,
             client: OnceLock::new(),
         });
         self.0.push(Arc::downgrade(&set));
@@ -159,6 +145,7 @@ impl SharedRoots {
 }
 
 /// A list of roots whose files have been read.
+#[derive(Default, PartialEq)]
 pub struct RootFiles {
     system: bool,
     certificates: Vec<CertificateDer<'static>>,
@@ -167,17 +154,14 @@ pub struct RootFiles {
 impl RootFiles {
     /// Reads the PEM files of a list. Blocks.
     pub fn read(roots: &[Root]) -> Result<Self, RootsError> {
-        let (mut system, mut certificates) = (false, Vec::new());
+        let mut files = Self::default();
         for root in roots {
             match root {
-                Root::System => system = true,
-                Root::File(path) => certificates.extend(read(path)?),
+                Root::System => files.system = true,
+                Root::File(path) => files.certificates.extend(read(path)?),
             }
         }
-        Ok(Self {
-            system,
-            certificates,
-        })
+        Ok(files)
     }
 }
 
@@ -236,5 +220,4 @@ fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
     Ok(parsed)
 }
 
-/// The maximum size of a file of trusted roots.
 const MAX_PEM_BYTES: u64 = 16 << 20;

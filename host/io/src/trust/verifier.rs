@@ -24,18 +24,11 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Creates a verifier that checks everything.
-    pub fn with_chain_check(roots: Arc<RootCertStore>) -> Self {
+    /// Creates a verifier of chains that lead to `roots`. Without roots it leaves
+    /// [`chain::verify`] to its caller.
+    pub fn new(roots: Option<Arc<RootCertStore>>) -> Self {
         Self {
-            roots: Some(roots),
-            failed_proof: OnceLock::new(),
-        }
-    }
-
-    /// Creates a verifier that leaves [`chain::verify`] to its caller.
-    pub fn without_chain_check() -> Self {
-        Self {
-            roots: None,
+            roots,
             failed_proof: OnceLock::new(),
         }
     }

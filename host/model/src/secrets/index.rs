@@ -31,7 +31,6 @@ impl Index {
         index
     }
 
-    /// All secrets.
     pub(super) fn texts(&self) -> BTreeSet<&str> {
         let texts = self.by_start.values().flatten();
         texts.map(ExposeSecret::expose_secret).collect()
@@ -47,7 +46,6 @@ impl Index {
         }
     }
 
-    /// Whether a text is one of the secrets.
     pub(super) fn contains(&self, secret: &str) -> bool {
         let start = secret.as_bytes().first_chunk::<SHORTEST>();
         let candidates = start.and_then(|start| self.by_start.get(start));
@@ -67,12 +65,10 @@ impl Index {
             .max()
     }
 
-    /// Whether the index has no secrets.
     pub(super) fn is_empty(&self) -> bool {
         self.by_start.is_empty()
     }
 
-    /// The number of secrets.
     pub(super) fn len(&self) -> usize {
         self.by_start.values().map(Vec::len).sum()
     }

@@ -35,7 +35,7 @@ pub(crate) enum SignIn {
 
 /// A target with its connections.
 pub(crate) struct HttpSender {
-    target: Target,
+    pub(super) target: Target,
     /// Created by the first request, because roots may have to be read.
     client: OnceCell<Client>,
 }
@@ -47,13 +47,6 @@ pub(crate) enum Failure {
     Rejected(String),
     /// Another attempt may succeed, after the pause that the server demands, if any.
     Transient(String, Option<Duration>),
-}
-
-impl Target {
-    /// Returns whether the target uses TLS.
-    pub(super) fn is_over_tls(&self) -> bool {
-        self.roots.is_some()
-    }
 }
 
 /// Returns the roots that must trust the server of a URL, or `None` without TLS.
@@ -76,10 +69,6 @@ impl HttpSender {
     pub(crate) fn connected(target: Target) -> Result<Self, ClientError> {
         let client = OnceCell::new_with(Some(client(&target)?));
         Ok(Self { target, client })
-    }
-
-    pub(super) fn target(&self) -> &Target {
-        &self.target
     }
 
     /// Sends an alert, a notification or a report as the body of one request. The error says why

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::endpoint::Endpoint;
@@ -13,7 +13,7 @@ use crate::delivery_metrics::DeliveryMetrics;
 
 /// The outbox of a delivery, its endpoint and its phase.
 pub(super) struct DeliveryState<O, E> {
-    outbox: Mutex<O>,
+    pub(super) outbox: Mutex<O>,
     /// Signalled when the outbox has changed.
     pub(super) changed: Notify,
     pub(super) endpoint: E,
@@ -44,13 +44,9 @@ impl<O: Outbox, E: Endpoint> DeliveryState<O, E> {
         }
     }
 
-    pub(super) fn outbox(&self) -> MutexGuard<'_, O> {
-        self.outbox.lock()
-    }
-
     /// Changes the outbox, and reports its length.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut O) -> T) -> T {
-        let mut outbox = self.outbox();
+        let mut outbox = self.outbox.lock();
         let changed = change(&mut outbox);
         // Reported under the lock, so that the last report is the latest.
         self.endpoint.waiting(outbox.len());

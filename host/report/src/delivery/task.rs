@@ -53,7 +53,7 @@ impl<O: Outbox, E: Endpoint> DeliveryTask<O, E> {
 
     async fn deliver(&mut self) {
         loop {
-            let next = self.state.outbox().next(TimePoint::now());
+            let next = self.state.outbox.lock().next(TimePoint::now());
             match next {
                 Next::Post(body) => {
                     if let Some(wait) = self.post(body).await {

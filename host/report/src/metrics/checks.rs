@@ -9,17 +9,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
-use prometheus::proto::{Bucket, Histogram, Metric, MetricFamily};
+use prometheus::proto::{Bucket, Histogram};
 
-use super::family::{self, bool_value, number, seconds};
+use super::family::{self, FamilySeries, bool_value, number, seconds};
 use vitals_core::schedule::FinishedRun;
 use vitals_model::{CheckName, Measurement, PluginName, Status, Usage};
 
 /// The current checks with their values.
 #[derive(Debug, Default)]
-pub(super) struct Checks {
-    checks: RwLock<BTreeMap<CheckName, Arc<Mutex<Values>>>>,
-}
+pub(super) struct Checks(RwLock<BTreeMap<CheckName, Arc<Mutex<Values>>>>);
 
 /// The values of one check.
 #[derive(Debug)]
@@ -50,7 +48,7 @@ impl Checks {
     /// has changed.
     pub(super) fn upsert(&self, check: &CheckName, plugin: &str, critical: bool) -> Option<String> {
         let plugin = plugin.to_owned();
-        let mut checks = self.checks.write();
+        let mut checks = self.0.write();
         if let Some(known) = checks.get(check) {
             let mut values = known.lock();
             let is_other = values.plugin != plugin;
@@ -68,7 +66,7 @@ impl Checks {
 
     /// Removes a check. Returns the plugin that it ran on.
     pub(super) fn remove(&self, check: &CheckName) -> Option<String> {
-        let mut checks = self.checks.write();
+        let mut checks = self.0.write();
         let removed = checks.remove(check)?;
         drop(checks);
         let mut values = removed.lock();
@@ -83,7 +81,7 @@ impl Checks {
         plugin: &PluginName,
         work: impl FnOnce() -> T,
     ) -> Option<T> {
-        let checks = self.checks.read();
+        let checks = self.0.read();
         let values = checks.get(check)?;
         let values = values.lock();
         let runs_on_it = values.plugin == plugin.as_str();
@@ -92,7 +90,7 @@ impl Checks {
     }
 
     pub(super) fn finish(&self, run: &FinishedRun, at: Timestamp) {
-        let checks = self.checks.read();
+        let checks = self.0.read();
         let Some(values) = checks.get(&run.check).cloned() else {
             return;
         };
@@ -100,16 +98,12 @@ impl Checks {
         values.lock().finish(run, at);
     }
 
-    pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
-        let checks: Vec<_> = (self.checks.read().iter())
-            .map(|(name, all)| (name.clone(), all.clone()))
-            .collect();
-        let mut series = Series::default();
+    /// Adds the series of all checks.
+    pub(super) fn add_to(&self, series: &mut FamilySeries) {
+        let checks = self.0.read().clone();
         for (name, values) in checks {
-            let values = values.lock();
-            series.add(name.as_str(), &values);
+            values.lock().add_to(series, name.as_str());
         }
-        series.families()
     }
 }
 
@@ -135,7 +129,7 @@ impl Values {
 
     fn finish(&mut self, run: &FinishedRun, at: Timestamp) {
         let report = &run.report;
-        self.runs.count(report.result());
+        self.runs.add(report.result(), 1);
         for &(kind, count) in &report.denied {
             self.denied.add(kind, count);
         }
@@ -152,6 +146,44 @@ impl Values {
             measurements: report.outcome.measurements().to_vec(),
         });
     }
+
+    fn add_to(&self, series: &mut FamilySeries, check: &str) {
+        let critical = if self.critical { "true" } else { "false" };
+        let info = [check, &self.plugin, critical];
+        series.gauge(&family::CHECK_INFO, &info, 1.0);
+        for &(result, count) in &self.runs.0 {
+            series.counter(&family::CHECK_RUNS, &[check, result], count);
+        }
+        for &(kind, count) in &self.denied.0 {
+            series.counter(&family::DENIED, &[check, kind], count);
+        }
+        let durations = self.durations.histogram();
+        series.histogram(&family::CHECK_DURATION, &[check], durations);
+        let open = bool_value(self.breaker_open);
+        series.gauge(&family::CHECK_BREAKER_OPEN, &[check], open);
+        if let Some(at) = self.last_healthy {
+            series.gauge(&family::CHECK_LAST_HEALTHY, &[check], seconds(at));
+        }
+        if self.fuel > 0 {
+            series.counter(&family::CHECK_FUEL, &[check], self.fuel);
+        }
+        let Some(last) = &self.last else { return };
+        series.gauge(&family::CHECK_LAST_RUN, &[check], seconds(last.at));
+        let failures = last.consecutive_failures.into();
+        series.gauge(&family::CHECK_CONSECUTIVE_FAILURES, &[check], failures);
+        if let Some(usage) = last.usage {
+            series.gauge(&family::CHECK_LAST_FUEL, &[check], number(usage.fuel));
+            let peak = number(usage.memory_peak_bytes);
+            series.gauge(&family::CHECK_MEMORY_PEAK, &[check], peak);
+        }
+        for Measurement {
+            name, unit, value, ..
+        } in &last.measurements
+        {
+            let labels = [check, name.as_ref(), unit.as_ref()];
+            series.gauge(&family::CHECK_MEASUREMENT, &labels, *value);
+        }
+    }
 }
 
 /// Counts by label value, of which there are few.
@@ -159,10 +191,6 @@ impl Values {
 struct LabelCounts(Vec<(&'static str, u64)>);
 
 impl LabelCounts {
-    fn count(&mut self, word: &'static str) {
-        self.add(word, 1);
-    }
-
     fn add(&mut self, word: &'static str, more: u64) {
         match self.0.iter_mut().find(|(known, _)| *known == word) {
             Some((_, count)) => *count = count.saturating_add(more),
@@ -204,95 +232,6 @@ impl Durations {
         histogram.set_sample_count(self.counts.iter().sum());
         histogram.set_sample_sum(self.sum_seconds);
         histogram
-    }
-}
-
-/// The series of all checks, grouped by family.
-#[derive(Default)]
-struct Series {
-    info: Vec<Metric>,
-    runs: Vec<Metric>,
-    durations: Vec<Metric>,
-    last_run: Vec<Metric>,
-    last_healthy: Vec<Metric>,
-    consecutive_failures: Vec<Metric>,
-    breaker_open: Vec<Metric>,
-    fuel: Vec<Metric>,
-    last_fuel: Vec<Metric>,
-    memory_peak: Vec<Metric>,
-    measurements: Vec<Metric>,
-    denied: Vec<Metric>,
-}
-
-impl Series {
-    fn add(&mut self, name: &str, values: &Values) {
-        let critical = if values.critical { "true" } else { "false" };
-        let info = [name, &values.plugin, critical];
-        self.info.push(family::CHECK_INFO.gauge(&info, 1.0));
-        for &(result, count) in &values.runs.0 {
-            let run = family::CHECK_RUNS.counter(&[name, result], count);
-            self.runs.push(run);
-        }
-        for &(kind, count) in &values.denied.0 {
-            let denied = family::DENIED.counter(&[name, kind], count);
-            self.denied.push(denied);
-        }
-        let mut durations = family::CHECK_DURATION.labelled(&[name]);
-        durations.set_histogram(values.durations.histogram());
-        self.durations.push(durations);
-        let open = bool_value(values.breaker_open);
-        let breaker = family::CHECK_BREAKER_OPEN.gauge(&[name], open);
-        self.breaker_open.push(breaker);
-        if let Some(at) = values.last_healthy {
-            let at = family::CHECK_LAST_HEALTHY.gauge(&[name], seconds(at));
-            self.last_healthy.push(at);
-        }
-        if values.fuel > 0 {
-            let fuel = family::CHECK_FUEL.counter(&[name], values.fuel);
-            self.fuel.push(fuel);
-        }
-        if let Some(last) = &values.last {
-            self.add_last(name, last);
-        }
-    }
-
-    fn add_last(&mut self, check: &str, last: &Last) {
-        let at = family::CHECK_LAST_RUN.gauge(&[check], seconds(last.at));
-        self.last_run.push(at);
-        let failures = last.consecutive_failures.into();
-        let failures = family::CHECK_CONSECUTIVE_FAILURES.gauge(&[check], failures);
-        self.consecutive_failures.push(failures);
-        if let Some(usage) = last.usage {
-            let fuel = family::CHECK_LAST_FUEL.gauge(&[check], number(usage.fuel));
-            self.last_fuel.push(fuel);
-            let peak = number(usage.memory_peak_bytes);
-            let peak = family::CHECK_MEMORY_PEAK.gauge(&[check], peak);
-            self.memory_peak.push(peak);
-        }
-        for measurement in &last.measurements {
-            let labels = [check, measurement.name.as_ref(), measurement.unit.as_ref()];
-            let measured = family::CHECK_MEASUREMENT.gauge(&labels, measurement.value);
-            self.measurements.push(measured);
-        }
-    }
-
-    fn families(self) -> impl Iterator<Item = MetricFamily> {
-        [
-            family::CHECK_INFO.of(self.info),
-            family::CHECK_RUNS.of(self.runs),
-            family::CHECK_DURATION.of(self.durations),
-            family::CHECK_LAST_RUN.of(self.last_run),
-            family::CHECK_LAST_HEALTHY.of(self.last_healthy),
-            family::CHECK_CONSECUTIVE_FAILURES.of(self.consecutive_failures),
-            family::CHECK_BREAKER_OPEN.of(self.breaker_open),
-            family::CHECK_FUEL.of(self.fuel),
-            family::CHECK_LAST_FUEL.of(self.last_fuel),
-            family::CHECK_MEMORY_PEAK.of(self.memory_peak),
-            family::CHECK_MEASUREMENT.of(self.measurements),
-            family::DENIED.of(self.denied),
-        ]
-        .into_iter()
-        .flatten()
     }
 }
 

@@ -2,8 +2,10 @@
 //! HELP text. Series are created from label values alone, so that they always have the declared
 //! labels.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{HistogramOpts, Opts};
 
 /// The declaration of a metric of the host.
@@ -42,39 +44,17 @@ impl Family {
         }
     }
 
-    /// Returns the family with its series, or `None` if there are none.
-    pub(super) fn of(&self, series: Vec<Metric>) -> Option<MetricFamily> {
-        if series.is_empty() {
-            return None;
-        }
+    /// Returns the family without series.
+    fn empty(&self) -> MetricFamily {
         let mut family = MetricFamily::default();
         family.set_name(self.name.to_owned());
         family.set_help(self.help().to_owned());
         family.set_field_type(self.kind);
-        family.set_metric(series);
-        Some(family)
-    }
-
-    /// Returns a gauge series with these label values.
-    pub(super) fn gauge(&self, values: &[&str], value: f64) -> Metric {
-        let mut gauge = Gauge::default();
-        gauge.set_value(value);
-        let mut series = self.labelled(values);
-        series.set_gauge(gauge);
-        series
-    }
-
-    /// Returns a counter series with these label values.
-    pub(super) fn counter(&self, values: &[&str], value: u64) -> Metric {
-        let mut counter = Counter::default();
-        counter.set_value(number(value));
-        let mut series = self.labelled(values);
-        series.set_counter(counter);
-        series
+        family
     }
 
     /// Returns a series with these label values and no value yet.
-    pub(super) fn labelled(&self, values: &[&str]) -> Metric {
+    fn labelled(&self, values: &[&str]) -> Metric {
         debug_assert_eq!(self.labels.len(), values.len(), "labels of {}", self.name);
         let pair = |(name, value): (&&str, &&str)| {
             let mut pair = LabelPair::default();
@@ -93,6 +73,42 @@ impl Family {
     /// Returns the options for a histogram that keeps its own values.
     pub(super) fn histogram(&self, buckets: &[f64]) -> HistogramOpts {
         HistogramOpts::new(self.name, self.help()).buckets(buckets.to_vec())
+    }
+}
+
+/// Series that are made for one scrape, by the name of their family.
+#[derive(Default)]
+pub(super) struct FamilySeries(BTreeMap<&'static str, MetricFamily>);
+
+impl FamilySeries {
+    /// Adds a gauge with these label values.
+    pub(super) fn gauge(&mut self, family: &Family, labels: &[&str], value: f64) {
+        let mut gauge = Gauge::default();
+        gauge.set_value(value);
+        self.add(family, labels).set_gauge(gauge);
+    }
+
+    /// Adds a counter with these label values.
+    pub(super) fn counter(&mut self, family: &Family, labels: &[&str], value: u64) {
+        let mut counter = Counter::default();
+        counter.set_value(number(value));
+        self.add(family, labels).set_counter(counter);
+    }
+
+    /// Adds a histogram with these label values.
+    pub(super) fn histogram(&mut self, family: &Family, labels: &[&str], histogram: Histogram) {
+        self.add(family, labels).set_histogram(histogram);
+    }
+
+    fn add(&mut self, family: &Family, labels: &[&str]) -> &mut Metric {
+        let known = self.0.entry(family.name).or_insert_with(|| family.empty());
+        let series = known.mut_metric();
+        series.push(family.labelled(labels));
+        series.last_mut().expect("it was added just now")
+    }
+
+    pub(super) fn into_families(self) -> impl Iterator<Item = MetricFamily> {
+        self.0.into_values()
     }
 }
 

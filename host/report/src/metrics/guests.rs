@@ -8,14 +8,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use prometheus::Counter;
 use prometheus::proto::{MetricFamily, MetricType};
 
 use super::checks::Checks;
-use super::series_table::{
-    Kind, MetricSnapshot, PARTS, Series, SeriesConflict, SeriesRequest, SeriesTable,
-};
+use super::series_table::{Kind, PARTS, Series, SeriesConflict, SeriesRequest, SeriesTable};
 use vitals_model::{
     CheckName, GuestMetrics, MetricUpdate, PluginName, Sample, SampleError, VersionMetrics,
 };
@@ -67,7 +65,7 @@ impl Guests {
 
     /// Removes a plugin and all its metrics.
     pub(super) fn remove(&self, plugin: &PluginName) {
-        let mut active = self.lock();
+        let mut active = self.active.lock();
         let version = active.versions.remove(plugin);
         active.reported.clear();
         drop(active);
@@ -77,9 +75,9 @@ impl Guests {
 
     /// Removes the series of a check that no longer runs on the plugin.
     pub(super) fn forget(&self, plugin: &str, check: &CheckName) {
-        let version = self.lock().versions.get(plugin).cloned();
+        let version = self.active.lock().versions.get(plugin).cloned();
         if let Some(version) = version {
-            version.lock().forget(|other| other != check);
+            version.series.lock().forget(|other| other != check);
         }
     }
 
@@ -87,17 +85,13 @@ impl Guests {
     /// one family if they have the same type. Otherwise the name belongs to the first plugin in
     /// alphabetical order.
     pub(super) fn families(&self) -> Vec<MetricFamily> {
-        let versions: Vec<_> = self.lock().versions.values().cloned().collect();
+        let versions: Vec<_> = self.active.lock().versions.values().cloned().collect();
         let mut merged = MergedFamilies::default();
         for version in versions {
-            let shown = version.lock().table.snapshots();
-            let prefix = prefix(&version.plugin);
-            for family in shown
-                .into_iter()
-                .map(|shown: MetricSnapshot| shown.family(&prefix))
-            {
+            let table = version.series.lock().table.clone();
+            for family in table.families(&prefix(&version.plugin)) {
                 let name = family.name().to_owned();
-                if merged.add(family) || !self.lock().reported.insert(name.clone()) {
+                if merged.add(family) || !self.active.lock().reported.insert(name.clone()) {
                     continue;
                 }
                 tracing::warn!(
@@ -112,15 +106,11 @@ impl Guests {
     }
 
     fn serve(&self, version: Arc<Version>) {
-        let mut active = self.lock();
+        let mut active = self.active.lock();
         let before = active.versions.insert(version.plugin.clone(), version);
         active.reported.clear();
         drop(active);
         drop(before);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ActiveVersions> {
-        self.active.lock()
     }
 }
 
@@ -134,12 +124,6 @@ impl GuestMetrics for Guests {
     }
 }
 
-impl Version {
-    fn lock(&self) -> MutexGuard<'_, VersionTable> {
-        self.series.lock()
-    }
-}
-
 impl VersionMetrics for Version {
     fn record(&self, check: &CheckName, sample: &Sample<'_>) -> Result<(), SampleError> {
         let Some(guests) = self.guests.upgrade() else {
@@ -147,7 +131,7 @@ impl VersionMetrics for Version {
         };
         // A run that is still in flight when its check is removed leaves no series.
         let taken = guests.checks.while_running_on(check, &self.plugin, || {
-            self.lock().series(&self.plugin, check, sample)
+            self.series.lock().series(&self.plugin, check, sample)
         });
         let Some(series) = taken.transpose()? else {
             return Ok(());
@@ -168,12 +152,12 @@ impl VersionMetrics for Version {
             return;
         };
         // A check that made a trial run may have been removed since.
-        let mut tried: BTreeSet<_> = self.lock().used.keys().cloned().collect();
+        let mut tried: BTreeSet<_> = self.series.lock().used.keys().cloned().collect();
         tried.retain(|check| {
             let runs_on_it = guests.checks.while_running_on(check, &self.plugin, || ());
             runs_on_it.is_some()
         });
-        self.lock().forget(|check| tried.contains(check));
+        self.series.lock().forget(|check| tried.contains(check));
         guests.serve(self);
     }
 }

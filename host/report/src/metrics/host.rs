@@ -11,17 +11,17 @@ use prometheus::{
 };
 
 use super::family::{self, Family};
-use super::receiver::{RESULTS, Receiver};
-use super::requests::Requests;
+use crate::delivery_metrics::{ReceiverMetrics, RequestResult};
+use vitals_core::RequestCounter;
 use vitals_core::schedule::Skipped;
 
 /// The host's own instruments.
 pub(super) struct HostMetrics {
     registry: Registry,
-    queue_wait: Histogram,
+    pub(super) queue_wait: Histogram,
     skipped: IntCounterVec,
-    panics: IntCounter,
-    disk_hangs: IntCounter,
+    pub(super) panics: IntCounter,
+    pub(super) disk_hangs: IntCounter,
     notifications: IntCounterVec,
     dropped: IntCounterVec,
     waiting: IntGaugeVec,
@@ -76,21 +76,9 @@ impl HostMetrics {
         host
     }
 
-    pub(super) fn run_waited(&self, waited: Duration) {
-        self.queue_wait.observe(waited.as_secs_f64());
-    }
-
     pub(super) fn runs_skipped(&self, reason: Skipped, count: u64) {
         let skipped = self.skipped.with_label_values(&[reason.as_str()]);
         skipped.inc_by(count);
-    }
-
-    pub(super) fn panicked(&self) {
-        self.panics.inc();
-    }
-
-    pub(super) fn disk_hung(&self) {
-        self.disk_hangs.inc();
     }
 
     pub(super) fn receiver(&self, receiver: &str) -> Receiver {
@@ -112,6 +100,7 @@ impl HostMetrics {
         let _ = self.waiting.remove_label_values(&[receiver]);
     }
 
+    /// Records whether a configuration that was read was applied.
     pub(super) fn config_reloaded(&self, successful: bool, at: Timestamp) {
         self.reload_successful.set(successful.into());
         if successful {
@@ -133,6 +122,44 @@ impl HostMetrics {
     }
 }
 
+/// The series of one receiver of notifications.
+pub(super) struct Receiver {
+    /// In the order of [`RESULTS`].
+    requests: [IntCounter; RESULTS.len()],
+    dropped: IntCounter,
+    waiting: IntGauge,
+}
+
+impl ReceiverMetrics for Receiver {
+    fn requested(&self, result: RequestResult) {
+        self.requests[result as usize].inc();
+    }
+
+    fn dropped(&self, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.dropped.inc_by(count);
+    }
+
+    fn waiting(&self, count: usize) {
+        self.waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+}
+
+/// The counters of one endpoint's requests.
+pub(super) struct Requests {
+    endpoint: &'static str,
+    total: IntCounterVec,
+    duration: Histogram,
+}
+
+impl RequestCounter for Requests {
+    fn answered(&self, method: &'static str, status: &str, took: Duration) {
+        let labels = [method, self.endpoint, status];
+        self.total.with_label_values(&labels).inc();
+        self.duration.observe(took.as_secs_f64());
+    }
+}
+
 /// Registers an instrument and returns it.
 fn register<T: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<T>) -> T {
     let instrument = made.expect("names and labels are written here, and valid");
@@ -141,6 +168,8 @@ fn register<T: Collector + Clone + 'static>(registry: &Registry, made: prometheu
     instrument
 }
 
+/// The results of requests as labels, in the order of [`RequestResult`].
+const RESULTS: [&str; 3] = ["sent", "failed", "refused"];
 /// Upper bounds in seconds. A run that finds a free permit does not wait.
 const WAIT_BUCKETS: [f64; 9] = [0.0001, 0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
 /// Upper bounds in seconds. Pages are prepared before they are requested.

@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
-use prometheus::proto::MetricFamily;
+use parking_lot::Mutex;
 
-use super::family::{self, bool_value, number};
+use super::family::{self, FamilySeries, bool_value, number};
+use vitals_core::events::PluginLoaded;
 use vitals_model::{Digest, PluginName, Text};
 
 /// The current plugins with their values.
 #[derive(Debug, Default)]
-pub(super) struct Plugins {
-    known: Mutex<BTreeMap<PluginName, Values>>,
-}
+pub(super) struct Plugins(Mutex<BTreeMap<PluginName, Values>>);
 
 #[derive(Debug, Default)]
 struct Values {
@@ -29,82 +27,59 @@ struct Loaded {
     version: Text,
     digest: Digest,
     generation: u64,
-    compile: Duration,
+    compile_time: Duration,
 }
 
 impl Plugins {
-    pub(super) fn loaded(
-        &self,
-        plugin: &PluginName,
-        version: &str,
-        digest: Digest,
-        generation: u64,
-        compile: Duration,
-    ) {
-        let version = Text::line(version, VERSION_BYTES);
-        let mut known = self.lock();
-        let values = known.entry(plugin.clone()).or_default();
+    pub(super) fn loaded(&self, loaded: &PluginLoaded<'_>) {
+        let mut known = self.0.lock();
+        let values = known.entry(loaded.plugin.clone()).or_default();
         values.loaded = Some(Loaded {
-            version,
-            digest,
-            generation,
-            compile,
+            version: Text::line(loaded.version, VERSION_BYTES),
+            digest: loaded.digest,
+            generation: loaded.generation,
+            compile_time: loaded.compile_time,
         });
         values.last_load_successful = true;
         values.successes += 1;
     }
 
     pub(super) fn load_failed(&self, plugin: &PluginName) {
-        let mut known = self.lock();
+        let mut known = self.0.lock();
         let values = known.entry(plugin.clone()).or_default();
         values.last_load_successful = false;
         values.failures += 1;
     }
 
     pub(super) fn restored(&self, plugin: &PluginName) {
-        if let Some(values) = self.lock().get_mut(plugin) {
+        if let Some(values) = self.0.lock().get_mut(plugin) {
             values.last_load_successful = true;
         }
     }
 
     pub(super) fn remove(&self, plugin: &PluginName) {
-        self.lock().remove(plugin);
+        self.0.lock().remove(plugin);
     }
 
-    pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
-        let known = self.lock();
-        let (mut info, mut generation, mut compile) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut successful, mut loads) = (Vec::new(), Vec::new());
-        for (name, values) in &*known {
+    /// Adds the series of all plugins.
+    pub(super) fn add_to(&self, series: &mut FamilySeries) {
+        for (name, values) in &*self.0.lock() {
             let plugin = name.as_str();
             let last = bool_value(values.last_load_successful);
-            successful.push(family::PLUGIN_LAST_LOAD_SUCCESSFUL.gauge(&[plugin], last));
+            series.gauge(&family::PLUGIN_LAST_LOAD_SUCCESSFUL, &[plugin], last);
             for (result, count) in [("success", values.successes), ("failure", values.failures)] {
-                loads.push(family::PLUGIN_LOADS.counter(&[plugin, result], count));
+                series.counter(&family::PLUGIN_LOADS, &[plugin, result], count);
             }
             if let Some(loaded) = &values.loaded {
                 let digest = loaded.digest.to_string();
                 let labels = [plugin, loaded.version.as_str(), &digest];
-                info.push(family::PLUGIN_INFO.gauge(&labels, 1.0));
+                series.gauge(&family::PLUGIN_INFO, &labels, 1.0);
                 let versions = number(loaded.generation);
-                generation.push(family::PLUGIN_GENERATION.gauge(&[plugin], versions));
-                let took = loaded.compile.as_secs_f64();
-                compile.push(family::PLUGIN_COMPILE.gauge(&[plugin], took));
+                series.gauge(&family::PLUGIN_GENERATION, &[plugin], versions);
+                let took = loaded.compile_time.as_secs_f64();
+                series.gauge(&family::PLUGIN_COMPILE, &[plugin], took);
             }
         }
-        [
-            family::PLUGIN_INFO.of(info),
-            family::PLUGIN_GENERATION.of(generation),
-            family::PLUGIN_COMPILE.of(compile),
-            family::PLUGIN_LAST_LOAD_SUCCESSFUL.of(successful),
-            family::PLUGIN_LOADS.of(loads),
-        ]
-        .into_iter()
-        .flatten()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<PluginName, Values>> {
-        self.known.lock()
     }
 }
 

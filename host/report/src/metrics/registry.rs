@@ -5,15 +5,15 @@
 use std::sync::Arc;
 
 use prometheus::TextEncoder;
-use prometheus::proto::MetricFamily;
 use vitals_core::{Exposition, Moment, RequestCounter};
 
 use super::checks::Checks;
+use super::family::FamilySeries;
 use super::guests::Guests;
 use super::host::HostMetrics;
 use super::moment;
 use super::plugins::Plugins;
-use super::service::Kept;
+use super::service::ServiceMetrics;
 use crate::delivery_metrics::{DeliveryMetrics, ReceiverMetrics};
 
 /// The values counted since the start.
@@ -21,7 +21,7 @@ pub(super) struct Registry {
     pub(super) checks: Arc<Checks>,
     pub(super) plugins: Plugins,
     pub(super) guests: Arc<Guests>,
-    pub(super) service: Kept,
+    pub(super) service: ServiceMetrics,
     pub(super) host: HostMetrics,
 }
 
@@ -33,26 +33,22 @@ impl Registry {
             guests: Arc::new(Guests::new(Arc::clone(&checks))),
             checks,
             plugins: Plugins::default(),
-            service: Kept::default(),
+            service: ServiceMetrics::enabled(),
             host: HostMetrics::new(version, wasmtime),
         }
-    }
-
-    /// Returns all metrics in no particular order.
-    fn families(&self) -> Vec<MetricFamily> {
-        let mut families = self.host.families();
-        families.extend(self.checks.families());
-        families.extend(self.plugins.families());
-        families.extend(self.guests.families());
-        families.extend(self.service.families());
-        families
     }
 }
 
 impl Exposition for Registry {
     fn text(&self, moment: &Moment) -> String {
-        let mut families = self.families();
-        families.extend(moment::families(moment));
+        let mut series = FamilySeries::default();
+        moment::add(moment, &mut series);
+        self.checks.add_to(&mut series);
+        self.plugins.add_to(&mut series);
+        let mut families = self.host.families();
+        families.extend(series.into_families());
+        families.extend(self.guests.families());
+        families.extend(self.service.families());
         families.sort_by(|one, other| one.name().cmp(other.name()));
         let mut text = String::new();
         if let Err(error) = TextEncoder::new().encode_utf8(&families, &mut text) {
@@ -71,7 +67,7 @@ impl Exposition for Registry {
 
 impl DeliveryMetrics for Registry {
     fn host_panicked(&self) {
-        self.host.panicked();
+        self.host.panics.inc();
     }
 
     fn receiver(&self, receiver: &str) -> Arc<dyn ReceiverMetrics> {

@@ -13,8 +13,8 @@ use prometheus::core::Metric as _;
 use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Counter, Gauge, Histogram, HistogramOpts, Opts};
 
-/// Metrics by name.
-#[derive(Debug, Default)]
+/// Metrics by name. A clone has the same values, and can be encoded without holding a lock.
+#[derive(Clone, Debug, Default)]
 pub(super) struct SeriesTable(BTreeMap<String, Entry>);
 
 /// A request for a series.
@@ -70,21 +70,12 @@ pub(super) enum SeriesConflict {
     Part { name: String, histogram: String },
 }
 
-/// A metric with its series, detached from the table. Only the values still change.
-pub(super) struct MetricSnapshot {
-    name: String,
-    kind: Kind,
-    help: Arc<str>,
-    labels: Arc<[String]>,
-    series: Vec<(Arc<[String]>, Series)>,
-}
-
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     kind: Kind,
     help: Arc<str>,
     labels: Arc<[String]>,
-    buckets: Vec<f64>,
+    buckets: Arc<[f64]>,
     /// The series by label values.
     series: BTreeMap<Arc<[String]>, Series>,
 }
@@ -143,7 +134,7 @@ impl SeriesTable {
             kind: wanted.kind,
             help: help().into(),
             labels: wanted.names().collect(),
-            buckets: wanted.buckets.to_vec(),
+            buckets: wanted.buckets.into(),
             series: BTreeMap::new(),
         });
         let series = Series::new(wanted.name, entry.kind, &entry.buckets);
@@ -155,7 +146,7 @@ impl SeriesTable {
 
     /// Returns the bounds of a histogram.
     pub(super) fn buckets(&self, name: &str) -> Option<&[f64]> {
-        self.0.get(name).map(|entry| entry.buckets.as_slice())
+        self.0.get(name).map(|entry| &*entry.buckets)
     }
 
     /// Removes series by the value of their first label, and metrics without series.
@@ -167,20 +158,10 @@ impl SeriesTable {
         });
     }
 
-    /// Returns a copy of the metrics, for encoding without holding the lock on the table.
-    pub(super) fn snapshots(&self) -> Vec<MetricSnapshot> {
-        let shown = |(name, entry): (&String, &Entry)| MetricSnapshot {
-            name: name.clone(),
-            kind: entry.kind,
-            help: Arc::clone(&entry.help),
-            labels: Arc::clone(&entry.labels),
-            series: entry
-                .series
-                .iter()
-                .map(|(values, series)| (Arc::clone(values), series.clone()))
-                .collect(),
-        };
-        self.0.iter().map(shown).collect()
+    /// Returns the exposed families, with `prefix` before their names.
+    pub(super) fn families(self, prefix: &str) -> impl Iterator<Item = MetricFamily> {
+        let metrics = self.0.into_iter();
+        metrics.map(move |(name, entry)| entry.family(format!("{prefix}{name}")))
     }
 
     /// Checks that the name conflicts with no series of a histogram, and vice versa.
@@ -239,6 +220,30 @@ impl Entry {
             wanted: wanted.names().collect(),
         })
     }
+
+    fn family(self, name: String) -> MetricFamily {
+        let series = self.series.into_iter().map(|(values, series)| {
+            let pairs = self.labels.iter().zip(values.iter()).map(|(name, value)| {
+                let mut pair = LabelPair::default();
+                pair.set_name(name.clone());
+                pair.set_value(value.clone());
+                pair
+            });
+            let mut metric = series.metric();
+            metric.set_label(pairs.collect());
+            metric
+        });
+        let mut family = MetricFamily::default();
+        family.set_name(name);
+        family.set_help(self.help.to_string());
+        family.set_field_type(match self.kind {
+            Kind::Counter => MetricType::COUNTER,
+            Kind::Gauge => MetricType::GAUGE,
+            Kind::Histogram => MetricType::HISTOGRAM,
+        });
+        family.set_metric(series.collect());
+        family
+    }
 }
 
 impl Series {
@@ -266,40 +271,6 @@ impl Series {
             Self::Gauge(gauge) => gauge.metric(),
             Self::Histogram(histogram) => histogram.metric(),
         }
-    }
-}
-
-impl MetricSnapshot {
-    /// Returns the exposed family, with `prefix` before its name.
-    pub(super) fn family(self, prefix: &str) -> MetricFamily {
-        let Self {
-            name,
-            kind,
-            help,
-            labels,
-            series,
-        } = self;
-        let series = series.into_iter().map(|(values, series)| {
-            let pairs = labels.iter().zip(values.iter()).map(|(name, value)| {
-                let mut pair = LabelPair::default();
-                pair.set_name(name.clone());
-                pair.set_value(value.clone());
-                pair
-            });
-            let mut metric = series.metric();
-            metric.set_label(pairs.collect());
-            metric
-        });
-        let mut family = MetricFamily::default();
-        family.set_name(format!("{prefix}{name}"));
-        family.set_help(help.to_string());
-        family.set_field_type(match kind {
-            Kind::Counter => MetricType::COUNTER,
-            Kind::Gauge => MetricType::GAUGE,
-            Kind::Histogram => MetricType::HISTOGRAM,
-        });
-        family.set_metric(series.collect());
-        family
     }
 }
 
@@ -397,7 +368,7 @@ mod tests {
         for (x, y) in [("a", "bc"), ("ab", "c"), ("abc", "")] {
             add(&mut table, wanted("a", Kind::Gauge, &[("x", x), ("y", y)])).unwrap();
         }
-        let family = table.snapshots().remove(0).family("");
+        let family = table.families("").next().unwrap();
         assert_eq!(family.get_metric().len(), 3);
     }
 

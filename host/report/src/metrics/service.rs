@@ -13,7 +13,7 @@ use super::series_table::{Kind, Series, SeriesConflict, SeriesRequest, SeriesTab
 /// Requesting a series defines its metric, by name, HELP text and labels with their values.
 /// Requesting the same series again returns the same one. Series are kept as long as the host, so
 /// labels should have few values. While metrics are disabled, all calls are accepted and ignored.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ServiceMetrics(Option<Arc<Mutex<SeriesTable>>>);
 
 /// A number that only increases. Clones share the value.
@@ -72,8 +72,14 @@ pub enum MetricError {
 }
 
 impl ServiceMetrics {
-    pub(super) fn new(kept: Option<&Kept>) -> Self {
-        Self(kept.map(|kept| Arc::clone(&kept.0)))
+    /// Creates metrics that are kept. The default is disabled ones.
+    pub(super) fn enabled() -> Self {
+        Self(Some(Arc::default()))
+    }
+
+    pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
+        let tables = self.0.iter().map(|table| table.lock().clone());
+        tables.flat_map(|table| table.families(""))
     }
 
     /// Returns a series of a counter. Its name should end in `_total`.
@@ -207,19 +213,6 @@ impl Histogram {
     }
 }
 
-/// The metrics that the embedding program has defined.
-#[derive(Debug, Default)]
-pub(super) struct Kept(Arc<Mutex<SeriesTable>>);
-
-impl Kept {
-    pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
-        let table = self.0.lock();
-        let shown = table.snapshots();
-        drop(table);
-        shown.into_iter().map(|shown| shown.family(""))
-    }
-}
-
 impl From<SeriesConflict> for MetricError {
     fn from(conflict: SeriesConflict) -> Self {
         Self::Conflict(conflict.to_string())
@@ -292,15 +285,9 @@ const RESERVED_LABELS: [&str; 2] = ["le", "quantile"];
 mod tests {
     use super::*;
 
-    fn service() -> (Kept, ServiceMetrics) {
-        let kept = Kept::default();
-        let metrics = ServiceMetrics::new(Some(&kept));
-        (kept, metrics)
-    }
-
     #[test]
     fn the_same_definition_is_the_same_series() {
-        let (kept, metrics) = service();
+        let metrics = ServiceMetrics::enabled();
         let labels = [("a", "1"), ("b", "2")];
         let one = metrics.counter("orders_total", "Orders.", &labels).unwrap();
         let other = [("b", "2"), ("a", "1")];
@@ -317,7 +304,7 @@ mod tests {
         let histogram = histogram.unwrap();
         histogram.observe(0.5);
         histogram.observe(f64::NAN);
-        let families: Vec<_> = kept.families().collect();
+        let families: Vec<_> = metrics.families().collect();
         let mut page = String::new();
         let encoder = prometheus::TextEncoder::new();
         encoder.encode_utf8(&families, &mut page).unwrap();
@@ -333,7 +320,7 @@ mod tests {
 
     #[test]
     fn invalid_definitions_are_rejected_with_a_reason() {
-        let (_kept, metrics) = service();
+        let metrics = ServiceMetrics::enabled();
         let counter = |name: &str, labels: &[(&str, &str)]| {
             let made = metrics.counter(name, "Help.", labels);
             made.err().map(|error| error.to_string())
@@ -381,7 +368,7 @@ mod tests {
 
     #[test]
     fn disabled_metrics_accept_everything() {
-        let metrics = ServiceMetrics::new(None);
+        let metrics = ServiceMetrics::default();
         metrics.counter("", "", &[("", "")]).unwrap().increment();
         metrics.gauge("vitals_ready", "", &[]).unwrap().set(0.0);
         let histogram = metrics.histogram("h", "", &[], &[2.0, 1.0]).unwrap();

@@ -3,33 +3,46 @@
 use jiff::Timestamp;
 
 use super::Metrics;
+use super::registry::Registry;
 use vitals_core::events::{Event, Sink};
 
 impl Sink for Metrics {
     fn on(&self, event: &Event<'_>) {
+        if let Some(registry) = &self.0 {
+            registry.count(event);
+        }
+    }
+}
+
+impl Registry {
+    fn count(&self, event: &Event<'_>) {
+        let (checks, plugins, host) = (&self.checks, &self.plugins, &self.host);
         match *event {
             Event::CheckUpserted { check, facts } => {
                 let plugin = facts.plugin.as_ref().map_or("", |plugin| &plugin.name);
-                self.check_upserted(check, plugin, facts.critical);
+                if let Some(before) = checks.upsert(check, plugin, facts.critical) {
+                    self.guests.forget(&before, check);
+                }
             }
-            Event::CheckRemoved { check } => self.check_removed(check),
-            Event::RunFinished { run, checked_at } => self.run_finished(run, checked_at),
-            Event::RunWaited { time } => self.run_waited(time),
-            Event::RunsSkipped { reason, count, .. } => self.runs_skipped(reason, count),
-            Event::PluginLoaded(loaded) => self.plugin_loaded(
-                loaded.plugin,
-                loaded.version,
-                loaded.digest,
-                loaded.generation,
-                loaded.compile_time,
-            ),
-            Event::PluginRejected(rejected) => self.plugin_load_failed(rejected.plugin),
-            Event::PluginRecovered { plugin, .. } => self.plugin_restored(plugin),
-            Event::PluginRemoved { plugin } => self.plugin_removed(plugin),
-            Event::ConfigurationApplied(_) => self.config_reloaded(true, Timestamp::now()),
-            Event::ConfigurationRejected { .. } => self.config_reloaded(false, Timestamp::now()),
-            Event::HostPanicked { .. } => self.host_panic(),
-            Event::FileSystemHung => self.disk_hung(),
+            Event::CheckRemoved { check } => {
+                if let Some(plugin) = checks.remove(check) {
+                    self.guests.forget(&plugin, check);
+                }
+            }
+            Event::RunFinished { run, checked_at } => checks.finish(run, checked_at),
+            Event::RunWaited { time } => host.queue_wait.observe(time.as_secs_f64()),
+            Event::RunsSkipped { reason, count, .. } => host.runs_skipped(reason, count),
+            Event::PluginLoaded(loaded) => plugins.loaded(loaded),
+            Event::PluginRejected(rejected) => plugins.load_failed(rejected.plugin),
+            Event::PluginRecovered { plugin, .. } => plugins.restored(plugin),
+            Event::PluginRemoved { plugin } => {
+                plugins.remove(plugin);
+                self.guests.remove(plugin);
+            }
+            Event::ConfigurationApplied(_) => host.config_reloaded(true, Timestamp::now()),
+            Event::ConfigurationRejected { .. } => host.config_reloaded(false, Timestamp::now()),
+            Event::HostPanicked { .. } => host.panics.inc(),
+            Event::FileSystemHung => host.disk_hangs.inc(),
             Event::Transition(_) | Event::PluginMoved { .. } => {}
         }
     }

@@ -1,12 +1,20 @@
 //! Tests of what a scrape shows.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::*;
 use crate::delivery_metrics::RequestResult;
 use vitals_core::Moment;
-use vitals_model::{Breaker, Code, LimitUse, Outcome, RunError, RunReport, Status, Usage, seconds};
+use vitals_core::board::{CheckFacts, PluginFacts};
+use vitals_core::events::{Event, PluginLoaded, PluginRejected, Sink as _};
+use vitals_core::schedule::{FinishedRun, Skipped};
+use vitals_model::{
+    Breaker, CheckName, Code, Digest, LimitUse, Outcome, PluginName, RunError, RunReport, Status,
+    Usage, seconds,
+};
+use vitals_sandbox::LoadError;
 
 fn enabled() -> Metrics {
     Metrics::enabled("0.1.0", "48.0.8")
@@ -38,6 +46,85 @@ fn run(check: &str, status: Status, report: RunReport) -> FinishedRun {
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
+}
+
+/// The events of these tests.
+impl Metrics {
+    pub(super) fn check_upserted(&self, check: &CheckName, plugin: &str, critical: bool) {
+        let facts = CheckFacts {
+            critical,
+            interval_ms: 1,
+            timeout_ms: 1,
+            plugin: Some(PluginFacts {
+                name: plugin.to_owned(),
+                version: None,
+                digest: None,
+                generation: 1,
+            }),
+            grants: Vec::new(),
+        };
+        let facts = &facts;
+        self.on(&Event::CheckUpserted { check, facts });
+    }
+
+    pub(super) fn check_removed(&self, check: &CheckName) {
+        self.on(&Event::CheckRemoved { check });
+    }
+
+    pub(super) fn plugin_removed(&self, plugin: &PluginName) {
+        self.on(&Event::PluginRemoved { plugin });
+    }
+
+    fn plugin_loaded(
+        &self,
+        plugin: &PluginName,
+        version: &str,
+        digest: Digest,
+        generation: u64,
+        compile_time: Duration,
+    ) {
+        self.on(&Event::PluginLoaded(&PluginLoaded {
+            plugin,
+            version,
+            digest,
+            generation,
+            compile_time,
+            path: Path::new("plugin.wasm"),
+        }));
+    }
+
+    fn plugin_load_failed(&self, plugin: &PluginName) {
+        self.on(&Event::PluginRejected(&PluginRejected {
+            plugin,
+            version: None,
+            digest: None,
+            active: None,
+            error: &LoadError::Empty,
+            path: Path::new("plugin.wasm"),
+        }));
+    }
+
+    fn run_finished(&self, run: &FinishedRun, checked_at: Timestamp) {
+        self.on(&Event::RunFinished { run, checked_at });
+    }
+
+    fn run_waited(&self, time: Duration) {
+        self.on(&Event::RunWaited { time });
+    }
+
+    fn runs_skipped(&self, reason: Skipped, count: u64) {
+        let check = &name("a");
+        self.on(&Event::RunsSkipped {
+            check,
+            reason,
+            count,
+        });
+    }
+
+    fn config_reloaded(&self, successful: bool, at: Timestamp) {
+        let registry = self.0.as_ref().expect("they are enabled");
+        registry.host.config_reloaded(successful, at);
+    }
 }
 
 /// The lines that contain `what`, without comments.
@@ -260,7 +347,7 @@ fn the_host_counts_itself_from_the_start() {
 
 #[test]
 fn disabled_metrics_ignore_every_call() {
-    let metrics = Metrics::disabled();
+    let metrics = Metrics::default();
     metrics.check_upserted(&name("a"), "http", true);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
     metrics.runs_skipped(Skipped::Full, 1);

@@ -155,7 +155,12 @@ impl AlertStates {
                 (Some(alert), Some(Event::Restated))
             }
             (Decision::Fires, Some(alert)) => {
-                (Some(alert.with_status(status, at)), Some(Event::Firing))
+                let changed = ActiveAlert {
+                    status,
+                    status_since: at,
+                    ..alert
+                };
+                (Some(changed), Some(Event::Firing))
             }
             (Decision::Resolves, alert) => (None, alert.map(|_| Event::Resolved)),
             (Decision::Unchanged, alert) => (alert, None),
@@ -240,14 +245,6 @@ impl ActiveAlert {
         Self {
             status,
             since: at,
-            status_since: at,
-        }
-    }
-
-    fn with_status(self, status: Status, at: Timestamp) -> Self {
-        Self {
-            status,
-            since: self.since,
             status_since: at,
         }
     }

@@ -35,32 +35,24 @@ struct Payload<'a> {
 
 /// Returns the body of a request.
 pub(super) fn payload(change: &Change, id: &str, instance: &InstanceInfo) -> Bytes {
-    let Change {
-        event,
-        cause,
-        from,
-        to,
-        alert,
-        at,
-        last_result,
-    } = change;
+    let last_result = &change.last_result;
     let payload = Payload {
         version: 1,
         id,
-        event: *event,
-        cause: *cause,
+        event: change.event,
+        cause: change.cause,
         check: last_result.check.as_str(),
         plugin: last_result.plugin.as_deref(),
         plugin_version: last_result.version.as_deref(),
         critical: last_result.critical,
-        severity: alert.severity(last_result.critical),
-        from: *from,
-        to: *to,
+        severity: change.alert.severity(last_result.critical),
+        from: change.from,
+        to: change.to,
         code: last_result.code,
         message: &last_result.message,
         details: &last_result.details,
-        since: milliseconds(alert.since),
-        at: milliseconds(*at),
+        since: milliseconds(change.alert.since),
+        at: milliseconds(change.at),
         instance: &instance.name,
         url: instance.page_of(&last_result.check),
     };

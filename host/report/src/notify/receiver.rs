@@ -30,7 +30,7 @@ pub(super) enum ReceiverId {
 
 /// A receiver and the delivery to it.
 pub(super) struct Receiver {
-    delivery: Delivery<Notifications, Reporter>,
+    pub(super) delivery: Delivery<Notifications, Reporter>,
     /// The latest end of the receiver, set while the configuration does not name it.
     retires_at: Option<Instant>,
 }
@@ -42,7 +42,7 @@ pub(super) enum Notifications {
 }
 
 /// Counts and logs the outcome of notifications.
-struct Reporter {
+pub(super) struct Reporter {
     receiver: String,
     metrics: Option<Arc<dyn ReceiverMetrics>>,
     failures: FailureLog,
@@ -117,17 +117,6 @@ impl Receiver {
     pub(super) fn is_retired(&self) -> bool {
         let at = self.retires_at;
         at.is_some_and(|at| self.delivery.is_drained() || at <= Instant::now())
-    }
-
-    /// Sends each waiting message once more, up to the first that fails. The future ends when that
-    /// is done.
-    pub(super) fn drain(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.delivery.drain()
-    }
-
-    /// Ends the receiver. Waiting messages are lost.
-    pub(super) fn end(self) {
-        self.delivery.end();
     }
 }
 

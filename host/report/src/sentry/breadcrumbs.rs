@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use parking_lot::Mutex;
 use sentry_types::protocol::v7::{Breadcrumb, Level, Value};
 
-use vitals_model::{CheckName, Status, Text};
+use vitals_core::events::Transition;
+use vitals_model::{Status, Text};
 
 /// The last [`MAX_CRUMBS`] transitions.
 #[derive(Debug, Default)]
@@ -27,13 +28,9 @@ impl Breadcrumbs {
 }
 
 /// Returns the breadcrumb of a transition; `message` has no secrets.
-pub(super) fn transition(
-    check: &CheckName,
-    before: Option<Status>,
-    status: Status,
-    message: &str,
-) -> Breadcrumb {
-    let from = before.map_or("new", Status::as_str);
+pub(super) fn transition(transition: &Transition<'_>, message: &str) -> Breadcrumb {
+    let (check, status) = (transition.check, transition.status);
+    let from = transition.before.map_or("new", Status::as_str);
     let level = match status {
         Status::Healthy => Level::Info,
         Status::Degraded | Status::Unknown => Level::Warning,

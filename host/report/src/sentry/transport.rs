@@ -6,22 +6,47 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use jiff::Timestamp;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use sentry_types::protocol::v7::{Envelope, Event};
 use sentry_types::{Dsn, Scheme};
 
-use super::error::NoReports;
 use crate::delivery::{
     Delivery, DropCounter, Endpoint, Failure, FailureLog, HttpSender, Queue, SignIn, Target,
     retry_after,
 };
 use crate::delivery_metrics::DeliveryMetrics;
-use crate::outgoing::{AGENT, Timeouts};
+use crate::outgoing::{AGENT, ClientError, Timeouts};
 use vitals_config::Root;
+use vitals_io::trust::RootsError;
 
 /// The queue of events. Callers never wait.
 pub(super) struct Transport(Delivery<Queue, Server>);
 
+/// Reports can't be sent with this configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoReports {
+    /// The DSN is invalid.
+    #[error("cannot use the Sentry DSN: {0}; write for example https://key@sentry.example.com/1")]
+    Dsn(String),
+    /// The trusted roots for the server can't be read.
+    #[error("cannot set up connections to Sentry: {0}")]
+    Roots(#[from] RootsError),
+    /// The client for connections could not be created.
+    #[error("cannot set up connections to Sentry: {0}")]
+    Connections(String),
+}
+
+impl From<ClientError> for NoReports {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Roots(error) => Self::Roots(error),
+            ClientError::Client(error) => Self::Connections(error),
+        }
+    }
+}
+
+#[derive(Default)]
 struct Server {
     /// The end of the pause that the server demanded.
     quiet_until: Mutex<Option<Instant>>,
@@ -53,7 +78,10 @@ impl Transport {
             roots: (dsn.scheme() == Scheme::Https).then(|| roots.to_vec()),
             timeouts: TIMEOUTS,
         })?;
-        let server = Server::new(dropped);
+        let server = Server {
+            dropped,
+            ..Server::default()
+        };
         let delivery = Delivery::start(server, Queue::new(MAX_WAITING), sender, metrics);
         delivery.map(Self).map_err(|error| {
             NoReports::Connections(format!(
@@ -80,20 +108,6 @@ impl Transport {
     }
 }
 
-impl Server {
-    fn new(dropped: Arc<DropCounter>) -> Self {
-        Self {
-            quiet_until: Mutex::default(),
-            failures: FailureLog::default(),
-            dropped,
-        }
-    }
-
-    fn quiet_until(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.quiet_until.lock()
-    }
-}
-
 impl Endpoint for Server {
     /// Judges a response. By the protocol, rate-limited events are lost. Events that an overloaded
     /// server could not handle are retried.
@@ -109,7 +123,7 @@ impl Endpoint for Server {
             }
             pause.or((status == StatusCode::TOO_MANY_REQUESTS).then_some(QUIET_AFTER_429))
         };
-        *self.quiet_until() = quiet.map(|time| Instant::now() + time);
+        *self.quiet_until.lock() = quiet.map(|time| Instant::now() + time);
         if status.is_success() {
             Ok(())
         } else {
@@ -118,7 +132,7 @@ impl Endpoint for Server {
     }
 
     fn blocked_reason(&self) -> Option<String> {
-        let time = (*self.quiet_until())?.checked_duration_since(Instant::now())?;
+        let time = (*self.quiet_until.lock())?.checked_duration_since(Instant::now())?;
         let seconds = time.as_secs();
         Some(format!("the server accepts no reports for {seconds} s"))
     }
@@ -190,7 +204,7 @@ mod tests {
 
     /// Returns the judgement of a response, and whether the server demanded a pause.
     fn judged(status: u16, header: Option<(&'static str, &'static str)>) -> (&'static str, bool) {
-        let server = Server::new(Arc::default());
+        let server = Server::default();
         let mut headers = HeaderMap::new();
         if let Some((name, value)) = header {
             headers.insert(name, HeaderValue::from_static(value));

@@ -8,8 +8,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::bindings::PluginPre;
 use crate::call::{finish_store, until_deadline};
 use crate::describe::Description;
-use crate::egress::Egress;
-use crate::grants::Grants;
 use crate::load_error::LoadError;
 use crate::run_limits::RunLimits;
 use crate::run_log::{Origin, RunLog};
@@ -17,7 +15,7 @@ use crate::sandbox::Sandbox;
 use crate::schema::{BindingError, Schema};
 use crate::state::State;
 use vitals_io::trust::Roots;
-use vitals_model::{CheckName, Digest, Limits, Secrets};
+use vitals_model::{Digest, Limits};
 
 /// Describes a component. Two components are described at a time.
 pub(super) async fn describe(
@@ -41,27 +39,22 @@ async fn call_describe(
     let (handle, pre) = (sandbox.clone(), pre.clone());
     let work = async move {
         let started = Instant::now();
-        let limits = RunLimits::new(&Limits::default(), DESCRIBE_TIME);
-        let describe_name: CheckName = "describe".parse().expect("it is a valid name");
-        let no_grants = Arc::new(Grants::default());
-        let egress = Egress::new(
-            Arc::clone(handle.network()),
-            Arc::clone(&no_grants),
-            describe_name.clone(),
-            started + DESCRIBE_TIME,
-            0,
-            0,
-            Roots::default(),
+        let limits = RunLimits {
+            timeout: DESCRIBE_TIME,
+            limits: Limits {
+                connections: 0,
+                http_body: 0,
+                ..Limits::default()
+            },
+        };
+        let run_log = RunLog::new(
+            "describe".parse().expect("it is a valid name"),
+            Origin::Describe(digest),
+            Arc::default(),
+            None,
+            None,
         );
-        let (origin, secrets) = (Origin::Describe(digest), Arc::new(Secrets::default()));
-        let run_log = RunLog::new(describe_name, origin, secrets, None, None);
-        let deadline = started + DESCRIBE_TIME;
-        let files = Arc::clone(handle.files());
-        let tick_guard = handle.tick_guard();
-        let state = State::new(
-            &limits, deadline, egress, no_grants, files, run_log, tick_guard,
-        );
-        let mut store = handle.store(state, &limits);
+        let mut store = handle.store(&limits, started, &Arc::default(), Roots::default(), run_log);
         let answer = until_deadline(&mut store, &limits, async |store| pre.describe(store).await);
         let answer = answer.await;
         let State {
@@ -70,7 +63,7 @@ async fn call_describe(
         run_log.close(&output.lines());
         answer
     };
-    let raw = match sandbox.threads().run(work).await {
+    let raw = match sandbox.0.threads.run(work).await {
         Ok(Ok(raw)) => raw,
         Ok(Err(error)) => return Err(LoadError::Describe(Box::new(error))),
         Err(_) => return Err(LoadError::Panic("running its `describe`")),
@@ -101,7 +94,6 @@ async fn parse_schema_within(
     }
 }
 
-/// How long `describe` may take.
 const DESCRIBE_TIME: Duration = Duration::from_secs(5);
 /// How long a schema may take to parse. A schema within its bounds takes far less.
 const SCHEMA_TIME: Duration = Duration::from_secs(10);

@@ -34,17 +34,14 @@ mod generated {
     });
 }
 
-/// The version in the form of the package.
 pub(super) const VERSION: &str = "0.1.0";
 /// The interfaces of the package that a component may import.
 pub(super) const INTERFACES: &[&str] = &["types", "metrics", "reporting", "tls", "files", "system"];
 
-/// Links the interfaces of this version.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     Plugin::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
 }
 
-/// Makes an instance and calls `describe`.
 pub(super) async fn describe(
     plugin: &PluginPre<State>,
     store: &mut Store<State>,
@@ -54,7 +51,6 @@ pub(super) async fn describe(
     Ok(plugin.call_describe(store).await?.into())
 }
 
-/// Makes an instance and calls `check`.
 pub(super) async fn check(
     plugin: &PluginPre<State>,
     store: &mut Store<State>,

@@ -237,7 +237,6 @@ impl fmt::Display for EntryName {
     }
 }
 
-/// The prefix of temporary files.
 const TEMP_PREFIX: &str = ".new-";
 /// A temporary file that is older was left behind by a crash.
 const MAX_WRITE_TIME: Duration = Duration::from_mins(10);

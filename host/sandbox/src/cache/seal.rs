@@ -74,7 +74,6 @@ pub(super) fn open(mut entry: Vec<u8>, digest: Digest, engine: &Fingerprint) -> 
 }
 
 const SEAL_BYTES: usize = 32;
-/// Identifies this layout.
 const MAGIC: &[u8] = b"vitals code 1\0";
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ impl Artifact {
         Self(code)
     }
 
-    /// The serialized code.
     pub(crate) fn code(&self) -> &[u8] {
         &self.0
     }

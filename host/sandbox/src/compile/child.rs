@@ -271,7 +271,6 @@ fn exit_error(status: ExitStatus, stderr_tail: Text, limits: &CompileLimits) -> 
     }
 }
 
-/// The processor time that a process has used.
 fn processor_time(process: u32) -> Option<Duration> {
     let process = procfs::process::Process::new(i32::try_from(process).ok()?).ok()?;
     let stat = process.stat().ok()?;

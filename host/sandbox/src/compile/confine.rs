@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use vitals_io::NICE;
 
-use super::limits::CompileLimits;
+use super::CompileLimits;
 
 /// Closes descriptors that the parent left open by mistake.
 ///

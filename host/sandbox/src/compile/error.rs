@@ -29,8 +29,7 @@ pub enum CompileError {
     /// The compilation got hardly any processor time.
     #[error(
         "it was not compiled within {waited:?} and got {used:?} of processor time: the machine is \
-         too \
-         busy; the host tries again later"
+         too busy; the host tries again later"
     )]
     Starved {
         /// How long the host waited.

@@ -22,7 +22,6 @@ pub(super) enum Tag {
     Confine,
 }
 
-/// The header of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ReplyHeader {
     pub(super) tag: Tag,
@@ -95,7 +94,6 @@ pub(super) fn code_limit(wasm_bytes: usize) -> u64 {
         .min(MAX_CODE_BYTES)
 }
 
-/// Writes a reply.
 #[cfg(any(test, feature = "compile-in-process"))]
 pub(super) fn write_reply(to: &mut impl Write, tag: Tag, body: &[u8]) -> io::Result<()> {
     let body = match tag {
@@ -123,7 +121,6 @@ pub(super) fn read_request(from: &mut impl Read) -> io::Result<Vec<u8>> {
 
 /// Begins a reply, so that other output is not mistaken for one.
 const MAGIC: &[u8; 8] = b"vitals\0\x01";
-/// The length of a header.
 pub(super) const HEADER_BYTES: usize = 8 + 1 + 8 + 32;
 /// The largest compiled code. An interpreter of 12 to 18 MB compiles to about 40 MB.
 const MAX_CODE_BYTES: u64 = 128 << 20;

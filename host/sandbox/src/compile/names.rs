@@ -11,40 +11,28 @@ use wasmparser::{KnownCustom, Name, NameSectionReader, Parser, Payload};
 /// are then shown as numbers. What can't be parsed is left to the compiler.
 pub(super) fn strip_long_names(wasm: &[u8]) -> Cow<'_, [u8]> {
     let mut stripped = Cow::Borrowed(wasm);
-    for payload in Parser::new(0).parse_all(wasm) {
-        match payload {
-            Ok(Payload::CustomSection(section)) => {
-                if let KnownCustom::Name(names) = section.as_known()
-                    && has_long_names(names)
-                {
-                    // The section's name precedes its content. A section with another name has no
-                    // meaning.
-                    let contents = section.data_offset();
-                    let name = contents - RENAMED_SECTION.len()..contents;
-                    stripped.to_mut()[name].copy_from_slice(RENAMED_SECTION);
-                }
-            }
-            Ok(_) => {}
-            Err(_) => break,
+    for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
+        if let Payload::CustomSection(section) = payload
+            && let KnownCustom::Name(names) = section.as_known()
+            && has_long_names(names)
+        {
+            // The section's name precedes its content. A section with another name has no meaning.
+            let contents = section.data_offset();
+            let name = contents - RENAMED_SECTION.len()..contents;
+            stripped.to_mut()[name].copy_from_slice(RENAMED_SECTION);
         }
     }
     stripped
 }
 
 fn has_long_names(names: NameSectionReader<'_>) -> bool {
-    for names in names {
+    names.into_iter().any(|names| {
         let Ok(Name::Function(functions)) = names else {
-            continue;
+            return false;
         };
-        for naming in functions {
-            match naming {
-                Ok(naming) if naming.name.len() > MAX_NAME_BYTES => return true,
-                Ok(_) => {}
-                Err(_) => break,
-            }
-        }
-    }
-    false
+        let mut functions = functions.into_iter().map_while(Result::ok);
+        functions.any(|naming| naming.name.len() > MAX_NAME_BYTES)
+    })
 }
 
 /// As long as `name`.

@@ -15,7 +15,6 @@ use super::frame::code_limit;
 use super::{Artifact, CompileError, names};
 use vitals_model::Text;
 
-/// The one compiler thread.
 #[derive(Debug, Default)]
 pub(super) struct CompilerThread {
     /// Whether a compilation that was given up is still running.

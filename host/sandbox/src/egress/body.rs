@@ -47,7 +47,6 @@ impl BoundedBody {
         (self.received_bytes > self.limit).then_some(Error::HttpResponseBodySize(Some(self.limit)))
     }
 
-    /// Waits for the idle timeout.
     fn poll_idle_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (idle_timeout, deadline) = (self.idle_timeout, self.deadline);
         let timer = self.timer.get_or_insert_with(|| {

@@ -23,6 +23,11 @@ pub(crate) struct BudgetedStream<S> {
     first_bytes: Vec<u8>,
 }
 
+/// The transport of a connection.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
 /// The number of bytes that a stream has read so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ByteCounter(Arc<AtomicU64>);

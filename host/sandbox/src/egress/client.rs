@@ -16,19 +16,18 @@ use http::{Request, Response, Uri, Version};
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout_at;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
 use super::body::BoundedBody;
-use super::budgeted::BudgetedStream;
+use super::budgeted::{BudgetedStream, Stream};
 use super::connect::connect;
 use super::http_error::{MAX_HEAD_BYTES, from_hyper, head_too_large, internal};
 use super::resolver::ResolveError;
-use super::tls::{HandshakeError, Purpose};
-use super::{AddressError, Egress, tls};
+use super::tls::Purpose;
+use super::{AddressError, ConnectionError, Egress, tls};
 use crate::grants::{Channel, Peer};
 
 impl WasiHttpHooks for Egress {
@@ -169,11 +168,6 @@ impl Egress {
     }
 }
 
-/// The transport of a request.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
 /// The peer of a URI. A URI with a user is rejected, because the host of such a URI can be
 /// mistaken.
 fn parse_peer(uri: &Uri) -> Result<Peer, Error> {
@@ -219,7 +213,6 @@ fn authority(peer: &Peer) -> String {
     }
 }
 
-/// Converts a failed address lookup to an error of `wasi:http`.
 fn address_error(address_error: AddressError) -> Error {
     match address_error {
         AddressError::Denied(_) => Error::HttpRequestDenied,
@@ -231,7 +224,6 @@ fn address_error(address_error: AddressError) -> Error {
     }
 }
 
-/// Converts a failed connect to an error of `wasi:http`.
 fn connect_error(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
@@ -247,17 +239,17 @@ fn connect_error(error: &io::Error) -> Error {
     }
 }
 
-/// Converts a failed TLS handshake to an error of `wasi:http`.
-fn handshake_error(handshake_error: HandshakeError) -> Error {
-    match handshake_error {
-        HandshakeError::Timeout => Error::ConnectionTimeout,
-        HandshakeError::Closed => Error::ConnectionTerminated,
-        HandshakeError::Failed(text)
-        | HandshakeError::Protocol(
-            rustls::Error::InvalidCertificate(_) | rustls::Error::Other(_),
-            text,
-        ) => Error::InternalError(Some(text)),
-        HandshakeError::Protocol(error, _) => tls::http_error(&error),
+fn handshake_error(error: ConnectionError) -> Error {
+    use rustls::Error::{InvalidCertificate, Other};
+    match error {
+        ConnectionError::Timeout => Error::ConnectionTimeout,
+        ConnectionError::Closed => Error::ConnectionTerminated,
+        ConnectionError::Denied(text)
+        | ConnectionError::Failed(text)
+        | ConnectionError::Protocol(InvalidCertificate(_) | Other(_), text) => {
+            Error::InternalError(Some(text))
+        }
+        ConnectionError::Protocol(error, _) => tls::http_error(&error),
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{timeout, timeout_at};
 
 use super::resolver::ResolveError;
-use super::{AddressError, Egress};
+use super::{AddressError, ConnectionError, Egress};
 use crate::grants::{Peer, ResolvedAddress};
 
 impl Egress {
@@ -18,12 +18,12 @@ impl Egress {
         &self,
         peer: &Peer,
         deadline: Instant,
-    ) -> Result<TcpStream, DialError> {
+    ) -> Result<TcpStream, ConnectionError> {
         // Before the connection is counted, so that a denied peer is always reported as denied.
         self.record_if_denied(self.0.grants.permit(peer))
             .map_err(|error| self.dial_error(error))?;
         if !self.take_connection() {
-            return Err(DialError::Failed(
+            return Err(ConnectionError::Failed(
                 "the run has opened as many connections as its `limits.connections` allow".into(),
             ));
         }
@@ -37,16 +37,18 @@ impl Egress {
         let stream = connect(&addresses, deadline)
             .await
             .map_err(|error| match error.kind() {
-                io::ErrorKind::TimedOut => DialError::Timeout,
-                io::ErrorKind::ConnectionRefused => DialError::Failed("connection refused".into()),
+                io::ErrorKind::TimedOut => ConnectionError::Timeout,
+                io::ErrorKind::ConnectionRefused => {
+                    ConnectionError::Failed("connection refused".into())
+                }
                 io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                    DialError::Failed("there is no route to it".into())
+                    ConnectionError::Failed("there is no route to it".into())
                 }
                 io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
-                    DialError::Closed
+                    ConnectionError::Closed
                 }
                 // A problem of the host: no sockets left, no permission.
-                _ => DialError::Failed(format!("the host cannot connect: {error}")),
+                _ => ConnectionError::Failed(format!("the host cannot connect: {error}")),
             })?;
         self.permit_connected(peer, &stream)
             .map_err(|_| leads_outside_grants(peer))?;
@@ -68,12 +70,12 @@ impl Egress {
         self.record_if_denied(self.0.grants.permit_address(peer, resolved))
     }
 
-    fn dial_error(&self, error: AddressError) -> DialError {
+    fn dial_error(&self, error: AddressError) -> ConnectionError {
         match error {
-            AddressError::Denied(denial) => DialError::Denied(self.denial_message(&denial)),
-            AddressError::Unresolved(ResolveError::Timeout) => DialError::Timeout,
+            AddressError::Denied(denial) => ConnectionError::Denied(self.denial_message(&denial)),
+            AddressError::Unresolved(ResolveError::Timeout) => ConnectionError::Timeout,
             AddressError::Unresolved(ResolveError::Failed(reason)) => {
-                DialError::Failed(format!("cannot look up the host: {reason}"))
+                ConnectionError::Failed(format!("cannot look up the host: {reason}"))
             }
         }
     }
@@ -81,24 +83,11 @@ impl Egress {
 
 /// The message for a name that leads to an address without a grant. It leaves out the address: the
 /// grant does not allow lookups, and with a wildcard the guest could ask for any name.
-fn leads_outside_grants(peer: &Peer) -> DialError {
+fn leads_outside_grants(peer: &Peer) -> ConnectionError {
     let kind = peer.channel.kind();
-    DialError::Denied(format!(
+    ConnectionError::Denied(format!(
         "denied: {kind} {peer}, which leads outside the check's grants (its denials say where to)"
     ))
-}
-
-/// Why a peer can't be reached.
-#[derive(Debug)]
-pub(crate) enum DialError {
-    /// The peer is not granted; the text says what to grant, or where to read it.
-    Denied(String),
-    /// The connection timed out.
-    Timeout,
-    /// The peer closed the connection at once.
-    Closed,
-    /// The reason, for a person.
-    Failed(String),
 }
 
 /// Connects to the first address that answers, in the order of the resolver.

@@ -35,7 +35,6 @@ pub(super) fn head_too_large() -> Error {
     Error::HttpResponseHeaderSectionSize(u32::try_from(MAX_HEAD_BYTES).ok())
 }
 
-/// Converts an I/O error of a connection.
 fn from_io(error: &io::Error) -> Error {
     match error
         .get_ref()
@@ -53,7 +52,6 @@ pub(super) fn internal(message: std::fmt::Arguments<'_>) -> Error {
     Error::InternalError(Some(Text::display(message, MAX_MESSAGE_BYTES).into()))
 }
 
-/// The maximum length of an error message.
 const MAX_MESSAGE_BYTES: usize = 512;
 /// The maximum size of a response's status line and headers, including all informational responses
 /// before it.

@@ -1,9 +1,7 @@
 //! Network resources that all runs share: the resolver, the sets of TLS roots, and the threads that
 //! verify certificates.
 
-use std::fmt;
 use std::net::IpAddr;
-
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -19,11 +17,11 @@ use vitals_model::Root;
 /// The shared network resources of a sandbox.
 pub(crate) struct Network {
     resolver: Resolver,
-    /// Whether an address belongs to this host.
     is_local: fn(IpAddr) -> bool,
     roots: Roots,
     shared: Mutex<SharedRoots>,
-    certificates: BlockingPool,
+    /// The threads that verify and parse certificates.
+    pub(super) certificates: BlockingPool,
 }
 
 impl Network {
@@ -55,11 +53,6 @@ impl Network {
         }
     }
 
-    /// The threads that verify and parse certificates.
-    pub(super) fn certificates(&self) -> &BlockingPool {
-        &self.certificates
-    }
-
     /// Resolves a name in at most 10 seconds and not after `deadline`. The kernel tells which
     /// addresses belong to this host.
     pub(super) async fn resolve(
@@ -76,14 +69,6 @@ impl Network {
         }
         let resolved = |address| ResolvedAddress::new(address, self.is_local);
         Ok(addresses.into_iter().map(resolved).collect())
-    }
-}
-
-impl fmt::Debug for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Network")
-            .field("roots", &self.roots)
-            .finish_non_exhaustive()
     }
 }
 
@@ -116,7 +101,6 @@ impl Network {
     }
 }
 
-/// The maximum time of a lookup.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum number of addresses considered for a name.
 const MAX_ADDRESSES: usize = 64;

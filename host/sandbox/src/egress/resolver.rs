@@ -18,27 +18,23 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use vitals_model::CheckName;
 
-/// A name to look up.
 #[derive(Clone, Debug)]
 pub(super) struct LookupRequest {
     /// The name in its canonical form.
     pub(super) name: Arc<str>,
     /// Whether the search domains of the machine are ignored.
     pub(super) is_absolute: bool,
-    /// The check that makes the lookup.
     pub(super) check: CheckName,
 }
 
 /// Why a name has no addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ResolveError {
-    /// The lookup timed out.
     Timeout,
     /// The resolver's reason.
     Failed(String),
 }
 
-/// The addresses of a name, or the error.
 pub(super) type LookupResult = Result<Vec<IpAddr>, ResolveError>;
 
 /// The resolver threads. Cheap to clone; a thread exits when it has been idle for a while.
@@ -118,7 +114,6 @@ impl Resolver {
         answer.await.unwrap_or_else(|_| lost())
     }
 
-    /// Queues a query.
     fn enqueue(
         &self,
         query: Query,
@@ -154,7 +149,6 @@ impl Resolver {
         Ok(answer)
     }
 
-    /// The number of queries so far.
     #[cfg(test)]
     pub(super) fn query_count(&self) -> usize {
         self.0.state().query_count

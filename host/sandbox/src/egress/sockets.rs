@@ -68,11 +68,7 @@ impl Egress {
         }
         let grants = &self.0.grants;
         let (ip, port) = (address.ip().to_canonical(), address.port());
-        let peer = |host| Peer {
-            channel,
-            host,
-            port,
-        };
+        let peer = |host| Peer::new(channel, host, port);
         let mut refused = match grants.permit(&peer(Host::Address(ip))) {
             Ok(()) => return Ok(()),
             Err(denial) => denial,
@@ -155,7 +151,6 @@ impl HasData for HasNewSockets {
 
 /// Creates the sockets of a run while it has connections left.
 pub(crate) struct NewSockets<'a> {
-    /// The network access of the run.
     pub(crate) egress: &'a Egress,
     /// wasmtime's implementation, which has no limit.
     pub(crate) inner: WasiSocketsCtxView<'a>,

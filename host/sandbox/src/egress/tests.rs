@@ -7,7 +7,7 @@ mod own_machine;
 mod sockets;
 mod tls;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use wasmtime_wasi::p2::Pollable;
+use wasmtime_wasi::p2::bindings::sockets::network::ErrorCode;
+use wasmtime_wasi::sockets::SocketAddrUse;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::*;
@@ -44,8 +47,19 @@ impl EgressBuilder {
         }
     }
 
+    /// May request one server.
+    fn http(server: SocketAddr) -> Self {
+        Self::granted("http", format!("http://{server}"))
+    }
+
     fn and(mut self, key: &'static str, entry: impl Into<String>) -> Self {
         self.entries.push((key, entry.into()));
+        self
+    }
+
+    /// Resolves `name` to `addresses`. Without an address, the look-up is never answered.
+    fn resolves(mut self, name: &'static str, addresses: &'static [&'static str]) -> Self {
+        self.names.push((name, addresses));
         self
     }
 
@@ -129,12 +143,35 @@ fn error_of(result: Result<HttpReply, Error>) -> String {
     }
 }
 
-/// A server on a port of its own, which does the same with every connection.
+/// All addresses that a look-up answers, waited for as a guest does.
+async fn lookup(egress: &Egress, name: &str) -> Result<Vec<String>, ErrorCode> {
+    let mut lookup = egress.lookup(name)?;
+    lookup.ready().await;
+    let mut found = Vec::new();
+    while let Some(address) = lookup.next()? {
+        found.push(address.to_string());
+    }
+    Ok(found)
+}
+
+/// Whether a guest's own socket may do this.
+async fn permitted(egress: &Egress, address: &str, purpose: SocketAddrUse) -> bool {
+    egress.socket_check()(address.parse().unwrap(), purpose).await
+}
+
+/// A server on a free port of this machine, which does the same with every connection.
 async fn serve<F>(handler: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    serve_at(Ipv4Addr::LOCALHOST.into(), handler).await
+}
+
+async fn serve_at<F>(at: IpAddr, handler: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind((at, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -173,6 +210,22 @@ async fn reply(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), answer: &str)
     stream.shutdown().await.ok();
 }
 
+/// Answers every request with the request itself. A POST has a body of four bytes.
+async fn echoing() -> SocketAddr {
+    serve(|mut stream| async move {
+        let mut request = head(&mut stream).await;
+        if request.starts_with("POST ") {
+            let mut body = [0; 4];
+            stream.read_exact(&mut body).await.unwrap();
+            request.push_str(&String::from_utf8_lossy(&body));
+        }
+        let length = request.len();
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{request}");
+        stream.write_all(answer.as_bytes()).await.ok();
+    })
+    .await
+}
+
 fn timeouts(connect: u64, first_byte: u64, between_bytes: u64) -> RequestOptions {
     let ms = |ms| Some(Duration::from_millis(ms));
     RequestOptions {
@@ -181,3 +234,5 @@ fn timeouts(connect: u64, first_byte: u64, between_bytes: u64) -> RequestOptions
         between_bytes_timeout: ms(between_bytes),
     }
 }
+
+const EMPTY_ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";

@@ -3,22 +3,9 @@
 mod handshake;
 mod messages;
 
-use rustls::pki_types::ServerName;
-
-pub(crate) use self::handshake::{HandshakeError, Purpose, TlsSession, verify};
+pub(crate) use self::handshake::{Purpose, TlsSession, verify};
 pub(super) use self::messages::http_error;
 pub(crate) use self::messages::{ConnectionError, connection_error};
-use crate::grants::Host;
-
-/// The name that the certificate must be valid for. It is sent to the server unless it is an
-/// address.
-fn server_name(host: &Host) -> Result<ServerName<'static>, &'static str> {
-    match host {
-        Host::Address(address) => Ok(ServerName::from(*address)),
-        Host::Name(name) => ServerName::try_from(name.to_string())
-            .map_err(|_| "no certificate can be valid for this name"),
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -64,6 +51,6 @@ mod tests {
         goes_on.send(()).unwrap();
         reader.join().unwrap();
         let error = ended.expect("it ends by itself").unwrap_err();
-        assert!(matches!(error, HandshakeError::Timeout), "{error:?}");
+        assert!(matches!(error, ConnectionError::Timeout), "{error:?}");
     }
 }

@@ -36,7 +36,6 @@ impl IdleDetector {
         self.is_idle.swap(false, Ordering::Relaxed)
     }
 
-    /// Counts a run that has ended.
     pub(super) fn run_ended(&self) {
         self.runs.fetch_sub(1, Ordering::Relaxed);
     }

@@ -19,7 +19,7 @@ use vitals_io::regular_file::{pseudo_filesystem, reopen};
 /// A regular file or a directory that the grants cover, not yet open for reading.
 pub(super) struct GrantedFile {
     path: OwnedFd,
-    stat: Stat,
+    pub(super) stat: Stat,
     kind: FileType,
 }
 
@@ -76,12 +76,6 @@ impl GrantedFile {
         )))
     }
 
-    /// The result of `fstat`.
-    pub(super) fn stat(&self) -> &Stat {
-        &self.stat
-    }
-
-    /// Whether it is a directory.
     pub(super) fn is_directory(&self) -> bool {
         self.kind == FileType::Directory
     }
@@ -133,7 +127,6 @@ fn too_long() -> AccessError {
     AccessError::failed("it has too many parts or symlinks")
 }
 
-/// The components of a path in reverse order.
 fn components_reversed(path: &Path) -> Vec<std::ffi::OsString> {
     let names = path.components().rev().filter_map(|part| match part {
         Component::Normal(_) | Component::ParentDir => Some(part.as_os_str().to_owned()),

@@ -13,14 +13,12 @@ use super::granted_file::GrantedFile;
 use crate::contract::Metadata;
 use crate::grants::Grants;
 
-/// The metadata of a file or directory.
 pub(super) fn stat(asked: &Path, grants: &Grants) -> Result<Metadata, AccessError> {
     let file = GrantedFile::find(asked, grants)?;
-    let stat = file.stat();
     Ok(Metadata {
         is_directory: file.is_directory(),
-        size_bytes: u64::try_from(stat.st_size).unwrap_or_default(),
-        modified: stat.st_mtime,
+        size_bytes: u64::try_from(file.stat.st_size).unwrap_or_default(),
+        modified: file.stat.st_mtime,
     })
 }
 
@@ -80,7 +78,6 @@ pub(super) fn list(asked: &Path, grants: &Grants) -> Result<Vec<String>, AccessE
     Ok(names)
 }
 
-/// The maximum size of one read.
 const MAX_READ_BYTES: usize = 1 << 20;
 /// An offset beyond the end of every file: the maximum less one call.
 const MAX_OFFSET: u64 = u64::MAX / 2 - (2 << 20);

@@ -28,7 +28,6 @@ pub(super) enum AddressClass {
 /// An address that a name resolves to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ResolvedAddress {
-    /// The address.
     pub(crate) address: IpAddr,
     /// Whether the kernel says that the address, or an address that it carries, belongs to this
     /// host.
@@ -54,7 +53,6 @@ impl ResolvedAddress {
         Self { address, is_local }
     }
 
-    /// The class of the address.
     pub(super) fn class(self) -> AddressClass {
         let class = class(self.address);
         if self.is_local {

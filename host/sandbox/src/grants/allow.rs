@@ -8,23 +8,24 @@ use vitals_values::{Host, HostError, split_port};
 
 use super::error::SHOWN_BYTES;
 use super::host::{HostPattern, parse_host};
-use super::{AllowKey, Channel, EntryError, Grant, GrantError, Mark, Origin, Target};
+use super::{Channel, EntryError, Grant, GrantError, GrantKind, Mark, Origin, Target};
 
-impl AllowKey {
+impl GrantKind {
     fn target(self, entry: &str) -> Result<Target, EntryError> {
         match self {
             Self::Http => url_pattern(entry),
             Self::Tcp => peer(Channel::Tcp, entry),
             Self::Udp => peer(Channel::Udp, entry),
             Self::Tls => peer(Channel::Tls, entry),
-            Self::Names => name(entry),
-            Self::Files => path(entry).map(Target::File),
+            Self::Name => name(entry),
+            Self::File => path(entry).map(Target::File),
             Self::Env => variable(entry),
             Self::System => fact(entry),
         }
     }
 
-    fn expected(self) -> &'static str {
+    /// What an entry looks like.
+    pub(super) fn expected(self) -> &'static str {
         match self {
             Self::Http => {
                 "scheme, host and where needed port, as in `https://*.example.com` or \
@@ -34,8 +35,8 @@ impl AllowKey {
                 "host and port, as in `db.internal:5432`, `*.example.com:443`, `10.0.0.0/8:5432` \
                  or `[::1]:80`"
             }
-            Self::Names => "a name, as in `example.com` or `*.example.com`",
-            Self::Files => "an absolute path, as in `/var/backups`",
+            Self::Name => "a name, as in `example.com` or `*.example.com`",
+            Self::File => "an absolute path, as in `/var/backups`",
             Self::Env => "the name of a variable, as in `TZ`",
             Self::System => "`disk:` and an absolute path, `memory` or `load`",
         }
@@ -45,24 +46,19 @@ impl AllowKey {
 impl Grant {
     /// Parses an entry of the list `key` of a check's `allow` table.
     pub fn allowed(key: &str, entry: &str) -> Result<Self, GrantError> {
-        let known = AllowKey::ALL
-            .into_iter()
-            .find(|known| known.as_str() == key);
-        let key = known.ok_or_else(|| GrantError::Key(Text::line(key, SHOWN_BYTES)))?;
-        match key.target(entry) {
+        let mut kinds = GrantKind::ALL.into_iter();
+        let kind = kinds.find(|kind| kind.key() == key);
+        let kind = kind.ok_or_else(|| GrantError::Key(Text::line(key, SHOWN_BYTES)))?;
+        match kind.target(entry) {
             Ok(target) => Ok(Self {
                 target,
                 origin: Origin::Allow,
             }),
-            Err(reason) => {
-                let entry = Text::line(entry, SHOWN_BYTES);
-                Err(GrantError::Entry {
-                    key,
-                    entry,
-                    reason,
-                    expected: key.expected(),
-                })
-            }
+            Err(reason) => Err(GrantError::Entry {
+                kind,
+                entry: Text::line(entry, SHOWN_BYTES),
+                reason,
+            }),
         }
     }
 
@@ -129,13 +125,10 @@ fn url_pattern(text: &str) -> Result<Target, EntryError> {
         return Err(EntryError::UserInfo);
     }
     let (host, port) = split_port(authority)?;
-    let hosts = HostPattern::parse(host)?;
-    let standard = channel.scheme().map(|(_, port)| port);
-    let port = port.or(standard).ok_or(HostError::NoPort)?;
     Ok(Target::Peer {
         channel,
-        hosts,
-        port,
+        hosts: HostPattern::parse(host)?,
+        port: channel.port(port)?,
     })
 }
 
@@ -152,8 +145,7 @@ fn url(text: &str) -> Result<Target, EntryError> {
     let (_, host) = authority.rsplit_once('@').unwrap_or(("", authority));
     let (host, port) = split_port(host)?;
     let host = parse_host(host)?;
-    let standard = channel.scheme().map(|(_, port)| port);
-    let port = port.or(standard).ok_or(HostError::NoPort)?;
+    let port = channel.port(port)?;
     let parsed = url::Url::parse(text).map_err(|_| EntryError::Scheme)?;
     let read = parsed.host_str().ok_or(HostError::Empty)?;
     if (parse_host(read)?, parsed.port_or_known_default()) != (host.clone(), Some(port)) {
@@ -167,24 +159,20 @@ fn url(text: &str) -> Result<Target, EntryError> {
 }
 
 fn channel(scheme: &str) -> Result<Channel, EntryError> {
-    [Channel::Http, Channel::Https]
-        .into_iter()
-        .find(|channel| {
-            channel
-                .scheme()
-                .is_some_and(|(name, _)| name.eq_ignore_ascii_case(scheme))
-        })
-        .ok_or(EntryError::Scheme)
+    let is_named = |channel: &Channel| {
+        let scheme_of = channel.scheme();
+        scheme_of.is_some_and(|(name, _)| name.eq_ignore_ascii_case(scheme))
+    };
+    let mut channels = [Channel::Http, Channel::Https].into_iter();
+    channels.find(is_named).ok_or(EntryError::Scheme)
 }
 
 fn peer(channel: Channel, text: &str) -> Result<Target, EntryError> {
     let (host, port) = split_port(text)?;
-    let hosts = HostPattern::parse(host)?;
-    let port = port.ok_or(HostError::NoPort)?;
     Ok(Target::Peer {
         channel,
-        hosts,
-        port,
+        hosts: HostPattern::parse(host)?,
+        port: channel.port(port)?,
     })
 }
 

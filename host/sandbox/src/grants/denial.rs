@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::kind::GrantKind;
 use super::target::Peer;
-use vitals_model::Secrets;
-use vitals_model::{self, CheckName, Text};
+use vitals_model::{CheckName, Secrets, Text};
 use vitals_values::Host;
 
 /// A denied attempt to reach something. Denials are equal if the same grant would allow them.
 #[derive(Clone, Debug)]
 pub(crate) struct Denial {
-    kind: GrantKind,
+    /// The kind of grant that is missing.
+    pub(crate) kind: GrantKind,
     /// What was denied, as the entry of the `allow` list that would grant it.
     what: Text,
     /// The granted name or path that led to it, if any.
@@ -67,11 +67,6 @@ impl Denial {
             via: (asked != resolved).then(|| asked.to_string_lossy().into()),
             ..Self::new(GrantKind::File, &resolved.to_string_lossy())
         }
-    }
-
-    /// The kind of grant that is missing.
-    pub(crate) fn kind(&self) -> GrantKind {
-        self.kind
     }
 
     /// The denial as the result of `check` shows it, without `secrets`.

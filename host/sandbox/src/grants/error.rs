@@ -1,6 +1,6 @@
 //! Why something can't be granted.
 
-use super::allow_key::AllowKey;
+use super::kind::GrantKind;
 use ipnet::IpNet;
 use vitals_model::Text;
 use vitals_values::HostError;
@@ -10,16 +10,16 @@ use vitals_values::HostError;
 #[non_exhaustive]
 pub enum GrantError {
     /// An entry of `allow`.
-    #[error("cannot grant `{entry}` in `allow.{key}`: {reason}; write {expected}")]
+    #[error(
+        "cannot grant `{entry}` in `allow.{}`: {reason}; write {}", .kind.key(), .kind.expected()
+    )]
     Entry {
-        /// The list of the entry.
-        key: AllowKey,
+        /// The kind of the list.
+        kind: GrantKind,
         /// The entry.
         entry: Text,
         /// What is wrong with the entry.
         reason: EntryError,
-        /// What a valid entry looks like.
-        expected: &'static str,
     },
     /// A value of the configuration whose property the schema marks. The error leaves the value
     /// out, because it may be or contain a secret.
@@ -61,21 +61,11 @@ impl GrantError {
     /// Replaces the entry of `allow` that the error shows. Callers redact secrets in the entry
     /// before it is cut, because a partial secret can't be found.
     #[must_use]
-    pub fn showing(self, entry: &str) -> Self {
-        match self {
-            Self::Entry {
-                key,
-                reason,
-                expected,
-                ..
-            } => Self::Entry {
-                key,
-                entry: Text::line(entry, SHOWN_BYTES),
-                reason,
-                expected,
-            },
-            other => other,
+    pub fn showing(mut self, entry: &str) -> Self {
+        if let Self::Entry { entry: shown, .. } = &mut self {
+            *shown = Text::line(entry, SHOWN_BYTES);
         }
+        self
     }
 }
 

@@ -4,22 +4,24 @@ use std::fmt;
 
 /// The kinds of grants. Their names prefix grants and denials, and label the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum GrantKind {
-    /// HTTP requests by the host's client.
+pub enum GrantKind {
+    /// HTTP requests by the host's client: a scheme, a host or wildcard, and a port unless it is
+    /// the scheme's default.
     Http,
-    /// TCP connections of the guest.
+    /// TCP connections of the guest: hosts, wildcards or networks with a port.
     Tcp,
-    /// UDP datagrams of the guest.
+    /// UDP datagrams of the guest: the same.
     Udp,
-    /// TLS connections by the host.
+    /// TLS connections by the host: the same.
     Tls,
-    /// Name lookups.
+    /// Name lookups: names and wildcards.
     Name,
-    /// Files of the machine.
+    /// Files of the machine: absolute paths, each including what is below it.
     File,
     /// Environment variables of the host.
     Env,
-    /// Facts about the machine.
+    /// Facts about the machine: `memory`, `load`, or `disk:` and an absolute path, which covers
+    /// only that path.
     System,
 }
 
@@ -38,7 +40,6 @@ impl GrantKind {
         }
     }
 
-    /// All kinds.
     pub(crate) const ALL: [Self; 8] = [
         Self::Http,
         Self::Tcp,

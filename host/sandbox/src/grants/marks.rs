@@ -11,7 +11,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::{Grant, GrantError};
-use crate::schema::resolve_reference;
+use crate::schema::referenced;
 use vitals_model::Text;
 
 /// The marks of a property.
@@ -129,7 +129,7 @@ struct Walk<'a, Found> {
     found: Found,
 }
 
-impl<'a, Found> Walk<'a, Found> {
+impl<Found> Walk<'_, Found> {
     fn step(&mut self) -> Result<(), GrantError> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
@@ -137,11 +137,6 @@ impl<'a, Found> Walk<'a, Found> {
         } else {
             Ok(())
         }
-    }
-
-    /// Resolves a local reference; `None` for any other.
-    fn resolve_reference(&self, schema: &'a Map<String, Value>) -> Option<&'a Value> {
-        resolve_reference(self.root, schema.get("$ref")?.as_str()?)
     }
 }
 
@@ -184,7 +179,7 @@ impl Walk<'_, Vec<Grant>> {
                     })?;
                 }
             }
-            next = self.resolve_reference(schema);
+            next = referenced(self.root, schema);
         }
         Ok(())
     }
@@ -226,7 +221,7 @@ impl<'a> Walk<'a, BTreeSet<MarkedProperty>> {
                 self.walk_schema(schema, pointer, ancestors)
             })?;
         }
-        if let Some(schema) = self.resolve_reference(object) {
+        if let Some(schema) = referenced(self.root, object) {
             self.walk_schema(schema, pointer, ancestors)?;
         }
         ancestors.pop();
@@ -244,7 +239,6 @@ fn with_token<T>(pointer: &mut String, token: &str, inner: impl FnOnce(&mut Stri
     result
 }
 
-/// The keyword of the marks.
 const KEYWORD: &str = "x-vitals-grant";
 /// The maximum number of schemas in a walk; a schema of 64 KiB without references has fewer.
 const MAX_STEPS: usize = 10_000;

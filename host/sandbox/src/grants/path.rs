@@ -12,11 +12,9 @@ impl Grants {
     /// a granted one. Other paths are not even resolved. This is half of the decision:
     /// [`Grants::permit_resolved_path`] decides on the resolved path.
     pub(crate) fn permit_file(&self, path: &Path) -> Result<(), Denial> {
-        if self.files().any(|granted| path.starts_with(granted)) {
-            Ok(())
-        } else {
-            Err(Denial::new(GrantKind::File, &path.to_string_lossy()))
-        }
+        let is_granted = self.files().any(|granted| path.starts_with(granted));
+        let denial = || Denial::new(GrantKind::File, &path.to_string_lossy());
+        is_granted.then_some(()).ok_or_else(denial)
     }
 
     /// Decides on the path that `asked`, already permitted, leads to when every symlink is
@@ -26,43 +24,25 @@ impl Grants {
         &self,
         asked: &Path,
         resolved: &Path,
-        mut resolve: impl FnMut(&Path) -> Option<PathBuf>,
+        resolve: impl FnMut(&Path) -> Option<PathBuf>,
     ) -> Result<(), Denial> {
         // Grants above the path first, so that others, which may be on a file system that hangs,
         // are rarely resolved.
         let (direct, others) = self
             .files()
             .partition::<Vec<_>, _>(|granted| asked.starts_with(granted));
-        let mut granted = direct.into_iter().chain(others);
-        if granted.any(|granted| resolve(granted).is_some_and(|root| resolved.starts_with(root))) {
-            Ok(())
-        } else {
-            Err(Denial::of_resolved_path(asked, resolved))
-        }
+        let mut granted = direct.into_iter().chain(others).filter_map(resolve);
+        let is_granted = granted.any(|root| resolved.starts_with(root));
+        let denial = || Denial::of_resolved_path(asked, resolved);
+        is_granted.then_some(()).ok_or_else(denial)
     }
 
-    /// Decides whether a guest may see the usage of the file system that holds a path. A grant
-    /// covers one path only, because paths below it may be on other file systems.
-    pub(crate) fn permit_disk(&self, path: &Path) -> Result<(), Denial> {
-        self.permit_target(&Target::Disk(path.to_owned()))
-    }
-
-    /// Decides whether a guest may see the machine's memory usage.
-    pub(crate) fn permit_memory(&self) -> Result<(), Denial> {
-        self.permit_target(&Target::Memory)
-    }
-
-    /// Decides whether a guest may see the machine's load.
-    pub(crate) fn permit_load(&self) -> Result<(), Denial> {
-        self.permit_target(&Target::Load)
-    }
-
-    fn permit_target(&self, target: &Target) -> Result<(), Denial> {
-        if self.grants.iter().any(|grant| grant.target == *target) {
-            Ok(())
-        } else {
-            Err(Denial::new(target.kind(), &target.to_string()))
-        }
+    /// Decides whether a guest may see a fact about the machine. A grant for the usage of a file
+    /// system covers one path only, because paths below it may be on other file systems.
+    pub(crate) fn permit_fact(&self, target: &Target) -> Result<(), Denial> {
+        let is_granted = self.grants.iter().any(|grant| grant.target == *target);
+        let denial = || Denial::new(target.kind(), &target.to_string());
+        is_granted.then_some(()).ok_or_else(denial)
     }
 
     fn files(&self) -> impl Iterator<Item = &Path> {
@@ -161,14 +141,15 @@ mod tests {
     #[test]
     fn each_fact_needs_its_own_grant() {
         let grants = grants(&[("system", "disk:/"), ("system", "memory")]);
-        assert_eq!(shown(grants.permit_disk(Path::new("/"))), "granted");
-        assert_eq!(shown(grants.permit_memory()), "granted");
+        let disk = |path: &str| Target::Disk(path.into());
+        assert_eq!(shown(grants.permit_fact(&disk("/"))), "granted");
+        assert_eq!(shown(grants.permit_fact(&Target::Memory)), "granted");
         assert_eq!(
-            shown(grants.permit_disk(Path::new("/home"))),
+            shown(grants.permit_fact(&disk("/home"))),
             "denied: system disk:/home (add it to `allow.system` of check `c`)"
         );
         assert_eq!(
-            shown(grants.permit_load()),
+            shown(grants.permit_fact(&Target::Load)),
             "denied: system load (add it to `allow.system` of check `c`)"
         );
         assert!(grants.permit_file(Path::new("/")).is_err());

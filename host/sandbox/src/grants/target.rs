@@ -1,4 +1,4 @@
-//! What a grant allows, and what a guest asks for, as values that can be compared.
+//! Grants, what they allow, and what a guest asks for, as values that can be compared.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,6 +8,46 @@ use vitals_values::{Host, HostError, split_port};
 
 use super::host::{HostPattern, parse_host};
 use super::kind::GrantKind;
+
+/// One thing that a check may reach, and where the operator granted it. Displayed as the operator
+/// would write it: `tcp db.internal:5432`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub(super) target: Target,
+    pub(super) origin: Origin,
+}
+
+impl Grant {
+    /// What the grant allows.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Whether this grant allows everything that `other` does.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.target.covers(&other.target)
+    }
+
+    /// Where the operator wrote the grant.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.target.kind(), self.target)
+    }
+}
+
+/// Where the operator wrote a grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A value of the check's `config`, at this JSON pointer.
+    Config(String),
+    /// The check's `allow` table.
+    Allow,
+}
 
 /// The protocol of a connection. A grant for one channel does not apply to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +83,12 @@ impl Channel {
             Self::Tcp | Self::Udp | Self::Tls => None,
         }
     }
+
+    /// The port that is written, or else the default one of the scheme.
+    pub(super) fn port(self, written: Option<u16>) -> Result<u16, HostError> {
+        let standard = self.scheme().map(|(_, port)| port);
+        written.or(standard).ok_or(HostError::NoPort)
+    }
 }
 
 /// What one grant allows.
@@ -72,7 +118,6 @@ pub enum Target {
 }
 
 impl Target {
-    /// The kind of the grant.
     pub(crate) fn kind(&self) -> GrantKind {
         match self {
             Self::Peer { channel, .. } => channel.kind(),
@@ -106,25 +151,25 @@ impl fmt::Display for Target {
 /// One host at one port that a guest asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Peer {
-    /// The protocol.
     pub(crate) channel: Channel,
     /// The host as the guest named it.
     pub(crate) host: Host,
-    /// The port.
     pub(crate) port: u16,
 }
 
 impl Peer {
+    pub(crate) fn new(channel: Channel, host: Host, port: u16) -> Self {
+        Self {
+            channel,
+            host,
+            port,
+        }
+    }
+
     /// Parses `host:port`. The port is optional for channels of URLs.
     pub(crate) fn parse(channel: Channel, text: &str) -> Result<Self, HostError> {
         let (host, port) = split_port(text)?;
-        let standard = channel.scheme().map(|(_, port)| port);
-        let port = port.or(standard).ok_or(HostError::NoPort)?;
-        Ok(Self {
-            channel,
-            host: parse_host(host)?,
-            port,
-        })
+        Ok(Self::new(channel, parse_host(host)?, channel.port(port)?))
     }
 }
 

@@ -6,7 +6,6 @@ use wasmtime::component::Linker;
 use crate::state::State;
 use crate::{bindings, egress, io_error};
 
-/// Links all interfaces that the host offers.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, random, sockets};
     use wasmtime_wasi::{

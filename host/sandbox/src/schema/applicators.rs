@@ -43,14 +43,21 @@ pub(super) fn validation_passes(levels: usize) -> usize {
     levels + 2
 }
 
-/// The reference of a schema, if it has one.
 pub(super) fn reference(schema: &Map<String, Value>) -> Option<&str> {
     schema.get("$ref")?.as_str()
 }
 
+/// The schema that the reference of `schema` leads to, if it has one that can be resolved.
+pub(crate) fn referenced<'a>(
+    document: &'a Value,
+    schema: &Map<String, Value>,
+) -> Option<&'a Value> {
+    resolve_reference(document, reference(schema)?)
+}
+
 /// Resolves a reference within `document`: `#`, or `#` and a JSON pointer (RFC 6901) that may be
 /// percent-encoded. Returns `None` for any other reference.
-pub(crate) fn resolve_reference<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
+pub(super) fn resolve_reference<'a>(document: &'a Value, reference: &str) -> Option<&'a Value> {
     let fragment = reference.strip_prefix('#')?;
     document.pointer(&decoded(fragment)?)
 }

@@ -15,7 +15,6 @@ use super::applicators::{
 use super::patterns::PatternError;
 use vitals_model::Text;
 
-/// Why a schema is rejected.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum SchemaError {
     #[error("it refers to {0}; only references within itself are allowed: `#` and a JSON pointer")]
@@ -114,13 +113,8 @@ pub(super) fn check(document: &Value) -> Result<(), SchemaError> {
         }
     }
     // The definitions are built once more below `propertyNames`.
-    if total_nesting
-        > if has_names {
-            MAX_TOTAL_NESTING / 2
-        } else {
-            MAX_TOTAL_NESTING
-        }
-    {
+    let builds = if has_names { 2 } else { 1 };
+    if builds * total_nesting > MAX_TOTAL_NESTING {
         return Err(SchemaError::TotalNesting);
     }
     Ok(())
@@ -161,7 +155,6 @@ struct Bounds<'a> {
 /// What one schema expands to at a single value.
 #[derive(Clone, Copy)]
 enum Expansion {
-    /// The expansion is being computed.
     InProgress,
     Done(Size),
 }
@@ -175,7 +168,6 @@ struct Size {
 }
 
 impl<'a> Bounds<'a> {
-    /// Resolves the reference of a schema.
     fn resolve_reference(&self, schema: &'a Value) -> Result<Option<&'a Value>, SchemaError> {
         let Some(reference) = schema.as_object().and_then(reference) else {
             return Ok(None);
@@ -184,13 +176,9 @@ impl<'a> Bounds<'a> {
             let shown = Text::line(reference, SHOWN_BYTES);
             return Err(SchemaError::ReferenceTooLong(shown, reference.len()));
         }
-        match resolve_reference(self.document, reference) {
-            Some(target) => Ok(Some(target)),
-            None => Err(SchemaError::ExternalReference(Text::line(
-                reference,
-                SHOWN_BYTES,
-            ))),
-        }
+        let target = resolve_reference(self.document, reference);
+        let external = || SchemaError::ExternalReference(Text::line(reference, SHOWN_BYTES));
+        target.map(Some).ok_or_else(external)
     }
 
     fn expansion(&mut self, schema: &'a Value, depth: usize) -> Result<Size, SchemaError> {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::applicators::{
     child_subschemas, has_unevaluated, in_place_subschemas, is_applicator, is_map, reference,
-    resolve_reference,
+    referenced,
 };
 use super::bounds::{MAX_VALIDATOR_BYTES, SchemaError};
 use super::patterns::Patterns;
@@ -107,12 +107,9 @@ impl<'a> BuildCost<'a> {
         if has_unevaluated(object) {
             self.build_evaluated(schema, object)?;
         }
-        match reference(object) {
-            Some(text) => match resolve_reference(self.document, text) {
-                Some(target) => self.schema(target, text.len(), scope),
-                None => Ok(()),
-            },
-            None => Ok(()),
+        match (reference(object), referenced(self.document, object)) {
+            (Some(text), Some(target)) => self.schema(target, text.len(), scope),
+            _ => Ok(()),
         }
     }
 
@@ -159,9 +156,8 @@ impl<'a> BuildCost<'a> {
         for inner in EVALUATING.iter().filter_map(|keyword| object.get(*keyword)) {
             self.check_recursion(inner, asking)?;
         }
-        let target = reference(object).and_then(|text| resolve_reference(self.document, text));
         in_place_subschemas(object)
-            .chain(target)
+            .chain(referenced(self.document, object))
             .filter_map(Value::as_object)
             .try_for_each(|object| self.build_evaluated(asking, object))
     }
@@ -184,9 +180,7 @@ impl<'a> BuildCost<'a> {
                 Value::Object(object) => {
                     next.extend(in_place_subschemas(object).chain(child_subschemas(object)));
                     next.extend(object.get("propertyNames"));
-                    let target =
-                        reference(object).and_then(|text| resolve_reference(self.document, text));
-                    next.extend(target);
+                    next.extend(referenced(self.document, object));
                 }
                 _ => {}
             }

@@ -10,7 +10,6 @@ use regex_automata::meta;
 
 use vitals_model::Text;
 
-/// A pattern that is rejected.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PatternError {
     #[error("its pattern `{0}` has {1} bytes, at most {MAX_BYTES} are allowed")]

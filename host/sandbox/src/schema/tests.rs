@@ -27,14 +27,6 @@ fn invalid_schemas_are_rejected() {
 }
 
 #[test]
-fn a_remote_reference_is_refused() {
-    let error = refused(r#"{"$ref": "http://127.0.0.1:1/schema.json"}"#);
-    assert!(error.contains("only references within itself"), "{error}");
-    let error = refused(r#"{"$ref": "file:///etc/passwd"}"#);
-    assert!(error.contains("only references within itself"), "{error}");
-}
-
-#[test]
 fn a_value_of_a_named_type_is_asked_for_by_that_name() {
     let duration = json!({"pattern": "^[0-9]+s$", "x-vitals-type": "duration"});
     let schema = schema(&json!({
@@ -50,27 +42,6 @@ fn a_value_of_a_named_type_is_asked_for_by_that_name() {
     ] {
         assert!(error.contains(expected), "{error}");
     }
-}
-
-#[test]
-fn an_exploding_pattern_runs_in_linear_time() {
-    let schema = schema(&json!({"properties": {"a": {"pattern": "^(a+)+$"}}}));
-    let config = json!({"a": format!("{}!", "a".repeat(50_000))});
-    assert!(schema.bind(&object(&config)).is_err());
-    assert!(Schema::parse(r#"{"pattern": "(?=look)around"}"#).is_err());
-}
-
-#[test]
-fn a_schema_that_multiplies_is_refused_at_once() {
-    let mut definitions = Map::new();
-    for link in 0..60 {
-        let next = json!({"$ref": format!("#/$defs/{}", link + 1)});
-        definitions.insert(link.to_string(), json!({"allOf": [next, next]}));
-    }
-    definitions.insert("60".into(), json!({}));
-    let bomb = json!({"$ref": "#/$defs/0", "$defs": definitions});
-    let error = refused(&bomb.to_string());
-    assert!(error.contains("combinators and references"), "{error}");
 }
 
 #[test]

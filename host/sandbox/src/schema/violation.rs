@@ -1,7 +1,7 @@
 //! Describes what is wrong with a configuration. The texts are bounded while they are written,
 //! because names, patterns and allowed values come from an untrusted schema.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -14,24 +14,25 @@ use vitals_model::Text;
 pub(super) fn describe(error: &ValidationError<'_>, document: &Value) -> String {
     let pointer = error.instance_path().as_str();
     let in_parent = InParent(pointer);
-    let text = match error.kind() {
+    let shown = |text: fmt::Arguments<'_>| Text::display(text, ERROR_BYTES).into();
+    match error.kind() {
         ValidationErrorKind::Required { property } => {
             let property = property.as_str().unwrap_or_default();
-            bounded_text(&format_args!("`{property}` is missing{in_parent}"))
+            shown(format_args!("`{property}` is missing{in_parent}"))
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             let keys = JoinedWords(unexpected, "`", ", ");
-            bounded_text(&format_args!("the plugin knows no key {keys}{in_parent}"))
+            shown(format_args!("the plugin knows no key {keys}{in_parent}"))
         }
         ValidationErrorKind::Pattern { .. } if let Some(name) = type_name(error, document) => {
-            bounded_text(&format_args!(
-                "`{pointer}` must be a {name}{}",
-                example(name)
-            ))
+            let example = example(name);
+            shown(format_args!("`{pointer}` must be a {name}{example}"))
         }
-        kind => bounded_text(&ViolationText(pointer, kind, error)),
-    };
-    text.into()
+        kind => {
+            let text = ViolationText(pointer, kind, error);
+            shown(format_args!("{text}"))
+        }
+    }
 }
 
 /// The type that the schema names for the value, which tells more than a pattern.
@@ -47,29 +48,6 @@ fn example(type_name: &str) -> &'static str {
         "size" => ": write for example `64MiB` or a number of bytes",
         "`host:port`" => ": write for example `db.internal:5432` or `[::1]:5432`",
         _ => "",
-    }
-}
-
-/// An untrusted text as one clean line. Formatting stops at the bound.
-pub(super) fn bounded_text(text: &dyn fmt::Display) -> Text {
-    let mut line = BoundedWriter(String::new());
-    // An error means that the bound was reached.
-    let _ = write!(line, "{text}");
-    Text::line(&line.0, ERROR_BYTES)
-}
-
-/// A writer that fails at its bound.
-struct BoundedWriter(String);
-
-impl fmt::Write for BoundedWriter {
-    fn write_str(&mut self, piece: &str) -> fmt::Result {
-        let room = MAX_WRITTEN_BYTES - self.0.len();
-        let taken = piece.floor_char_boundary(room);
-        self.0.push_str(&piece[..taken]);
-        if taken < piece.len() {
-            return Err(fmt::Error);
-        }
-        Ok(())
     }
 }
 
@@ -127,36 +105,5 @@ impl fmt::Display for InParent<'_> {
     }
 }
 
-const ERROR_BYTES: usize = 512;
-/// More than is shown, because cleaning makes the text shorter.
-const MAX_WRITTEN_BYTES: usize = 4 * ERROR_BYTES;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A text without end, which counts its writes.
-    struct Endless<'a>(&'a std::cell::Cell<usize>);
-
-    impl fmt::Display for Endless<'_> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            loop {
-                self.0.set(self.0.get() + 1);
-                f.write_str("endless ")?;
-            }
-        }
-    }
-
-    #[test]
-    fn formatting_stops_at_the_bound() {
-        let written = std::cell::Cell::new(0);
-        let text = bounded_text(&Endless(&written));
-        assert!(text.as_str().ends_with('…'), "{text}");
-        assert!(text.as_str().len() <= ERROR_BYTES);
-        assert!(
-            written.get() <= MAX_WRITTEN_BYTES,
-            "{} pieces",
-            written.get()
-        );
-    }
-}
+/// The size of an error of a schema or a configuration, which `Text::display` keeps.
+pub(super) const ERROR_BYTES: usize = 512;

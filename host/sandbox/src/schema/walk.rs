@@ -8,9 +8,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::applicators::{
-    has_unevaluated, in_place_subschemas, reference, resolve_reference, validation_passes,
-};
+use super::applicators::{has_unevaluated, in_place_subschemas, referenced, validation_passes};
 use super::footprint::memory_size;
 use super::patterns::Patterns;
 
@@ -34,7 +32,6 @@ pub(super) enum ConfigCostError {
     MatchCost,
 }
 
-/// The result of a walk.
 #[derive(Debug)]
 pub(super) struct Walked {
     /// The texts of secret values.
@@ -160,30 +157,21 @@ impl<'a> Walk<'a> {
             nesting: cost.nesting + 1,
             ..cost
         };
-        let (asking, children) = if has_unevaluated(schema) {
-            let unevaluated = Some(UnevaluatedScope {
+        let (mut asking, mut children) = (nested, nested);
+        if has_unevaluated(schema) {
+            asking.unevaluated = Some(UnevaluatedScope {
                 passes: cost.passes,
                 levels: 0,
             });
-            let passes = cost.passes.saturating_mul(validation_passes(1));
-            (
-                Cost {
-                    unevaluated,
-                    ..nested
-                },
-                Cost { passes, ..nested },
-            )
-        } else {
-            (nested, nested)
-        };
-        let target = reference(schema).and_then(|text| resolve_reference(self.document, text));
+            children.passes = cost.passes.saturating_mul(validation_passes(1));
+        }
+        let target = referenced(self.document, schema);
         for schema in in_place_subschemas(schema).chain(target) {
             self.apply(schema, value, asking.one_level_down())?;
         }
-        let cost = children;
         match value {
-            Value::Object(values) => self.apply_to_properties(schema, values, cost),
-            Value::Array(values) => self.apply_to_items(schema, values, cost),
+            Value::Object(values) => self.apply_to_properties(schema, values, children),
+            Value::Array(values) => self.apply_to_items(schema, values, children),
             _ => Ok(()),
         }
     }

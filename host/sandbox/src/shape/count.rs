@@ -19,7 +19,6 @@ pub(super) struct Instances {
     pub(super) has_slow_transcoding: bool,
 }
 
-/// Why the instances can't be counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum CountError {
     /// The bytes are not a component.
@@ -146,7 +145,6 @@ impl Frame {
         }
     }
 
-    /// Counts a section.
     fn add_section(&mut self, payload: Payload<'_>, outer: &[Self]) -> Result<(), CountError> {
         match payload {
             Payload::InstanceSection(instances) => {

@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A point in time or a duration, in nanoseconds.
 pub(super) type Nanos = u64;
 
-/// The queued tasks.
 #[derive(Debug)]
 pub(super) struct FairQueue<T> {
     waiting: BTreeMap<Position, Waiting<T>>,
@@ -77,7 +76,6 @@ impl<T> FairQueue<T> {
         Some(work)
     }
 
-    /// Removes all tasks.
     pub(super) fn drain(&mut self) -> Vec<T> {
         self.deadlines.clear();
         let waiting = std::mem::take(&mut self.waiting);

@@ -44,7 +44,7 @@ impl StallGuard {
             return;
         }
         self.has_woken = true;
-        if inner.run_queue().active_workers < inner.thread_count {
+        if inner.run_queue.lock().active_workers < inner.thread_count {
             // The woken worker finds no task, and waits for events.
             inner.threads.spawn(async {});
         }

@@ -11,7 +11,6 @@ use std::time::Instant;
 
 use super::queue::Nanos;
 
-/// The metadata of a task.
 #[derive(Debug)]
 pub(crate) struct TaskMeta {
     clock: Clock,

@@ -16,13 +16,8 @@ pub(crate) fn describe_certificate(certificate: &CertificateDer<'_>) -> Certific
     let sha256 = hex::encode(Sha256::digest(certificate));
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
         return Certificate {
-            subject: String::new(),
-            issuer: String::new(),
-            names: Vec::new(),
-            serial: String::new(),
-            not_before: 0,
-            not_after: 0,
             sha256,
+            ..Certificate::default()
         };
     };
     Certificate {

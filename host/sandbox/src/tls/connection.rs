@@ -6,20 +6,18 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 use std::time::Instant;
 
 use rustls::{ClientConnection, ProtocolVersion};
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 use tokio_rustls::client::TlsStream;
 
 use super::certificate::describe_certificate;
 use crate::contract::{Certificate, Handshake, TlsError};
-use crate::egress::{
-    BudgetedStream, ConnectionError, Egress, HandshakeError, Purpose, TlsSession, connection_error,
-};
+use crate::egress::{BudgetedStream, Egress, Purpose, Stream, TlsSession, connection_error};
 use crate::grants::Host;
 
 /// A connection of a guest. Any error except the timeout of a read closes it.
@@ -56,7 +54,7 @@ impl Connection {
         let mut bytes = Vec::with_capacity(max);
         let reading = poll_fn(|context| {
             let mut buffer = ReadBuf::uninit(bytes.spare_capacity_mut());
-            ready!(transport.poll_read(context, &mut buffer))?;
+            ready!(transport.stream()?.poll_read(context, &mut buffer))?;
             Poll::Ready(io::Result::Ok(buffer.filled().to_vec()))
         });
         match timeout_at(deadline.into(), reading).await {
@@ -72,12 +70,12 @@ impl Connection {
         let mut rest = bytes;
         let writing = poll_fn(|context| {
             while !rest.is_empty() {
-                match ready!(transport.poll_write(context, rest))? {
+                match ready!(transport.stream()?.poll_write(context, rest))? {
                     0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                     count => rest = &rest[count..],
                 }
             }
-            transport.poll_flush(context)
+            transport.stream()?.poll_flush(context)
         });
         match timeout_at(deadline.into(), writing).await {
             Ok(Ok(())) => Ok(()),
@@ -132,20 +130,7 @@ impl Connection {
 
     fn close_after(&mut self, error: &io::Error) -> TlsError {
         self.0 = Transport::Closed;
-        match connection_error(error) {
-            ConnectionError::Closed => TlsError::Closed,
-            ConnectionError::Failed(why) => TlsError::Failed(why),
-        }
-    }
-}
-
-impl From<HandshakeError> for TlsError {
-    fn from(error: HandshakeError) -> Self {
-        match error {
-            HandshakeError::Timeout => Self::Timeout,
-            HandshakeError::Closed => Self::Closed,
-            HandshakeError::Protocol(_, why) | HandshakeError::Failed(why) => Self::Failed(why),
-        }
+        connection_error(error).into()
     }
 }
 
@@ -181,31 +166,12 @@ impl io::Write for NonBlockingWriter<'_> {
 }
 
 impl Transport {
-    fn poll_read(
-        &mut self,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    /// The open stream.
+    fn stream(&mut self) -> io::Result<Pin<&mut dyn Stream>> {
         match self {
-            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        }
-    }
-
-    fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        }
-    }
-
-    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
-            Self::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            Self::Plain(stream) => Ok(Pin::new(stream)),
+            Self::Tls(stream) => Ok(Pin::new(&mut **stream)),
+            Self::Closed => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 }
@@ -233,5 +199,4 @@ fn handshake(
     }
 }
 
-/// The maximum size of one read.
 const READ_BYTES: usize = 64 << 10;

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -89,7 +89,7 @@ impl Connections {
     pub(super) fn admit(&self, peer: IpAddr) -> Connection {
         let client = Client::of(peer);
         let evicted = CancellationToken::new();
-        let mut table = self.lock();
+        let mut table = self.0.lock();
         let id = table.next_id;
         table.next_id += 1;
         if table.held.get(&client).copied().unwrap_or(0) >= table.share {
@@ -115,10 +115,6 @@ impl Connections {
             is_answered: AtomicBool::new(false),
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.0.lock()
-    }
 }
 
 impl Connection {
@@ -136,7 +132,7 @@ impl Connection {
     /// Records a response of this size. If too many bytes wait to be read, closes other connections
     /// that wait for their clients.
     pub(super) fn response_started(&self, bytes: u64) {
-        self.table.lock().set_response_bytes(self.id, bytes);
+        self.table.0.lock().set_response_bytes(self.id, bytes);
     }
 
     /// Records that the response is complete. It may still have to be sent.
@@ -152,7 +148,7 @@ impl Connection {
     }
 
     fn enter(&self, phase: Phase) {
-        let mut table = self.table.lock();
+        let mut table = self.table.0.lock();
         table.set_response_bytes(self.id, 0);
         if let Some(entry) = table.entries.get_mut(&self.id) {
             entry.phase = phase;
@@ -163,7 +159,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.table.lock().remove(self.id);
+        self.table.0.lock().remove(self.id);
     }
 }
 
@@ -345,7 +341,7 @@ mod tests {
         // Another request arrives before the first response has been sent.
         crowd.asks("a");
         crowd.find("a").flushed();
-        assert_eq!(crowd.table.lock().entries[&0].phase, Phase::Busy);
+        assert_eq!(crowd.table.0.lock().entries[&0].phase, Phase::Busy);
     }
 
     #[test]
@@ -437,7 +433,7 @@ mod tests {
         crowd.admit("a", ONE);
         crowd.admit("b", ONE);
         crowd.there.clear();
-        assert!(crowd.table.lock().held.is_empty());
+        assert!(crowd.table.0.lock().held.is_empty());
         assert!(crowd.admit("c", ONE).is_empty());
         assert!(crowd.admit("d", ONE).is_empty());
     }

@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::{AppState, PageDeps, ServerSettings, Tokens, ToolsPage, site};
-use vitals_config::{Config, Server, Tools};
+use crate::{AppState, PageDeps, PageSettings, site};
+use vitals_config::{Config, Server};
 use vitals_core::board::{Board, CheckFacts, CheckResult};
 use vitals_core::events::Events;
 use vitals_core::schedule::JobGeneration;
@@ -25,7 +25,7 @@ pub(super) struct Rig {
     pub(super) board: Arc<Board>,
     pub(super) closing: CancellationToken,
     pub(super) state: AppState,
-    pub(super) tools: ToolsPage,
+    pub(super) settings: PageSettings,
     /// The commands to the watcher, which these tests do not have.
     pub(super) commands: mpsc::UnboundedReceiver<Command>,
 }
@@ -100,17 +100,15 @@ impl Rig {
     ) -> Self {
         let board = Arc::new(Board::default());
         let closing = CancellationToken::new();
-        let tools = ToolsPage::new(&Tools::default());
         let mut config = Config::default();
         config.server = server.clone();
         config.metrics = scraped.clone();
+        let settings = PageSettings::new(&config);
         let (told, commands) = mpsc::unbounded_channel();
         let inside = PageDeps {
             board: Arc::clone(&board),
             catalog: CatalogPage::new(Bytes::from_static(br#"{"plugins":[]}"#)),
-            tools: tools.clone(),
-            settings: ServerSettings::new(server),
-            tokens: Tokens::new(&config),
+            settings: settings.clone(),
             stats: Arc::new(stats),
             events: Events::default(),
             metrics: metrics.map(|metrics| Arc::new(metrics) as _),
@@ -122,7 +120,7 @@ impl Rig {
             board,
             closing,
             state,
-            tools,
+            settings,
             commands,
         }
     }

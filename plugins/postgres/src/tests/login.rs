@@ -2,34 +2,38 @@
 
 use super::*;
 
+const CLEARTEXT: &str = "unhealthy: cannot log in as vitals: the server requests a cleartext password, which is sent \
+                         only with `tls = \"verify-full\"`";
+
+/// A server that requests a cleartext password.
+fn requests_cleartext() -> Peer {
+    greeted().sends(authentication(3, b""))
+}
+
 #[test]
 fn a_password_is_sent_only_where_it_is_allowed() {
-    let hears = || Peer::new().expects_where(says("vitals"));
-    let (world, refused) = outcome(hears().sends(authentication(3, b"")), &json!({}));
-    assert!(
-        refused.message().contains("requests a cleartext password"),
-        "{}",
-        refused.message()
-    );
-    assert_eq!(world.received("db:5432").len(), 1);
-    let heard = String::from_utf8_lossy(&world.received("db:5432")[0]).into_owned();
-    assert!(!heard.contains("correct-horse"));
-
     // It claims success without proving anything.
-    let impostor = hears()
+    let impostor = greeted()
         .sends(authentication(10, b"SCRAM-SHA-256\0\0"))
         .expects_where(says("n,,n=,r="))
         .sends([authentication(0, b""), ready()].concat());
-    assert_eq!(outcome_of(impostor, &json!({})), unhealthy(GARBAGE));
-    let other = hears().sends(authentication(10, b"SCRAM-SHA-1\0\0"));
-    let (_, text) = outcome_of(other, &json!({}));
-    assert!(text.contains("does not offer SCRAM-SHA-256"), "{text}");
-    let kerberos = hears().sends(authentication(7, b""));
-    assert!(
-        outcome_of(kerberos, &json!({}))
-            .1
-            .contains("requires Kerberos")
-    );
+    for (peer, expected) in [
+        (requests_cleartext(), CLEARTEXT),
+        (impostor, GARBAGE),
+        (
+            greeted().sends(authentication(10, b"SCRAM-SHA-1\0\0")),
+            "unhealthy: cannot log in as vitals: the server does not offer SCRAM-SHA-256, ",
+        ),
+        (
+            greeted().sends(authentication(7, b"")),
+            "unhealthy: cannot log in as vitals: the server requires Kerberos ",
+        ),
+    ] {
+        let (world, outcome) = outcome(peer, json!({}));
+        assert!(shown(&outcome).starts_with(expected), "{outcome:?}");
+        assert_eq!(world.received("db:5432").len(), 1);
+        assert!(!heard(&world).contains("correct-horse"));
+    }
 }
 
 #[test]
@@ -46,69 +50,63 @@ fn a_server_without_the_password_cannot_authenticate_itself() {
             Peer::new().sends(authentication(11, first.as_bytes()))
         }
     };
-    let peer = Peer::new()
-        .expects_where(says("vitals"))
+    let peer = greeted()
         .sends(authentication(10, b"SCRAM-SHA-256\0\0"))
         .replies(challenge);
-    let text = "cannot log in as vitals: the server did not prove that it knows the password";
-    assert_eq!(outcome_of(peer, &json!({})), unhealthy(text));
+    assert_eq!(
+        shown_of(peer, json!({})),
+        "unhealthy: cannot log in as vitals: the server did not prove that it knows the password"
+    );
 }
 
 #[test]
 fn tls_starts_if_the_server_supports_it() {
-    let request = b"\0\0\0\x08\x04\xd2\x16\x2f";
-    let require = json!({ "tls": "require" });
-    let peer = Peer::new().expects(request).sends("N");
-    let text =
-        "the server at db:5432 does not support TLS: set `tls = \"disable\"` to connect without it";
-    assert_eq!(outcome_of(peer, &require), unhealthy(text));
-    let peer = Peer::new().expects(request).sends("H");
-    let text = "the response of db:5432 is not the PostgreSQL protocol: check the port";
-    assert_eq!(outcome_of(peer, &require), unhealthy(text));
-    // Sent before TLS, to be taken for data sent over TLS.
-    let peer = Peer::new().expects(request).sends("SR\0\0\0\x08\0\0\0\0");
-    let (_, text) = outcome_of(peer, &json!({ "tls": "verify-full" }));
-    assert!(
-        text.starts_with("cannot start TLS with db:5432: "),
-        "{text}"
-    );
+    let asked = || Peer::new().expects(b"\0\0\0\x08\x04\xd2\x16\x2f");
+    for (answer, expected) in [
+        (
+            "N",
+            "the server at db:5432 does not support TLS: set `tls = \"disable\"` to connect without it",
+        ),
+        (
+            "H",
+            "the response of db:5432 is not the PostgreSQL protocol: check the port",
+        ),
+        // Sent before TLS, to be taken for data sent over TLS.
+        (
+            "SR\0\0\0\x08\0\0\0\0",
+            "cannot start TLS with db:5432: the server sent data before the TLS handshake",
+        ),
+    ] {
+        let shown = shown_of(asked().sends(answer), json!({ "tls": "require" }));
+        assert_eq!(shown, format!("unhealthy: {expected}"));
+    }
 
     let world = World::new();
-    let expired = world.certificate("db", -3);
-    let asked = || Peer::new().expects(request).sends("S");
-    let welcome = [authentication(3, b"")].concat();
+    let check = |tls: &str| shown(&outcome_in(&world, json!({ "tls": tls })));
     world.tls("db:5432").responds(
         asked()
-            .accepts_tls_untrusted(expired.clone(), "it has expired")
+            .sends("S")
+            .accepts_tls_untrusted(world.certificate("db", -3), "it has expired")
             .expects_where(says("vitals"))
-            .sends(welcome),
+            .sends(authentication(3, b"")),
     );
-    let verified = world.outcome(|| check(settings(&json!({ "tls": "verify-full" }))));
-    let text =
-        "cannot start TLS with db:5432: the certificate of db is not trusted: it has expired";
-    assert_eq!(verified.message(), text);
+    assert_eq!(
+        check("verify-full"),
+        "unhealthy: cannot start TLS with db:5432: the certificate of db is not trusted: it has expired"
+    );
     // Encryption does not prove that the server is the intended one.
-    let required = world.outcome(|| check(settings(&require)));
-    assert!(
-        required.message().contains("requests a cleartext password"),
-        "{}",
-        required.message()
-    );
-    let clear = [authentication(0, b""), ready()].concat();
+    assert_eq!(check("require"), CLEARTEXT);
     world.tls("db:5432").responds(
         asked()
+            .sends("S")
             .accepts_tls(world.certificate("db", 30))
             .expects_where(says("vitals"))
             .sends(authentication(3, b""))
             .expects(message(b'p', b"correct-horse\0"))
-            .sends(clear)
+            .sends([authentication(0, b""), ready()].concat())
             .expects_where(says("BEGIN"))
             .closes(),
     );
-    let trusted = world.outcome(|| check(settings(&json!({ "tls": "verify-full" }))));
-    assert!(
-        trusted.message().starts_with("cannot begin a transaction"),
-        "{}",
-        trusted.message()
-    );
+    let beginning = "unhealthy: cannot begin a transaction";
+    assert!(check("verify-full").starts_with(beginning));
 }

@@ -1,236 +1,255 @@
-//! That each lie is found, and the truth is not taken for one.
+//! Tests that each lie is found, and that nothing true is taken for one.
+
+use std::sync::LazyLock;
 
 use super::*;
 
-/// Plugin `p` with checks `a` and `b`, of which `a` is critical.
-fn scene() -> (Model, Foundry, Version, Version) {
-    let foundry = Foundry::new();
-    let (old, new) = (foundry.next().0, foundry.next().0);
+const OLD: Version = Version(1);
+const NEW: Version = Version(2);
+
+static VERSIONS: LazyLock<Versions> = LazyLock::new(|| {
+    let versions = Versions::new();
+    assert_eq!([versions.next(), versions.next()], [OLD, NEW]);
+    versions
+});
+
+/// Changes what may be true. At first plugin `p` serves the old version, its check `a` is critical,
+/// and its check `b` is not.
+type Change = fn(&mut Model);
+const NOTHING: Change = |_| {};
+const REPLACED: Change = |model| model.may_serve("p", NEW);
+const REJECTED: Change = |model| model.may_be_rejected("p");
+const ABSENT: Change = |model| model.plugin_may_be_absent("p");
+const DIRECTORY: Change = |model| model.directory_may_be_absent();
+
+/// Judges responses that one probe receives.
+fn faults(
+    change: Change,
+    is_stalled: bool,
+    page: &Page,
+    responses: &[(u16, String)],
+) -> Vec<String> {
     let mut model = Model::default();
-    model.add_plugin("p", old);
+    model.add_plugin("p", OLD);
     model.add_check("a", "p", true);
     model.add_check("b", "p", false);
-    (model, foundry, old, new)
+    change(&mut model);
+    let (mut seen, mut faults) = (SeenVersions::new(), Vec::new());
+    for (status, body) in responses {
+        let judge = Judge {
+            model: &model,
+            versions: &VERSIONS,
+            is_stalled,
+            without: &[],
+            seen: &mut seen,
+            faults: Faults::default(),
+        };
+        let response = Response {
+            status: *status,
+            headers: Vec::new(),
+            body: body.clone(),
+        };
+        faults.extend(judge.faults(page, &response));
+    }
+    faults
 }
 
-fn check(name: &str, status: &str, message: &str) -> Value {
-    json!({
+/// Requires that a response has this fault, or none if it is empty.
+#[track_caller]
+fn judge(change: Change, page: Page, status: u16, body: impl fmt::Display, fault: &str) {
+    let body = body.to_string();
+    let faults = faults(change, false, &page, &[(status, body)]);
+    let is_found = match fault {
+        "" => faults.is_empty(),
+        _ => faults.iter().any(|found| found.contains(fault)),
+    };
+    assert!(is_found, "`{fault}` is not {faults:#?}");
+}
+
+/// A check that is healthy by a version or with another message, waits, or fails with a code.
+fn check(name: &str, state: &str) -> Value {
+    let (status, message) = match state {
+        "old" => ("healthy", OLD.to_string()),
+        "new" => ("healthy", NEW.to_string()),
+        "well" => ("healthy", state.to_owned()),
+        "stale" => ("unknown", STALE.to_owned()),
+        "waiting" => ("unknown", "not run yet".to_owned()),
+        _ => ("unhealthy", "why".to_owned()),
+    };
+    let checked_at = (state != "waiting").then_some("2026-01-27T10:30:00Z");
+    let mut check = json!({
         "name": name, "status": status, "message": message, "latency_ms": 0.1, "details": {},
-        "checked_at": if message == "not run yet" { Value::Null } else { json!("2026-01-27T10:30:00Z") },
-    })
-}
-
-fn healthy(name: &str, version: Version) -> Value {
-    check(name, "healthy", &version.to_string())
-}
-
-fn failed(name: &str, code: &str) -> Value {
-    let mut check = check(name, "unhealthy", "why");
-    check["error"] = json!({"code": code});
+        "checked_at": checked_at,
+    });
+    if status == "unhealthy" {
+        check["error"] = json!({"code": state});
+    }
     check
 }
 
-fn health(status: &str, checks: &[Value]) -> Response {
-    let body = json!({"status": status, "timestamp": "2026-01-27T10:30:00Z", "checks": checks});
-    answer(200, &body)
+/// The page of health that lists checks, `a:old b:new`.
+fn health(status: &str, checks: &str) -> Value {
+    let checks = checks
+        .split(' ')
+        .map(|check| check.split_once(':').unwrap());
+    let checks: Vec<_> = checks.map(|(name, state)| check(name, state)).collect();
+    json!({"status": status, "timestamp": "2026-01-27T10:30:00Z", "checks": checks})
 }
 
-fn answer(status: u16, body: &Value) -> Response {
-    Response {
-        status,
-        headers: Vec::new(),
-        body: body.to_string(),
+/// A plugin with a name, a version, and the digest of a version.
+fn plugin(name: &str, version: Version, file: Version) -> Value {
+    let (version, digest) = (version.described(), VERSIONS.digest(file));
+    json!({"name": name, "version": version, "digest": digest, "last_error": null})
+}
+
+#[test]
+fn lies_about_health_are_found() {
+    let cases: [(Change, &str, &str, &str); 20] = [
+        (NOTHING, "healthy", "a:old b:old", ""),
+        (REPLACED, "healthy", "a:new b:new", ""),
+        (ABSENT, "unhealthy", "a:load b:load", ""),
+        (ABSENT, "degraded", "a:old b:waiting", ""),
+        (DIRECTORY, "degraded", "a:old b:old", ""),
+        (REPLACED, "healthy", "a:old b:new", "two versions"),
+        (NOTHING, "healthy", "a:new b:old", "wrong state"),
+        (NOTHING, "healthy", "a:well b:old", "wrong state"),
+        (NOTHING, "degraded", "a:old b:waiting", "wrong state"),
+        (NOTHING, "degraded", "a:old b:stale", "wrong state"),
+        (REJECTED, "unhealthy", "a:load b:old", "wrong state"),
+        (REJECTED, "unhealthy", "a:trap b:old", "wrong state"),
+        (REJECTED, "unhealthy", "a:timeout b:old", "wrong state"),
+        (ABSENT, "unhealthy", "a:trap b:old", "wrong state"),
+        (NOTHING, "healthy", "a:old", "missing: b"),
+        (NOTHING, "healthy", "a:old b:old c:old", "not expected"),
+        (NOTHING, "healthy", "a:old b:old b:old", "listed twice"),
+        (NOTHING, "degraded", "a:old b:old", "not the verdict"),
+        (ABSENT, "unhealthy", "a:old b:load", "not the verdict"),
+        (ABSENT, "degraded", "a:load b:old", "not the verdict"),
+    ];
+    for (change, status, checks, fault) in cases {
+        judge(change, Page::Health, 200, health(status, checks), fault);
     }
-}
-
-fn faults(model: &Model, foundry: &Foundry, page: &Page, answer: &Response) -> Vec<String> {
-    let judge = Judge {
-        model,
-        foundry,
-        is_faint: false,
-        without: &[],
-    };
-    judge.faults(page, answer, &mut Memory::default())
-}
-
-#[track_caller]
-fn one_fault(faults: &[String], words: &str) {
-    let found = faults.iter().any(|fault| fault.contains(words));
-    assert!(found, "`{words}` is not in {faults:#?}");
-}
-
-#[test]
-fn the_truth_is_no_fault() {
-    let (mut model, foundry, old, new) = scene();
-    let well = health("healthy", &[healthy("a", old), healthy("b", old)]);
-    assert!(faults(&model, &foundry, &Page::Health, &well).is_empty());
-    model.may_serve("p", new);
-    let well = health("healthy", &[healthy("a", new), healthy("b", new)]);
-    assert!(faults(&model, &foundry, &Page::Health, &well).is_empty());
-    model.may_be_away("p");
-    let away = health("unhealthy", &[failed("a", "load"), failed("b", "load")]);
-    assert!(faults(&model, &foundry, &Page::Health, &away).is_empty());
-}
-
-#[test]
-fn an_answer_that_mixes_two_versions() {
-    let (mut model, foundry, old, new) = scene();
-    model.may_serve("p", new);
-    let mixed = health("healthy", &[healthy("a", old), healthy("b", new)]);
-    let faults = faults(&model, &foundry, &Page::Health, &mixed);
-    one_fault(&faults, "one answer has 00000001, 00000002 of plugin p");
-    assert_eq!(faults.len(), 1);
-}
-
-#[test]
-fn a_version_that_was_never_written_or_is_gone() {
-    let (model, foundry, old, new) = scene();
-    let shown = health("healthy", &[healthy("a", new), healthy("b", old)]);
-    let faults = faults(&model, &foundry, &Page::Health, &shown);
-    one_fault(&faults, "which can't serve now");
-}
-
-#[test]
-fn a_broken_version_in_a_result() {
-    let (mut model, foundry, old, _) = scene();
-    model.may_be_refused("p");
-    for code in ["trap", "load", "timeout"] {
-        let shown = health("unhealthy", &[failed("a", code), healthy("b", old)]);
-        let faults = faults(&model, &foundry, &Page::Health, &shown);
-        one_fault(&faults, "a can't be so now");
+    for (key, fault) in [
+        ("/timestamp", "no timestamp"),
+        ("/checks", "missing: a"),
+        ("/checks/0/details", "other keys"),
+    ] {
+        let mut page = health("healthy", "a:old b:old");
+        let (parent, key) = key.rsplit_once('/').unwrap();
+        let parent = page.pointer_mut(parent).unwrap().as_object_mut();
+        parent.unwrap().remove(key);
+        judge(NOTHING, Page::Health, 200, page, fault);
     }
 }
 
 #[test]
-fn checks_that_are_missing_too_many_or_without_a_result() {
-    let (model, foundry, old, _) = scene();
-    let shown = |checks: &[Value]| {
-        let answer = health("healthy", checks);
-        faults(&model, &foundry, &Page::Health, &answer)
-    };
-    one_fault(&shown(&[healthy("a", old)]), "check b is missing");
-    let more = [healthy("a", old), healthy("b", old), healthy("c", old)];
-    one_fault(&shown(&more), "nobody asked for check c");
-    let new = check("b", "unknown", "not run yet");
-    one_fault(&shown(&[healthy("a", old), new]), "b can't be so now");
-    let twice = [healthy("a", old), healthy("b", old), healthy("b", old)];
-    one_fault(&shown(&twice), "there twice");
-}
-
-#[test]
-fn a_verdict_that_its_checks_do_not_bear() {
-    let (mut model, foundry, old, _) = scene();
-    let checks = [healthy("a", old), healthy("b", old)];
-    let shown = health("degraded", &checks);
-    let found = faults(&model, &foundry, &Page::Health, &shown);
-    one_fault(&found, "the verdict is \"degraded\"");
-    model.directory_may_be_away();
-    assert!(faults(&model, &foundry, &Page::Health, &shown).is_empty());
-    model.may_be_away("p");
-    let shown = health("unhealthy", &[healthy("a", old), failed("b", "load")]);
-    let found = faults(&model, &foundry, &Page::Health, &shown);
-    one_fault(&found, "where the checks are degraded");
-}
-
-#[test]
-fn a_version_that_goes_back() {
-    let (mut model, foundry, old, new) = scene();
-    model.may_serve("p", new);
-    let judge = Judge {
-        model: &model,
-        foundry: &foundry,
-        is_faint: false,
-        without: &[],
-    };
-    let mut memory = Memory::default();
-    let shown = |version| health("healthy", &[healthy("a", version), healthy("b", version)]);
-    for version in [old, new] {
-        let answer = shown(version);
-        assert!(judge.faults(&Page::Health, &answer, &mut memory).is_empty());
+fn lies_about_a_check_are_found() {
+    let vanishing: Change = |model| model.check_may_vanish("a");
+    let (right, other) = (plugin("p", OLD, OLD), plugin("q", OLD, OLD));
+    let cases: [(Change, &str, &str, bool, Value, &str); 7] = [
+        (NOTHING, "a", "old", true, right.clone(), ""),
+        (REPLACED, "a", "new", true, plugin("p", NEW, NEW), ""),
+        (REPLACED, "a", "new", true, right.clone(), "another file"),
+        (NOTHING, "a", "new", true, right.clone(), "wrong state"),
+        (NOTHING, "c", "old", true, right.clone(), "not expected"),
+        (NOTHING, "a", "old", false, right, "another weight"),
+        (NOTHING, "a", "old", true, other, "another plugin"),
+    ];
+    for (change, name, state, critical, plugin, fault) in cases {
+        let mut page = check(name, state);
+        (page["critical"], page["plugin"]) = (critical.into(), plugin);
+        judge(change, Page::Check(name.to_owned()), 200, page, fault);
     }
-    let faults = judge.faults(&Page::Health, &shown(old), &mut memory);
-    one_fault(&faults, "went back from 00000002 to 00000001");
+    for (change, name, status, body, fault) in [
+        (NOTHING, "a", 404, "{}", "status 404"),
+        (NOTHING, "c", 404, "{}", ""),
+        (NOTHING, "c", 404, "no JSON", "not the page"),
+        (vanishing, "a", 404, "{}", ""),
+        (vanishing, "a", 500, "{}", "status 500"),
+    ] {
+        judge(change, Page::Check(name.to_owned()), status, body, fault);
+    }
 }
 
 #[test]
-fn a_page_of_a_check_with_the_facts_of_another_version() {
-    let (mut model, foundry, old, new) = scene();
-    model.may_serve("p", new);
-    let page = |message: Version, described: Version| {
-        let mut page = healthy("a", message);
-        page["critical"] = json!(true);
-        page["plugin"] = json!({
-            "name": "p", "version": described.described(), "digest": foundry.digest(described),
-        });
-        let page = answer(200, &page);
-        faults(&model, &foundry, &Page::Check("a".to_owned()), &page)
+fn lies_about_plugins_are_found() {
+    let page = |plugins: &[Value]| json!({"directory": {"readable": true}, "plugins": plugins});
+    let right = page(&[plugin("p", OLD, OLD)]);
+    let rejected = {
+        let mut plugin = plugin("p", OLD, OLD);
+        plugin["last_error"] = json!("it is broken");
+        page(&[plugin])
     };
-    assert!(page(new, new).is_empty());
-    one_fault(&page(new, old), "is shown as");
-    let missing = answer(404, &json!({}));
-    let found = faults(&model, &foundry, &Page::Check("a".to_owned()), &missing);
-    one_fault(&found, "status 404");
+    let unloaded = page(&[json!({"name": "p", "version": null, "digest": null})]);
+    let mut closed = right.clone();
+    closed["directory"]["readable"] = json!(false);
+    let cases: [(Change, &Value, &str); 13] = [
+        (NOTHING, &right, ""),
+        (NOTHING, &page(&[plugin("p", OLD, NEW)]), "another file"),
+        (NOTHING, &page(&[plugin("p", NEW, NEW)]), "may not serve"),
+        (REPLACED, &page(&[plugin("p", NEW, NEW)]), ""),
+        (NOTHING, &rejected, "may not be rejected"),
+        (REJECTED, &rejected, ""),
+        (NOTHING, &page(&[]), "missing: p"),
+        (ABSENT, &page(&[]), ""),
+        (NOTHING, &unloaded, "may not serve"),
+        (ABSENT, &unloaded, ""),
+        (NOTHING, &closed, "unreadable"),
+        (DIRECTORY, &closed, ""),
+        (|model| model.plugins.clear(), &right, "not expected"),
+    ];
+    for (change, page, fault) in cases {
+        judge(change, Page::Plugins, 200, page, fault);
+    }
 }
 
 #[test]
-fn a_plugin_with_another_digest_or_an_error_that_nothing_was_done_for() {
-    let (mut model, foundry, old, new) = scene();
-    let page = |digest: Option<String>, error: Value| {
-        let version = old.described();
-        let plugin =
-            json!({"name": "p", "version": version, "digest": digest, "last_error": error});
-        answer(
-            200,
-            &json!({"directory": {"readable": true}, "plugins": [plugin]}),
-        )
-    };
-    let shown = |model: &Model, answer| faults(model, &foundry, &Page::Plugins, &answer);
-    let digest = foundry.digest(old);
-    assert!(shown(&model, page(digest.clone(), Value::Null)).is_empty());
-    let other = page(foundry.digest(new), Value::Null);
-    one_fault(&shown(&model, other), "is shown as");
-    let refused = || page(digest.clone(), json!("it is broken"));
-    one_fault(&shown(&model, refused()), "nothing was to be refused");
-    model.may_be_refused("p");
-    assert!(shown(&model, refused()).is_empty());
-    let none = answer(
-        200,
-        &json!({"directory": {"readable": true}, "plugins": []}),
-    );
-    one_fault(&shown(&model, none), "plugin p is missing");
+fn lies_of_the_other_pages_are_found() {
+    let ready = r#"{"status": "ready", "health": "degraded"}"#;
+    let not_ready = r#"{"status": "not_ready", "health": "unhealthy"}"#;
+    let (alive, dead) = (r#"{"status": "alive"}"#, r#"{"status": "dead"}"#);
+    let tools = r#"{"flower": null, "grafana": null, "prometheus": null}"#;
+    let (metrics, strange) = ("vitals_build_info{} 1", "vitals_build_info{} one");
+    let panicked = "vitals_build_info{} 1\nvitals_host_panics_total 1";
+    let cases: [(Change, Page, u16, &str, &str); 16] = [
+        (NOTHING, Page::Ready, 200, ready, ""),
+        (NOTHING, Page::Ready, 200, not_ready, "not the page"),
+        (NOTHING, Page::Ready, 503, not_ready, "status 503"),
+        (ABSENT, Page::Ready, 503, not_ready, ""),
+        (ABSENT, Page::Ready, 503, ready, "not the page"),
+        (NOTHING, Page::Live, 200, alive, ""),
+        (NOTHING, Page::Live, 200, dead, "not the page"),
+        (NOTHING, Page::Live, 503, dead, "status 503"),
+        (NOTHING, Page::Startup, 200, "{}", ""),
+        (NOTHING, Page::Startup, 200, "no JSON", "not the page"),
+        (NOTHING, Page::Tools, 200, tools, ""),
+        (NOTHING, Page::Tools, 200, "{}", "not the page"),
+        (NOTHING, Page::Metrics, 200, metrics, ""),
+        (NOTHING, Page::Metrics, 200, "up 1", "not the page"),
+        (NOTHING, Page::Metrics, 200, strange, "no sample"),
+        (NOTHING, Page::Metrics, 200, panicked, "the host panicked"),
+    ];
+    for (change, page, status, body, fault) in cases {
+        judge(change, page, status, body, fault);
+    }
 }
 
 #[test]
-fn a_host_that_is_not_ready_or_not_alive_without_a_reason() {
-    let (mut model, foundry, ..) = scene();
-    let not_ready = answer(503, &json!({"status": "not_ready", "health": "unhealthy"}));
-    let found = faults(&model, &foundry, &Page::Ready, &not_ready);
-    one_fault(&found, "status 503");
-    model.may_be_away("p");
-    assert!(faults(&model, &foundry, &Page::Ready, &not_ready).is_empty());
-    let dead = answer(503, &json!({"status": "dead"}));
-    one_fault(&faults(&model, &foundry, &Page::Live, &dead), "status 503");
-    let page = Response {
-        body: "vitals_host_panics_total 1\n".to_owned(),
-        ..answer(200, &Value::Null)
-    };
-    let found = faults(&model, &foundry, &Page::Metrics, &page);
-    one_fault(&found, "the host panicked");
+fn a_version_that_goes_back_is_found() {
+    let pages = ["a:old b:old", "a:new b:new", "a:old b:old"];
+    let pages = pages.map(|checks| (200, health("healthy", checks).to_string()));
+    assert!(faults(REPLACED, false, &Page::Health, &pages[..2]).is_empty());
+    let faults = faults(REPLACED, false, &Page::Health, &pages);
+    assert!(faults[0].starts_with("a version went back: a from"));
 }
 
 #[test]
-fn a_result_that_is_too_old_where_the_machine_did_not_stand_still() {
-    let (model, foundry, old, _) = scene();
-    let checks = [healthy("a", old), check("b", "unknown", TOO_OLD)];
-    let shown = health("degraded", &checks);
-    for is_faint in [false, true] {
-        let judge = Judge {
-            model: &model,
-            foundry: &foundry,
-            is_faint,
-            without: &[],
-        };
-        let faults = judge.faults(&Page::Health, &shown, &mut Memory::default());
-        assert_eq!(faults.is_empty(), is_faint, "{faults:?}");
+fn stale_and_slow_results_are_excused_while_the_machine_stalls() {
+    for checks in ["a:old b:stale", "a:old b:timeout"] {
+        let page = (200, health("degraded", checks).to_string());
+        for is_stalled in [false, true] {
+            let faults = faults(NOTHING, is_stalled, &Page::Health, &[page.clone()]);
+            assert_eq!(faults.is_empty(), is_stalled, "{faults:?}");
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Who may see what of a host: requests with the token, without it, and by names that are not the host's.
+//! Who may see what of a host: requests with the token, without it, and by names that are not the
+//! host's.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,7 +8,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use vitals_servers::{Response, ask};
 
-use super::{HostUnderTest, NEIGHBOUR};
+use super::HostUnderTest;
+use super::control::CONTROL;
 use crate::hostile::access::PRIVATE;
 use crate::hostile::case::HostileCase;
 
@@ -15,7 +17,7 @@ impl HostUnderTest {
     /// Where somebody without the token is shown what is for those who have it, or they are not.
     pub(super) async fn disclosures(&self, case: &HostileCase) -> Vec<String> {
         let mut faults = Vec::new();
-        let check = format!("/health/checks/{}", case.name());
+        let check = format!("/health/checks/{}", case.name);
         let shown = ["/health", &check, "/health/tools", "/metrics"];
         for path in shown {
             let page = self.get(path).await;
@@ -63,7 +65,7 @@ pub(super) async fn answered(host: SocketAddr, requests: &[String]) -> Vec<Strin
         let answer = tokio::time::timeout(PATIENCE, exchange(host, request)).await;
         let answer = answer.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
         let fault = match answer {
-            Ok(answer) if answer.contains(NEIGHBOUR) => "is answered with a page".to_owned(),
+            Ok(answer) if answer.contains(CONTROL) => "is answered with a page".to_owned(),
             Ok(answer) if REFUSALS.iter().any(|refusal| answer.starts_with(refusal)) => continue,
             Ok(answer) => format!("is answered with {:?}", answer.lines().next()),
             Err(error) => format!("is not answered: {error}"),

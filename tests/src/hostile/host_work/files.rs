@@ -1,34 +1,24 @@
-//! The plugins directory as a stranger's input: too many files, and files that block whoever opens them.
+//! The plugins directory as a stranger's input: too many files, and files that block whoever opens
+//! them.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::guests;
-use crate::hostile::case::{Body, HostileCase};
+use crate::hostile::case::{Body, HostileCase, case};
+use crate::hostile::world;
 
+#[rustfmt::skip]
 pub(super) fn cases() -> Vec<HostileCase> {
-    let beside = |name: &'static str, does, litter: fn(&Path)| {
-        let body = Body::Beside(litter, guests::HELLO);
-        HostileCase::new(name, does)
-            .body(body)
-            .survives("healthy")
-            .message("hello")
-    };
     vec![
-        beside(
-            "files-many",
-            "comes after 5,000 files, of which some are plugins and most are none",
-            many,
-        ),
-        beside(
-            "files-fifos",
-            "comes after files that are FIFOs whenever somebody opens them",
-            fifos,
-        ),
+        case("files-many", "comes after 5,000 files, of which some are plugins and most are none",
+            Body::Beside(many)).healthy().message("hello"),
+        case("files-fifos", "comes after files that are FIFOs whenever somebody opens them",
+            Body::Beside(fifos)).healthy().message("hello"),
     ]
 }
 
@@ -50,8 +40,8 @@ fn many(dir: &Path) {
     }
 }
 
-/// Links to what is a file and a FIFO by turns, on ways so long that it changes between any two looks. More
-/// of them than are read at once.
+/// Links to what is a file and a FIFO by turns, on ways so long that it changes between any two
+/// looks. More of them than are read at once.
 fn fifos(dir: &Path) {
     fs::create_dir(dir.join("on")).expect("the directory takes it");
     let pair = |number: usize| {
@@ -59,8 +49,7 @@ fn fifos(dir: &Path) {
         let way = format!("{}{file}", "on/../".repeat(500));
         symlink(way, dir.join(format!("fifo-{number}.wasm"))).expect("the directory takes it");
         fs::write(dir.join(&file), "a file, for now").expect("the directory takes it");
-        let mode = Mode::RUSR | Mode::WUSR;
-        mknodat(CWD, dir.join(&fifo), FileType::Fifo, mode, 0).expect("the directory takes it");
+        world::fifo(&dir.join(&fifo));
         (dir.join(file), dir.join(fifo))
     };
     let pairs: Vec<_> = (0..16).map(pair).collect();

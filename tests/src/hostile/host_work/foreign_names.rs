@@ -1,50 +1,23 @@
-//! Requests by a name that is not the host's, as a web page makes them that leads its own name to the
-//! host's address (DNS rebinding).
+//! Requests by a name that is not the host's, as a web page makes them that leads its own name to
+//! the host's address (DNS rebinding).
 
-use crate::hostile::case::{Body, HostileCase};
+use crate::hostile::case::{Body, HostileCase, case};
 
+#[rustfmt::skip]
 pub(super) fn cases() -> Vec<HostileCase> {
-    let asks = |name: &str, does: &'static str, requests: fn() -> Vec<String>| {
-        HostileCase::new(name, does)
-            .body(Body::Asks(requests))
-            .survives("healthy")
-            .message("hello")
-    };
+    let asks = |name, does, requests: fn() -> _| case(name, does, Body::Asks(requests)).healthy().message("hello");
     vec![
-        asks(
-            "host-foreign",
+        asks("host-foreign",
             "asks for every page by names that are not the host's, some of which look like it",
-            || {
-                let foreign = |name| requests("", &[name]);
-                FOREIGN.into_iter().flat_map(foreign).collect()
-            },
-        ),
-        asks(
-            "host-in-target",
+            || FOREIGN.into_iter().flat_map(|name| requests("", &[name])).collect()),
+        asks("host-in-target",
             "the same where the target of the request has the name, and `Host` is the host's",
-            || {
-                let targets = [
-                    "http://evil.test",
-                    "http://evil.test:80",
-                    "HTTP://EVIL.TEST.",
-                ];
-                let foreign = |target| requests(target, &["127.0.0.1"]);
-                targets.into_iter().flat_map(foreign).collect()
-            },
-        ),
-        asks(
-            "host-beside",
-            "the same where another `Host` or the target is the host's",
-            || {
-                let own = "127.0.0.1";
-                [
-                    requests("", &[own, "evil.test"]),
-                    requests("", &["evil.test", own]),
-                    requests("http://127.0.0.1", &["evil.test"]),
-                ]
-                .concat()
-            },
-        ),
+            || TARGETS.into_iter().flat_map(|target| requests(target, &["127.0.0.1"])).collect()),
+        asks("host-beside", "the same where another `Host` or the target is the host's", || [
+            requests("", &["127.0.0.1", "evil.test"]),
+            requests("", &["evil.test", "127.0.0.1"]),
+            requests("http://127.0.0.1", &["evil.test"]),
+        ].concat()),
     ]
 }
 
@@ -64,7 +37,7 @@ const PAGES: [(&str, &str); 9] = [
     ("GET", "/health/ready"),
     ("GET", "/health/startup"),
     ("GET", "/health/tools"),
-    ("GET", "/health/checks/neighbour"),
+    ("GET", "/health/checks/control-check"),
     ("GET", "/plugins"),
     ("GET", "/metrics"),
     ("POST", "/-/reload"),
@@ -86,4 +59,9 @@ const FOREIGN: [&str; 16] = [
     "[::1%25eth0]",
     "[::1].evil.test",
     "[::1]evil.test:80",
+];
+const TARGETS: [&str; 3] = [
+    "http://evil.test",
+    "http://evil.test:80",
+    "HTTP://EVIL.TEST.",
 ];

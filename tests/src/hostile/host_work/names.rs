@@ -2,72 +2,46 @@
 
 use std::fmt::Write as _;
 
-use crate::hostile::case::{HostileCase, Is};
-use crate::hostile::frame;
+use crate::hostile::case::{HostileCase, Is, made};
+use crate::hostile::frame::module;
 
+#[rustfmt::skip]
 pub(super) fn cases() -> Vec<HostileCase> {
-    let traps = |name: &str, does: &'static str, stack: fn() -> String| {
-        HostileCase::new(name, does)
-            .made(move || in_check(&stack()))
-            .ends("trap")
+    let traps = |name, does, stack: fn() -> String| {
+        made(name, does, move || in_check(&stack())).ends("trap")
     };
     let long = || calling(|index| doubling(index, 330, 1700));
-    let fitting = || calling(|index| doubling(index, 100, 1020));
     vec![
-        traps(
-            "names-that-double",
-            "traps in functions whose names of 1.7 KB double a path of 330 empty names",
-            long,
-        )
-        .fact("/error/frames", Is::Long(20))
-        .fact("/error/frames/0", Is::Containing("_RIC2".to_owned())),
-        traps(
-            "names-that-double-and-fit",
+        traps("names-that-double",
+            "traps in functions whose names of 1.7 KB double a path of 330 empty names", long)
+            .fact("/error/frames", Is::Long(20)).fact("/error/frames/0", Is::Containing("_RIC2")),
+        traps("names-that-double-and-fit",
             "traps in functions whose names of 1 KB double a path of 100 empty names",
-            fitting,
-        )
-        .fact("/error/frames/0", Is::Containing("_RIC2".to_owned())),
-        traps(
-            "names-that-multiply",
-            "traps in functions whose names of 1 KB read as a megabyte",
-            || calling(|index| doubling(index, 0, 1020)),
-        )
-        .fact("/error/frames/0", Is::ShorterThan(257)),
-        traps(
-            "name-huge",
-            "traps deep in a function whose name has 12 MB",
-            recursing,
-        )
-        .fact("/error/frames", Is::Long(20))
-        .fact("/error/frames/0", Is::Containing("function".to_owned())),
-        HostileCase::new(
-            "names-in-describe",
+            || calling(|index| doubling(index, 100, 1020)))
+            .fact("/error/frames/0", Is::Containing("_RIC2")),
+        traps("names-that-multiply", "traps in functions whose names of 1 KB read as a megabyte",
+            || calling(|index| doubling(index, 0, 1020))).fact("/error/frames/0", Is::ShorterThan(257)),
+        traps("name-huge", "traps deep in a function whose name has 12 MB", recursing)
+            .fact("/error/frames", Is::Long(20)).fact("/error/frames/0", Is::Containing("function")),
+        made("names-in-describe",
             "a rejected plugin traps in `describe`, in functions whose names double",
-        )
-        .made(move || in_describe(&long()))
-        .refused("`describe` failed"),
+            move || in_describe(&long())).refused("`describe` failed"),
     ]
 }
 
 /// A guest whose `check` calls `$first`.
 fn in_check(functions: &str) -> Vec<u8> {
-    frame::made(&format!(
-        "(core module $module
-  ;; + memory realloc describe post
-{functions}
-  (func (export \"check\") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
-    (call $first) (i32.const 0)))"
-    ))
+    let check = "(func (export \"check\") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
+        (call $first) (i32.const 0))";
+    let parts = "memory realloc describe post";
+    module(parts, &format!("{functions}{check}"))
 }
 
 /// A guest whose `describe` calls `$first`.
 fn in_describe(functions: &str) -> Vec<u8> {
-    frame::made(&format!(
-        "(core module $module
-  ;; + memory realloc post healthy well
-{functions}
-  (func (export \"describe\") (result i32) (call $first) (i32.const 0)))"
-    ))
+    let describe = "(func (export \"describe\") (result i32) (call $first) (i32.const 0))";
+    let parts = "memory realloc post healthy well";
+    module(parts, &format!("{functions}{describe}"))
 }
 
 /// Functions of these names that call one another; the last one traps.
@@ -97,8 +71,8 @@ fn recursing() -> String {
     )
 }
 
-/// A path of so many empty names, and back-references to it, each twice as long as the one before, as
-/// many as have room.
+/// A path of so many empty names, and back-references to it, each twice as long as the one before,
+/// as many as have room.
 fn doubling(index: usize, empty: usize, length: usize) -> String {
     let letter = |index: usize| char::from(b'a' + u8::try_from(index % 26).expect("a letter"));
     let crate_name = format!("C2{}{}", letter(index / 26), letter(index));

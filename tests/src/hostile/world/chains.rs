@@ -1,33 +1,30 @@
-//! TLS servers whose certificates are dear to whoever verifies or reads them.
+//! The certificates of TLS servers, most of them expensive to verify or read.
 //!
-//! Only the first certificate of each chain is a real one, with a key that the server has. The others
-//! are signed by nobody: what is dear about them comes before any signature.
+//! Only the first certificate of those chains is real, with a key that the server has. Nobody
+//! signed the others: what is expensive about them comes before any signature.
 
-use std::io::{self, Write as _};
-use std::net::TcpStream;
 use std::sync::{Arc, LazyLock};
 
-use rcgen::{CertificateParams, DistinguishedName, DnType, Issuer, KeyPair};
+use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use vitals_servers::Authority;
+use vitals_servers::{Authority, Identity};
 
-use super::{ServerBehaviour, head};
 use crate::der::authority;
 
-pub(super) const BEHAVIOURS: &[(&str, ServerBehaviour)] = &[
-    ("chain-long", |stream, _| answer(stream, &LONG)),
-    ("chain-tangled", |stream, _| answer(stream, &TANGLED)),
-    ("chain-heavy", |stream, _| answer(stream, &HEAVY)),
-];
+pub(super) type TlsConfig = LazyLock<Arc<ServerConfig>>;
 
-type Config = LazyLock<Arc<ServerConfig>>;
+/// The authority that signs [`TRUSTED`].
+pub(super) static ROOT: LazyLock<Authority> = LazyLock::new(|| Authority::new("Hostile Root"));
+
+/// A certificate for 127.0.0.1 that whoever trusts [`ROOT`] trusts.
+pub(super) static TRUSTED: TlsConfig =
+    LazyLock::new(|| config(ROOT.identity(&["127.0.0.1"], |_| {})));
 
 /// Six layers of seven authorities, each of which may have been named by all of the next layer, and
 /// as many small certificates beside them as fit into a handshake.
-static LONG: Config = LazyLock::new(|| {
+pub(super) static LONG: TlsConfig = LazyLock::new(|| {
     let mut chain = Vec::new();
     for layer in 0_u8..6 {
         for number in 0..7 {
@@ -38,75 +35,35 @@ static LONG: Config = LazyLock::new(|| {
     let decoy = authority(b"", b"", 0, 0);
     let room = 60_000 - chain.iter().map(|one| one.len()).sum::<usize>();
     chain.extend(std::iter::repeat_n(decoy.clone(), room / decoy.len()));
-    shown(&[0], chain)
+    issued_by("\0", chain)
 });
 
 /// Fifteen authorities of one name, which all may have issued each other, stuffed with extensions.
-static TANGLED: Config = LazyLock::new(|| {
-    let chain = (0..15).map(|number| authority(b"x", b"x", number, 1900));
-    shown(b"x", chain)
-});
+pub(super) static TANGLED: TlsConfig = LazyLock::new(|| namesakes(1900));
 
 /// The same, stuffed with twice as much.
-static HEAVY: Config = LazyLock::new(|| {
-    let chain = (0..15).map(|number| authority(b"x", b"x", number, 3700));
-    shown(b"x", chain)
-});
+pub(super) static HEAVY: TlsConfig = LazyLock::new(|| namesakes(3700));
 
-/// An authority, and a server that it vouches for.
-static TRUSTED: LazyLock<(String, Arc<ServerConfig>)> = LazyLock::new(|| {
-    let authority = Authority::new("Hostile Root");
-    let identity = authority.identity(&["127.0.0.1"], |_| {});
-    let key = PrivateKeyDer::Pkcs8(identity.key_der().into());
-    (authority.pem(), config(identity.chain, &key))
-});
-
-/// The certificate of the authority that vouches for [`trusted`].
-pub(super) fn root() -> &'static str {
-    &TRUSTED.0
+fn namesakes(stuffing: usize) -> Arc<ServerConfig> {
+    let chain = (0..15).map(|number| authority(b"x", b"x", number, stuffing));
+    issued_by("x", chain)
 }
 
-/// A server on 127.0.0.1 whose certificate is one to trust.
-pub(super) fn trusted() -> Arc<ServerConfig> {
-    Arc::clone(&TRUSTED.1)
-}
-
-/// Shakes hands, and answers a request with `ok`.
-fn answer(stream: &mut TcpStream, config: &Arc<ServerConfig>) -> io::Result<()> {
-    let session = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
-    let mut stream = StreamOwned::new(session, stream.try_clone()?);
-    head(&mut stream)?;
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")?;
-    stream.conn.send_close_notify();
-    stream.flush()
-}
-
-/// A server that shows a certificate of its own, which says that `issuer` issued it, and then `others`.
-fn shown(
-    issuer: &[u8],
+/// A certificate that names this issuer, and then `others`.
+fn issued_by(
+    issuer: &str,
     others: impl IntoIterator<Item = CertificateDer<'static>>,
 ) -> Arc<ServerConfig> {
-    let named = |name: &[u8]| {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        let name = String::from_utf8_lossy(name).into_owned();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params
-    };
-    let issuer = Issuer::new(named(issuer), KeyPair::generate().expect("a key"));
-    let params = named(b"web.test");
-    let key = KeyPair::generate().expect("a key");
-    let leaf = params.signed_by(&key, &issuer).expect("a certificate");
-    let chain = std::iter::once(leaf.der().clone()).chain(others);
-    config(
-        chain.collect(),
-        &PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-    )
+    let mut identity = Authority::new(issuer).identity(&["web.test"], |_| {});
+    identity.chain.truncate(1);
+    identity.chain.extend(others);
+    config(identity)
 }
 
-fn config(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'_>) -> Arc<ServerConfig> {
-    let key = ring::sign::any_supported_type(key).expect("a key that can sign");
-    let shown = CertifiedKey::new(chain, key);
+fn config(identity: Identity) -> Arc<ServerConfig> {
+    let key = PrivateKeyDer::Pkcs8(identity.key_der().into());
+    let key = ring::sign::any_supported_type(&key).expect("a key that can sign");
+    let shown = CertifiedKey::new(identity.chain, key);
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring has them")

@@ -1,35 +1,20 @@
-//! `vitals bench`: what it says of a run, and how many it makes at once.
+//! `vitals bench`: what it prints about runs, and how many it makes at once.
 
 use serde_json::{Value, json};
-use vitals_tests::{Finished, Vitals, guests};
+use vitals_tests::Vitals;
+use vitals_tests::guests::{SLEEP, STATUS};
 
-use super::shown;
-
-/// What `vitals bench --format json` says, with a zero for what the harness leaves out.
-fn numbers(ended: &Finished) -> Value {
-    let untidy = ended.stdout.replace("<varies>", "0").replace("<ms>", "0");
-    serde_json::from_str(&untidy).expect("JSON")
-}
+use super::json as numbers;
 
 #[test]
-fn bench_has_as_many_runs_at_once_as_it_is_told() {
+fn bench_makes_as_many_runs_at_once_as_requested() {
     // Each of twenty waits for 200 ms: one after the other that is four seconds, and five runs a second, on
     // any machine.
     let per_second = |at_once: &str| {
-        let line = [
-            "bench",
-            "plugins/sleep.wasm",
-            "--runs",
-            "20",
-            "--duration",
-            "1m",
-        ];
-        let more = ["--concurrency", at_once, "--format", "json"];
-        let settings = ["--settings", r#"{"time": "200ms"}"#];
-        let line = line.into_iter().chain(more).chain(settings);
-        let ended = Vitals::new(line).plugin("sleep", guests::SLEEP).run();
-        assert_eq!(ended.status, Some(0), "{}", shown(&ended));
-        let json = numbers(&ended);
+        let line = "bench plugins/sleep.wasm --runs 20 --duration 1m --format json --concurrency";
+        let more = [at_once, "--settings", r#"{"time": "200ms"}"#];
+        let line = line.split(' ').chain(more);
+        let json = numbers(&Vitals::new(line).guests([SLEEP]).exits(0));
         assert_eq!(json["results"], json!({ "healthy": 20 }), "{json}");
         json["runs_per_second"].as_f64().expect("a number")
     };
@@ -40,72 +25,43 @@ fn bench_has_as_many_runs_at_once_as_it_is_told() {
 }
 
 #[test]
-fn bench_says_what_a_run_costs() {
+fn bench_measures_the_cost_of_a_run() {
     let bench = |arguments: &[&str]| {
         let line = ["bench", "plugins/status.wasm", "--runs", "20"];
-        let line = line.iter().chain(arguments).copied();
-        Vitals::new(line).plugin("status", guests::STATUS).run()
+        Vitals::new(line.iter().chain(arguments).copied()).guests([STATUS])
     };
-    let ended = bench(&["--concurrency", "4", "--format", "json"]);
-    assert_eq!(ended.status, Some(0), "{}", shown(&ended));
-    let json = numbers(&ended);
+    let json = numbers(&bench(&["--concurrency", "4", "--format", "json"]).exits(0));
     assert_eq!(json["runs"], 20);
     assert_eq!(json["results"], json!({ "healthy": 20 }));
     assert_eq!(json["first"]["status"], "healthy");
     let number = |pointer: &str| json.pointer(pointer).and_then(Value::as_f64).unwrap();
+    let [instance, median] = ["/instance/median_us", "/time/median_us"].map(number);
     assert!(number("/fuel/median") > 100.0, "{json}");
-    assert!(
-        number("/instance/median_us") < number("/time/longest_us"),
-        "{json}"
-    );
-    assert!(
-        number("/time/median_us") <= number("/time/p99_us"),
-        "{json}"
-    );
-    assert!(
-        number("/cpu_us") > 0.0 && number("/runs_per_second") > 0.0,
-        "{json}"
-    );
+    assert!(instance < number("/time/longest_us"), "{json}");
+    assert!(median <= number("/time/p99_us"), "{json}");
+    assert!(number("/cpu_us") > 0.0, "{json}");
+    assert!(number("/runs_per_second") > 0.0, "{json}");
 
-    // What it does is told too: a check that fails fast is no fast check.
-    let ended = bench(&["--settings", r#"{"fail": "panic", "message": "lost"}"#]);
-    assert_eq!(ended.status, Some(0), "{}", shown(&ended));
-    assert!(
-        ended
-            .stdout
-            .starts_with("first run: unhealthy - panicked at "),
-        "{}",
-        ended.stdout
-    );
-    assert!(
-        ended.stdout.contains("\nruns      20: 20 trap\n"),
-        "{}",
-        ended.stdout
-    );
+    // It shows failures too: a check that fails fast is not a fast check.
+    let ended = bench(&["--settings", r#"{"fail": "panic", "message": "lost"}"#]).exits(0);
+    let first = "first run: unhealthy - panicked at ";
+    assert!(ended.stdout.starts_with(first), "{ended}");
+    let runs = "\nruns      20: 20 trap\n";
+    assert!(ended.stdout.contains(runs), "{ended}");
     let bars = ended.stdout.lines().filter(|line| line.contains('█'));
     let counts = bars.filter_map(|line| line.rsplit(' ').next()?.parse::<u32>().ok());
-    assert_eq!(counts.sum::<u32>(), 20, "{}", ended.stdout);
+    assert_eq!(counts.sum::<u32>(), 20, "{ended}");
 
-    // Time ends it as well, and what can't be run says so.
-    let line = [
-        "bench",
-        "plugins/sleep.wasm",
-        "--settings",
-        r#"{"time": "50ms"}"#,
-        "--duration",
-        "200ms",
-    ];
-    let ended = Vitals::new(line).plugin("sleep", guests::SLEEP).run();
-    assert!(ended.stdout.contains("healthy"), "{}", shown(&ended));
-    let ended = bench(&["--settings", "{"]);
-    assert_eq!(ended.status, Some(3), "{}", shown(&ended));
-    let ended = Vitals::new(["bench", "nowhere.wasm"]).run();
-    assert_eq!(ended.status, Some(3));
-    assert!(
-        ended
-            .stderr
-            .contains("cannot run nowhere.wasm: cannot read it: "),
-        "{}",
-        ended.stderr
-    );
+    // The duration ends it as well.
+    let line = ["bench", "plugins/sleep.wasm", "--duration", "200ms"];
+    let line = line
+        .into_iter()
+        .chain(["--settings", r#"{"time": "50ms"}"#]);
+    let ended = Vitals::new(line).guests([SLEEP]).run();
+    assert!(ended.stdout.contains("healthy"), "{ended}");
+
+    bench(&["--settings", "{"]).exits(3);
+    let ended = Vitals::new(["bench", "nowhere.wasm"]).exits(3);
+    let error = "cannot run nowhere.wasm: cannot read it: ";
+    assert!(ended.stderr.contains(error), "{ended}");
 }

@@ -1,5 +1,5 @@
-//! The compiling child: what it has and has not, how it ends, and what becomes of one that is no
-//! compiler at all.
+//! The child process that compiles: what it can reach, how it ends, and programs that are no
+//! compilers.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -8,12 +8,12 @@ use std::process::{Command, Stdio};
 use rustix::io::{FdFlags, fcntl_setfd};
 use tempfile::TempDir;
 use vitals_host::plugin::{CompileLimits, Compiler};
-use vitals_tests::{Place, TestHostBuilder, Vitals, binary, bomb, eventually, guests};
+use vitals_tests::{Place, TestHostBuilder, Vitals, binary, bomb, eventually, guests, when};
 
-use super::process::{compiling, file, gone, one_compiling};
-use super::{Duration, FOREVER, PLENTY, fresh, host_failed, is_healthy, limited, refused};
+use super::process::{file, gone, one_compiling, stat};
+use super::{Duration, FOREVER, PLENTY, fresh, host_failed, is_healthy, limited, rejected};
 
-/// A host whose compiler is a program that behaves as each plugin says: `fake:<how>`.
+/// A host whose compiler is a program that does what each plugin says: `fake:<how>`.
 fn faked(time: Duration) -> TestHostBuilder {
     let limits = CompileLimits {
         time,
@@ -24,7 +24,7 @@ fn faked(time: Duration) -> TestHostBuilder {
     fresh().with(|host| host.compiler(fake.limits(limits)))
 }
 
-/// A component with a custom section that tells the program how to behave.
+/// A component with a custom section that tells the program what to do.
 fn told(how: &str) -> Vec<u8> {
     let text = format!("fake:{how}");
     let length = u8::try_from(text.len() + 1).expect("it is short");
@@ -36,7 +36,7 @@ fn told(how: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_compiler_that_misbehaves_costs_the_plugin_a_load_error_of_its_own() {
+async fn a_compiler_that_misbehaves_fails_only_the_plugin() {
     let crashed = "; please report this with the file";
     let answer = "did not reply like a compiler";
     let cases = [
@@ -63,10 +63,10 @@ async fn a_compiler_that_misbehaves_costs_the_plugin_a_load_error_of_its_own() {
     }
     let host = builder.start().await;
     for (how, expected) in cases {
-        // What does not answer as a compiler says nothing of the file.
+        // Without a reply of a compiler, nothing is known about the file.
         let why = match how {
             "silent" | "truncated" | "garbage" | "lying" => host_failed(&host, how).await,
-            _ => refused(&host, how).await,
+            _ => rejected(&host, how).await,
         };
         assert!(why.contains(expected), "{how}: {why}");
         assert!(why.len() < 1000, "{how}: {why}");
@@ -75,26 +75,24 @@ async fn a_compiler_that_misbehaves_costs_the_plugin_a_load_error_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_compiler_that_was_killed_from_outside_is_asked_again_at_a_reload() {
+async fn a_compilation_that_was_killed_from_outside_is_repeated_at_a_reload() {
     let builder = faked(FOREVER);
     let mark = builder.place().path().join("mark");
     let how = told(&format!("killed-once {}", mark.display()));
     let host = builder.plugin("file", how).start().await;
     let why = host_failed(&host, "file").await;
-    assert!(
-        why.starts_with("the compiler was killed while compiling it"),
-        "{why}"
-    );
+    let expected = "the compiler was killed while compiling it";
+    assert!(why.starts_with(expected), "{why}");
     assert!(mark.exists(), "it was killed");
     host.reload(&[]).await;
-    let asked_again =
+    let is_repeated =
         |check: &serde_json::Value| check["message"].to_string().contains("not again");
-    host.eventually_check("module:file", "the next answer", asked_again)
+    host.eventually_check("module:file", "the next reply", is_repeated)
         .await;
 }
 
 #[tokio::test]
-async fn a_compiler_that_hangs_is_given_up() {
+async fn a_compiler_that_hangs_is_abandoned() {
     let builder = faked(Duration::from_millis(500)).plugin("hang", told("hang"));
     let host = builder.start().await;
     let why = host_failed(&host, "hang").await;
@@ -103,20 +101,18 @@ async fn a_compiler_that_hangs_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_no_compiler_is_named() {
+async fn a_program_that_is_no_compiler_is_an_error() {
     let other = Compiler::program(Path::new("/bin/false")).expect("every machine has it");
     let host = fresh().with(|host| host.compiler(other));
     let host = host.plugin("good", guests::HELLO).start().await;
-    let why = refused(&host, "good").await;
-    assert!(
-        why.starts_with("the compiler crashed on it (exit status 1)"),
-        "{why}"
-    );
+    let why = rejected(&host, "good").await;
+    let expected = "the compiler crashed on it (exit status 1)";
+    assert!(why.starts_with(expected), "{why}");
     assert!(Compiler::program(Path::new("/nowhere/vitals")).is_err());
 }
 
 #[tokio::test]
-async fn a_child_is_given_nothing_but_its_pipes() {
+async fn a_child_inherits_only_its_pipes() {
     let builder = faked(FOREVER);
     let report = builder.place().path().join("report");
     let spy = told(&format!("spy {}", report.display()));
@@ -129,25 +125,21 @@ async fn a_child_is_given_nothing_but_its_pipes() {
 }
 
 #[tokio::test]
-async fn a_child_confines_itself_and_closes_what_the_program_left_open() {
-    // As a library that this program uses might: open, and not closed when something is executed.
+async fn a_child_confines_itself_and_closes_inherited_descriptors() {
+    // A library that this program uses might leave this open, and inheritable.
     let leaked = File::open("/proc/version").expect("it is there");
     fcntl_setfd(&leaked, FdFlags::empty()).expect("it is open");
     let builder = limited(Duration::from_secs(51), PLENTY);
     let host = builder.plugin("bomb", bomb::endless(100, 2000));
     let host = host.start().await;
-    // It has executed itself once more, and limits itself right after that.
-    let child = one_compiling("--seconds\u{0}51\u{0}--bytes\u{0}2147483648\u{0}--again").await;
+    // It has executed itself a second time, and limits itself right after that.
+    let mark = "--seconds\u{0}51\u{0}--bytes\u{0}2147483648\u{0}--again";
+    let child = one_compiling(mark, |_| true).await;
     let read = |name: &str| fs::read_to_string(file(child, name)).expect("it runs");
     let limits = eventually("it is confined", async || {
         let limits = read("limits");
-        let alone = limits
-            .lines()
-            .find(|line| line.starts_with("Max processes"));
-        match alone {
-            Some(line) if words(line)[2] == "0" => Ok(limits),
-            _ => Err(limits),
-        }
+        let alone = |line: &str| line.starts_with("Max processes") && words(line)[2] == "0";
+        when(limits.lines().any(alone), limits)
     })
     .await;
     for (limit, expected) in [
@@ -166,10 +158,9 @@ async fn a_child_confines_itself_and_closes_what_the_program_left_open() {
     assert_eq!(read("oom_score_adj"), "1000\n");
     assert_eq!(read("environ"), "");
     assert_eq!(fs::read_link(file(child, "cwd")).unwrap(), Path::new("/"));
-    let stat = read("stat");
-    let nice = stat.rsplit_once(") ").map(|(_, rest)| words(rest)[16]);
-    let nice: i32 = nice.and_then(|nice| nice.parse().ok()).expect("a number");
-    assert!(nice >= 10, "{stat}");
+    let stat = stat(child).expect("it runs");
+    let nice: i32 = stat[16].parse().expect("a number");
+    assert!(nice >= 10, "{stat:?}");
     let descriptors = fs::read_dir(file(child, "fd")).expect("it runs");
     for descriptor in descriptors {
         let path = descriptor.expect("an entry").path();
@@ -181,10 +172,8 @@ async fn a_child_confines_itself_and_closes_what_the_program_left_open() {
     gone(child).await;
 }
 
-fn parent_of(process: u32) -> Option<String> {
-    let stat = fs::read_to_string(file(process, "stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(") ")?;
-    Some(words(rest)[1].to_owned())
+fn parent_of(process: u32) -> Option<u32> {
+    stat(process)?[1].parse().ok()
 }
 
 fn words(line: &str) -> Vec<&str> {
@@ -196,24 +185,14 @@ async fn a_child_ends_with_the_host_however_that_ends() {
     let vitals = Vitals::new(["serve", "--listen", "127.0.0.1:0"]);
     let vitals = vitals.plugin("bomb", bomb::endless(100, 2001));
     let serving = vitals.serve().await;
-    let place = fs::canonicalize(serving.place().path()).expect("it is there");
-    let is_its_child = |child: &u32| {
-        let parent = parent_of(*child).and_then(|parent| parent.parse().ok());
-        let at = parent.and_then(|parent| fs::read_link(file(parent, "cwd")).ok());
-        at.is_some_and(|at| at == place)
-    };
-    let child = eventually("it compiles", async || {
-        let found = compiling("").into_iter().find(is_its_child);
-        found.ok_or_else(|| serving.log().join("\n"))
-    })
-    .await;
-    // With SIGKILL: the host can't clean up behind itself.
+    let child = one_compiling("", |child| parent_of(child) == Some(serving.id())).await;
+    // By SIGKILL, so that the host cannot clean up.
     drop(serving);
     gone(child).await;
 }
 
 #[tokio::test]
-async fn the_program_is_the_one_that_was_there_at_the_start() {
+async fn the_compiler_is_the_program_that_was_there_at_the_start() {
     let real = fs::read_link("/proc/self/exe").expect("there is /proc");
     let directory = real.parent().expect("it lies somewhere");
     let directory = TempDir::new_in(directory).expect("cannot make a directory");
@@ -229,20 +208,11 @@ async fn the_program_is_the_one_that_was_there_at_the_start() {
 }
 
 #[test]
-fn a_program_of_another_version_says_which_it_is() {
-    let job = [
-        "compile",
-        "--engine",
-        "other",
-        "--seconds",
-        "9",
-        "--bytes",
-        "2000000000",
-    ];
-    let answered = Vitals::new(job).run();
-    assert_eq!(answered.status, Some(0), "{answered:?}");
+fn a_compiler_of_another_version_says_which_it_is() {
+    let job = "compile --engine other --seconds 9 --bytes 2000000000";
+    let replied = Vitals::new(job.split(' ')).exits(0);
     let ours = format!("{}-vitals-", vitals_host::plugin::WASMTIME);
-    assert!(answered.stdout.contains(&ours), "{answered:?}");
+    assert!(replied.stdout.contains(&ours), "{replied}");
 }
 
 #[tokio::test]
@@ -262,13 +232,8 @@ async fn commands_compile_in_a_child_too() {
             .stderr(Stdio::null())
             .spawn()
             .expect("it was built");
-        let parent = command.id().to_string();
-        let is_its_child = |child: &u32| parent_of(*child).as_ref() == Some(&parent);
-        let child = eventually("it compiles", async || {
-            let found = compiling("").into_iter().find(is_its_child);
-            found.ok_or_else(|| arguments.join(" "))
-        })
-        .await;
+        let parent = Some(command.id());
+        let child = one_compiling("", |child| parent_of(child) == parent).await;
         command.kill().expect("it runs");
         command.wait().expect("it was killed");
         gone(child).await;

@@ -1,5 +1,5 @@
-//! `deploy/Dockerfile`: its last stage, laid out by hand in an empty root and run as a container would
-//! be: read-only, as nobody, as process 1, in namespaces of its own. The host is the binary of the tests.
+//! `deploy/Dockerfile`: its last stage, copied into an empty root and run like a container: read-only, as
+//! nobody, as process 1, in namespaces of its own. The host is the binary of the tests.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,11 +10,11 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 use vitals_tests::servers::{NOBODY, installed};
-use vitals_tests::{Finished, Place, Serving, binary, eventually, guests};
+use vitals_tests::{Finished, Place, Serving, binary, eventually, guests, repository, when};
 
 use super::{Tree, run};
 
-/// The instructions of the last stage: what each is called, and what it says.
+/// The instructions of the last stage: their names and arguments.
 fn last_stage() -> Vec<(String, String)> {
     let text = Tree::new().read("Dockerfile").replace("\\\n", " ");
     let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -29,7 +29,7 @@ fn last_stage() -> Vec<(String, String)> {
     stage
 }
 
-/// What an instruction says that stands there once.
+/// The arguments of an instruction that occurs once.
 fn says(name: &str) -> String {
     let stage = last_stage();
     let mut found = stage.into_iter().filter(|(it, _)| it == name);
@@ -43,8 +43,8 @@ fn exec_form(name: &str) -> Vec<String> {
     serde_json::from_str(list).expect("a list")
 }
 
-/// A root directory with what the last stage copies, and of its base what the binary needs: shared
-/// libraries and trusted roots.
+/// A root directory with the files that the last stage copies, and what the binary needs of the base
+/// image: shared libraries and trusted roots.
 struct Root(TempDir);
 
 impl Root {
@@ -83,7 +83,7 @@ impl Root {
             .join(inside.strip_prefix("/").unwrap_or(inside))
     }
 
-    /// What the stage `build` leaves in `/built`.
+    /// Copies what the stage `build` leaves in `/built`.
     fn copy(&self, from: &str, to: &str) {
         match from {
             "/built/vitals" => self.put(&binary(), Path::new(to)),
@@ -98,7 +98,7 @@ impl Root {
                 let cache = self.path(to).join("vitals");
                 fs::create_dir_all(cache).expect("an empty root");
             }
-            other => panic!("nobody knows what {other} is; teach it to this test"),
+            other => panic!("this test does not know {other}"),
         }
     }
 
@@ -109,23 +109,18 @@ impl Root {
         copied.unwrap_or_else(|error| panic!("{}: {error}", from.display()));
     }
 
-    /// Starts what the image starts, in the root, under a configuration.
+    /// Starts the command of the image in the root.
     fn start(&self) -> Serving {
         let mut command = installed("bubblewrap", "bwrap");
         command
-            .args([
-                "--unshare-user",
-                "--unshare-pid",
-                "--unshare-net",
-                "--unshare-ipc",
-            ])
+            .args(["user", "pid", "net", "ipc"].map(|kind| format!("--unshare-{kind}")))
             .args(["--as-pid-1", "--die-with-parent", "--clearenv"]);
         let user = says("USER");
         let (user, group) = user.split_once(':').expect("user and group");
         command.args(["--uid", user, "--gid", group]);
         command.arg("--ro-bind").arg(self.0.path()).arg("/");
         command.args(["--proc", "/proc", "--dev", "/dev"]);
-        // As an empty directory of Kubernetes is.
+        // Like an `emptyDir` of Kubernetes.
         for volume in exec_form("VOLUME") {
             command.args(["--perms", "0777", "--tmpfs"]).arg(volume);
         }
@@ -142,7 +137,7 @@ impl Root {
             .args(exec_form("ENTRYPOINT"))
             .args(exec_form("CMD"));
         if geteuid().is_root() {
-            // Even without its namespaces it is nobody.
+            // It is nobody outside of its namespaces too.
             command.uid(NOBODY).gid(NOBODY);
         }
         Serving::begin(command, Place::new())
@@ -151,12 +146,12 @@ impl Root {
 
 /// The shared libraries of a program, the loader among them.
 fn libraries(program: &Path) -> Vec<PathBuf> {
-    let said = run(Command::new("ldd").arg(program), "").stdout;
-    let words = said.split_whitespace().filter(|word| word.starts_with('/'));
+    let list = run(Command::new("ldd").arg(program), "").stdout;
+    let words = list.split_whitespace().filter(|word| word.starts_with('/'));
     words.map(PathBuf::from).collect()
 }
 
-/// The process that is number 1 inside.
+/// The process that is process 1 inside.
 async fn inside(host: &Serving) -> u32 {
     let children = format!("/proc/{0}/task/{0}/children", host.id());
     eventually("there is a process inside", async || {
@@ -171,13 +166,7 @@ fn exec(inside: u32, words: &[impl AsRef<str>]) -> Finished {
     let mut command = Command::new("nsenter");
     command
         .args(["--target", &inside.to_string()])
-        .args([
-            "--user",
-            "--mount",
-            "--net",
-            "--pid",
-            "--preserve-credentials",
-        ])
+        .args("--user --mount --net --pid --preserve-credentials".split(' '))
         .arg(format!("--wd=/proc/{inside}/cwd"))
         .args(words.iter().map(AsRef::as_ref))
         .env_clear();
@@ -185,7 +174,7 @@ fn exec(inside: u32, words: &[impl AsRef<str>]) -> Finished {
 }
 
 #[tokio::test]
-async fn the_last_stage_is_a_host_in_a_root_that_nobody_can_write_to() {
+async fn the_last_stage_runs_the_host_in_a_read_only_root() {
     let root = Root::lay_out();
     let mut host = root.start().up().await;
     let inside = inside(&host).await;
@@ -193,28 +182,19 @@ async fn the_last_stage_is_a_host_in_a_root_that_nobody_can_write_to() {
     assert!(check.contains("--interval="), "{check}");
     let check = exec_form("HEALTHCHECK");
     eventually("the container is healthy", async || {
-        let said = exec(inside, &check);
-        if said.status == Some(0) {
-            Ok(())
-        } else {
-            Err(said.stderr)
-        }
+        let ended = exec(inside, &check);
+        when(ended.status == Some(0), ended)
     })
     .await;
 
-    // The first-party plugins are the library, and what they are compiled to is kept.
-    let vitals = "/usr/bin/vitals";
+    // The first-party plugins are the library, and their compiled code is cached.
     let probe = |page: &str| {
         let url = format!("http://127.0.0.1:8000{page}");
-        exec(inside, &[vitals, "probe", &url])
+        exec(inside, &["/usr/bin/vitals", "probe", &url])
     };
     eventually("each check has run", async || {
-        let said = probe("/health/startup");
-        if said.status == Some(0) {
-            Ok(())
-        } else {
-            Err(said.stderr)
-        }
+        let ended = probe("/health/startup");
+        when(ended.status == Some(0), ended)
     })
     .await;
     for check in ["memory", "load"] {
@@ -226,9 +206,9 @@ async fn the_last_stage_is_a_host_in_a_root_that_nobody_can_write_to() {
     }
     let root_of_it = PathBuf::from(format!("/proc/{inside}/root"));
     let kept = fs::read_dir(root_of_it.join("var/cache/vitals/vitals")).expect("a cache");
-    assert!(kept.count() >= 2, "code is kept");
+    assert!(kept.count() >= 2, "code is cached");
 
-    // Nothing else can be written, whoever tries.
+    // Nobody can write anything else.
     for directory in [
         "",
         "etc/vitals",
@@ -251,7 +231,7 @@ async fn the_last_stage_is_a_host_in_a_root_that_nobody_can_write_to() {
     let is_nobody = |line: &str| line.starts_with("Uid:") && !line.contains("\t0\t");
     assert!(status.lines().any(is_nobody), "{status}");
 
-    // As process 1 it hears what an engine sends.
+    // As process 1 it handles the signal of a container engine.
     let number = i32::try_from(inside).ok().and_then(Pid::from_raw);
     kill_process(number.expect("a number"), Signal::TERM).expect("it is running");
     assert!(host.ended().await.success());
@@ -260,10 +240,10 @@ async fn the_last_stage_is_a_host_in_a_root_that_nobody_can_write_to() {
 }
 
 #[test]
-fn the_image_is_pinned_and_its_paths_are_those_of_the_manifests() {
+fn the_image_is_pinned_and_agrees_with_the_manifests() {
     let tree = Tree::new();
     let dockerfile = tree.read("Dockerfile");
-    // Each image is an argument, so that a digest can take the place of its version.
+    // Each image is an argument, so that a digest can replace its version.
     let mut images = 0;
     for line in dockerfile.lines().filter(|line| line.starts_with("FROM ")) {
         let name = line.split(['{', '}']).nth(1).unwrap_or_default();
@@ -274,7 +254,7 @@ fn the_image_is_pinned_and_its_paths_are_those_of_the_manifests() {
         images += 1;
     }
     assert_eq!(images, 3);
-    // What the last stage takes is what the first one leaves.
+    // The last stage copies what the first one makes.
     let stage = last_stage();
     for (_, says) in stage.iter().filter(|(name, _)| name == "COPY") {
         assert!(says.starts_with("--from=build "), "{says}");
@@ -285,8 +265,7 @@ fn the_image_is_pinned_and_its_paths_are_those_of_the_manifests() {
             "{from} is never made"
         );
     }
-    let toolchain = fs::read_to_string(guests::root().join("rust-toolchain.toml"));
-    let toolchain = toolchain.expect("a toolchain");
+    let toolchain = repository::read("rust-toolchain.toml");
     let (_, channel) = toolchain.split_once("channel = \"").expect("a channel");
     let channel = channel.split('"').next().unwrap_or_default();
     assert!(dockerfile.contains(&format!("ARG RUST_IMAGE=rust:{channel}-bookworm\n")));
@@ -308,5 +287,5 @@ fn the_image_is_pinned_and_its_paths_are_those_of_the_manifests() {
     assert!(compose.contains(&check), "{check}");
 }
 
-/// Where Debian keeps the roots that it trusts, and the base image does.
+/// The trusted roots of Debian and of the base image.
 const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";

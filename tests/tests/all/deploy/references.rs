@@ -1,5 +1,5 @@
-//! What one part of a manifest says of another, and of the host: names of ports, volumes and labels,
-//! paths of pages, variables. No schema sees these.
+//! References in a manifest to its other parts and to the host: ports, volumes, labels, pages, variables.
+//! No schema checks these.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub(super) fn settings(documents: &[Value]) -> String {
     text.unwrap_or_default().to_owned()
 }
 
-/// What leads nowhere.
+/// The references that lead nowhere.
 pub(super) async fn misfits(documents: &[Value]) -> Vec<String> {
     let mut misfits = ports(documents);
     misfits.extend(selectors(documents));
@@ -131,7 +131,7 @@ fn volumes(documents: &[Value]) -> Vec<String> {
             ));
         }
     }
-    // Where the host looks is where the volumes are.
+    // The volumes are where the host reads.
     let mounts = |name: &str| {
         let mut mounts = list(&container(documents)["volumeMounts"]);
         let mount = mounts.find(|mount| mount["name"] == name);
@@ -183,7 +183,7 @@ fn variables(documents: &[Value]) -> Vec<String> {
         .collect()
 }
 
-/// What scrapes shows the token that the host is given.
+/// The monitor sends the token that the host has.
 fn tokens(documents: &[Value]) -> Vec<String> {
     let mut given = list(&container(documents)["env"]);
     let given = given.find(|it| it["name"] == "VITALS_METRICS_TOKEN");

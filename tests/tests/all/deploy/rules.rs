@@ -1,12 +1,10 @@
-//! The rules in the `PrometheusRule` are those of `deploy/monitoring/rules`, comments and all.
+//! The `PrometheusRule` contains the rules of `deploy/monitoring/rules`, with their comments.
 
-use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
-
-use vitals_tests::guests;
+use serde_json::Value;
+use vitals_tests::{guests, repository};
 
 use super::{files, yaml};
+use crate::docs::assert_current;
 
 const FILE: &str = "deploy/kubernetes/overlays/production/prometheusrule.yaml";
 const HEAD: &str = "\
@@ -21,53 +19,27 @@ metadata:
   labels:
     app.kubernetes.io/name: vitals
 spec:
+  groups:
 ";
 
-/// The document with all groups of the directory.
-fn made_of(rules: &Path) -> String {
-    let mut groups = String::new();
-    for file in files(rules, "yml") {
-        let text = fs::read_to_string(&file).expect("it can be read");
+#[test]
+fn the_prometheus_rule_has_the_rules_of_prometheus() {
+    let mut document = HEAD.to_owned();
+    let mut groups = Vec::new();
+    for file in files(&guests::root().join("deploy/monitoring/rules"), "yml") {
+        let text = repository::read(file);
         let (_, own) = text.split_once("\ngroups:\n").expect("groups begin a line");
         for line in own.trim_end().lines() {
             let indent = if line.is_empty() { "" } else { "  " };
-            writeln!(groups, "{indent}{line}").expect("a text takes all");
+            document.extend([indent, line, "\n"]);
         }
+        groups.extend(
+            yaml(&text)[0]["groups"]
+                .as_array()
+                .cloned()
+                .expect("a list"),
+        );
     }
-    let empty = if groups.is_empty() { " []" } else { "" };
-    format!("{HEAD}  groups:{empty}\n{groups}")
-}
-
-#[test]
-fn the_prometheus_rule_has_the_rules_that_prometheus_has() {
-    let rules = guests::root().join("deploy/monitoring/rules");
-    let file = guests::root().join(FILE);
-    let current = made_of(&rules);
-    if update() {
-        fs::write(&file, &current).expect("it can be written");
-    }
-    let written = fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        written == current,
-        "{FILE} is not current; write it anew with `UPDATE_DOCS=1 cargo test --test all -- \
-         deploy::rules`"
-    );
-    let groups = |text: &str| yaml(text)[0]["groups"].as_array().cloned();
-    let mut there = Vec::new();
-    for file in files(&rules, "yml") {
-        let text = fs::read_to_string(file).expect("it can be read");
-        there.extend(groups(&text).expect("a list of groups"));
-    }
-    assert_eq!(
-        yaml(&written)[0]["spec"]["groups"],
-        serde_json::Value::from(there)
-    );
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "who changes the rules says so when the document is to be written anew"
-)]
-fn update() -> bool {
-    std::env::var_os("UPDATE_DOCS").is_some()
+    assert_current(FILE, &document);
+    assert_eq!(yaml(&document)[0]["spec"]["groups"], Value::from(groups));
 }

@@ -1,14 +1,14 @@
-//! The filter of the unit lets through what the host and its compiling child ask of the kernel.
+//! The system call filter of the unit allows the calls of the host and of its compiling child.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use vitals_tests::servers::installed;
-use vitals_tests::{Place, Serving, binary, eventually, guests};
+use vitals_tests::{Place, Serving, binary, eventually, guests, when};
 
 use super::{Tree, run};
 
-/// The calls in a set of systemd's, with those of the sets in it.
+/// The calls in a set of systemd, including the sets in it.
 fn calls(set: &str) -> BTreeSet<String> {
     let said = run(
         installed("systemd", "systemd-analyze").args(["syscall-filter", set]),
@@ -27,14 +27,12 @@ fn calls(set: &str) -> BTreeSet<String> {
     calls
 }
 
-/// What the unit lets through.
+/// The calls that the unit allows.
 fn allowed() -> BTreeSet<String> {
     let unit = Tree::new().read("systemd/vitals.service");
-    let filters = unit
-        .lines()
-        .filter_map(|line| line.strip_prefix("SystemCallFilter="));
     let mut allowed = BTreeSet::new();
-    for filter in filters {
+    let lines = unit.lines();
+    for filter in lines.filter_map(|line| line.strip_prefix("SystemCallFilter=")) {
         match filter.strip_prefix('~') {
             Some(taken) => {
                 let taken = calls(taken);
@@ -43,7 +41,7 @@ fn allowed() -> BTreeSet<String> {
             None => allowed.extend(calls(filter)),
         }
     }
-    // It always is, as systemd.exec(5) says.
+    // These always are, see systemd.exec(5).
     allowed.extend(["execve", "restart_syscall"].map(str::to_owned));
     allowed
 }
@@ -52,24 +50,14 @@ fn allowed() -> BTreeSet<String> {
 async fn the_filter_lets_the_host_and_its_compiling_child_work() {
     let place = Place::new();
     let trace = place.path().join("trace");
-    place.write("plugins/hello.wasm", Vec::from(guests::HELLO));
-    place.write(
-        "vitals.toml",
-        "[server]\nlisten = '127.0.0.1:0'\n[plugins]\ncache_dir = 'code'",
-    );
+    place.write_plugin("hello", guests::HELLO);
+    let config = "[server]\nlisten = '127.0.0.1:0'\n[plugins]\ncache_dir = 'code'";
+    place.write("vitals.toml", config);
     let mut command = installed("strace", "strace");
     command
-        // Beside the host and not above it, so that signals reach it. Calls that come by the thousand and
-        // are in every filter are left out.
-        .args([
-            "-D",
-            "-f",
-            "-qq",
-            "--seccomp-bpf",
-            "-e",
-            "signal=none",
-            "-e",
-        ])
+        // Not as the parent of the host, so that signals reach it. Frequent calls that every filter
+        // allows are left out.
+        .args("-D -f -qq --seccomp-bpf -e signal=none -e".split(' '))
         .arg("trace=!futex,read,write,epoll_wait,sched_yield,mprotect,mmap,munmap,madvise")
         .arg("-o")
         .arg(&trace)
@@ -79,27 +67,18 @@ async fn the_filter_lets_the_host_and_its_compiling_child_work() {
         .env_clear();
     let mut host = Serving::begin(command, place).up().await;
     eventually("the plugin runs", async || {
-        let health = host.get("/health").await?;
-        if health.text().contains("\"healthy\"") {
-            Ok(())
-        } else {
-            Err(health.body)
-        }
+        let health = host.get("/health").await?.body;
+        when(health.contains("\"healthy\""), health)
     })
     .await;
     host.terminate();
     host.ended().await;
-    let called = eventually("all is written down", async || {
+    let called = eventually("the trace is complete", async || {
         let text = fs::read_to_string(&trace).map_err(|error| error.to_string())?;
         let called: BTreeSet<_> = text.lines().filter_map(call).map(str::to_owned).collect();
-        // Those of the child's.
-        let whole = ["prlimit64", "setpriority", "prctl", "exit_group"];
-        let is_whole = whole.iter().all(|call| called.contains(*call));
-        if is_whole {
-            Ok(called)
-        } else {
-            Err(format!("{called:?}"))
-        }
+        let of_child = ["prlimit64", "setpriority", "prctl", "exit_group"];
+        let is_complete = of_child.iter().all(|call| called.contains(*call));
+        is_complete.then_some(called).ok_or(text)
     })
     .await;
     let allowed = allowed();

@@ -1,52 +1,31 @@
-//! `docs/configuration.md`, the reference of the configuration. It is generated from the JSON Schema,
-//! the environment variables and the keys that need a restart; its examples are valid.
-
-use std::collections::BTreeSet;
-use std::fs;
+//! The tables of `docs/configuration.md`, generated from the JSON Schema, the environment variables and
+//! the keys that need a restart.
 
 use serde_json::Value;
 use vitals_host::config::{
     Config, Environment, Sources, VARIABLES, json_schema, keys_needing_restart,
 };
-use vitals_tests::guests;
 
 use super::markdown::Part;
-use super::rows::{Row, is_table, resolved, rows, table};
-
-#[test]
-fn the_configuration_reference_is_current() {
-    let current = page();
-    if super::update() {
-        fs::write(guests::root().join(PAGE), &current).expect("the page can be written");
-        return;
-    }
-    let written = Part::of(PAGE).text().to_owned();
-    let mut lines = written.lines().zip(current.lines());
-    let differing = lines.find(|(is, of)| is != of);
-    assert!(
-        written == current,
-        "{PAGE} is not current: write it with `UPDATE_DOCS=1 cargo test --test all -- docs`. It \
-         first differs here: {differing:#?}"
-    );
-}
+use super::rows::{is_table, resolved, rows, table};
 
 #[test]
 fn every_section_has_an_example_that_is_valid_and_sets_keys_of_it() {
-    let schema = json_schema();
-    let there: BTreeSet<_> = sections(&schema)
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
-    let shown: BTreeSet<_> = EXAMPLES
-        .iter()
-        .map(|(name, _)| (*name).to_owned())
-        .collect();
-    assert_eq!(shown, there);
+    let page = Part::of("docs/configuration.md");
     let tokens = ["ADMIN_TOKEN", "METRICS_TOKEN", "OPS_TOKEN"].map(|name| (name, "s3cret"));
     let mut sources = Sources::default();
     sources.environment = Environment::fixed(tokens);
-    for (name, example) in EXAMPLES {
-        if let Err(error) = Config::parse(example, "vitals.toml".as_ref(), &sources) {
+    let schema = json_schema();
+    let sections = sections(&schema);
+    for (name, _) in &sections {
+        let section = page.section(&format!("[{name}]"));
+        let marker = format!("<!-- generated: section {name} -->");
+        assert!(
+            section.text().contains(&marker),
+            "`[{name}]` lacks {marker}"
+        );
+        let example = section.code().remove(0).text;
+        if let Err(error) = Config::parse(&example, "vitals.toml".as_ref(), &sources) {
             panic!("the example of `[{name}]` is wrong: {error}");
         }
         let mut parts = name.split("NAME").map(|part| part.trim_matches('.'));
@@ -55,63 +34,42 @@ fn every_section_has_an_example_that_is_valid_and_sets_keys_of_it() {
             "`[{name}]`: {example}"
         );
     }
+    let headings = page.text().matches("\n## ").count();
+    assert_eq!(headings, sections.len(), "every heading is a section");
 }
 
 #[test]
 fn every_key_that_needs_a_restart_is_a_key() {
-    let keys: BTreeSet<_> = keys(&json_schema()).into_iter().collect();
+    let keys = keys(&json_schema());
     for key in keys_needing_restart() {
-        assert!(keys.contains(key), "`{key}` needs a restart, and is no key");
+        let is_key = keys.iter().any(|known| known == key);
+        assert!(is_key, "`{key}` needs a restart, and is no key");
     }
 }
 
-fn page() -> String {
+/// The description of a section, and the table of its keys.
+pub(super) fn section(name: &str) -> Option<String> {
     let schema = json_schema();
     let sections = sections(&schema);
-    let mut page = INTRODUCTION.to_owned();
-    for (name, example) in EXAMPLES {
-        let (_, found) = sections
-            .iter()
-            .find(|(found, _)| found == name)
-            .expect("a section");
-        let about = found["description"].as_str().unwrap_or_default();
-        let heading = format!("\n## [{name}]\n\n{}\n\n", wrapped(about));
-        let example = format!("\n```toml\n{}\n```\n", example.trim());
-        page.extend([heading, keys_of(&schema, name, found), example]);
-    }
-    page
-}
-
-fn keys_of(schema: &Value, section: &str, found: &Value) -> String {
+    let (_, found) = sections.iter().find(|(found, _)| found == name)?;
     let fixed = keys_needing_restart();
-    let rows = rows(schema, found).into_iter().map(|row| {
-        let key = format!("{section}.{}", row.key);
+    let rows = rows(&schema, found).into_iter().map(|row| {
+        let key = format!("{name}.{}", row.key);
         let variable = VARIABLES.iter().find(|it| it.key == Some(&key));
-        let variable = variable.map(|variable| format!("`{}`", variable.name));
-        let applied = if fixed.contains(&key.as_str()) {
-            "restart"
-        } else {
-            "reload"
-        };
-        let Row {
-            key,
-            kind,
-            limits,
-            default,
-            about,
-        } = row;
+        let is_fixed = fixed.contains(&key.as_str());
         vec![
-            format!("`{key}`"),
-            kind,
-            limits,
-            default,
-            applied.to_owned(),
-            variable.unwrap_or_default(),
-            about,
+            format!("`{}`", row.key),
+            row.kind,
+            row.limits,
+            row.default,
+            if is_fixed { "restart" } else { "reload" }.to_owned(),
+            variable.map_or_else(String::new, |it| format!("`{}`", it.name)),
+            row.about,
         ]
     });
     let rows: Vec<_> = rows.collect();
-    table(&HEAD, &rows)
+    let about = found["description"].as_str().unwrap_or_default();
+    Some(format!("{}\n\n{}", wrapped(about), table(&HEAD, &rows)))
 }
 
 /// The tables of the configuration that have keys of their own, by their names.
@@ -150,22 +108,20 @@ pub(super) fn keys(schema: &Value) -> Vec<String> {
 
 /// Breaks a paragraph into lines of at most 100 characters.
 fn wrapped(text: &str) -> String {
-    let mut lines = vec![String::new()];
+    let mut lines = String::new();
+    let mut length = 0;
     for word in text.split_whitespace() {
-        let last = lines.last_mut().expect("one line");
-        if !last.is_empty() && last.len() + 1 + word.len() > 100 {
-            lines.push(word.to_owned());
-        } else {
-            if !last.is_empty() {
-                last.push(' ');
-            }
-            last.push_str(word);
-        }
+        let fits = length + 1 + word.len() <= 100;
+        let (before, start) = match (length, fits) {
+            (0, _) => ("", 0),
+            (_, true) => (" ", length + 1),
+            (_, false) => ("\n", 0),
+        };
+        lines.extend([before, word]);
+        length = start + word.len();
     }
-    lines.join("\n")
+    lines
 }
-
-const PAGE: &str = "docs/configuration.md";
 
 const HEAD: [&str; 7] = [
     "key",
@@ -175,165 +131,4 @@ const HEAD: [&str; 7] = [
     "applied by",
     "environment",
     "meaning",
-];
-
-const INTRODUCTION: &str = "\
-# Configuration reference
-
-<!-- This page is generated by tests/tests/all/docs/configuration.rs; CONTRIBUTING.md says how. -->
-
-This page lists every key of the configuration file. [Configure the host](configure.md) explains
-where the host finds the file, how environment variables and `${…}` work, and which values are
-redacted.
-
-- Every key is optional unless its default is \"required\".
-- Durations are written as `\"30s\"`, `\"1.5s\"` or `\"1m 30s\"`, sizes as `\"64MiB\"`, `\"1.5GB\"` or a
-  number of bytes, here and in the settings of plugins.
-- Relative paths start at the working directory.
-- A [reload](reload.md) applies every key except those with \"restart\" in the column \"applied by\".
-";
-
-/// One example for each section, in the order of the page.
-const EXAMPLES: &[(&str, &str)] = &[
-    (
-        "server",
-        r#"
-[server]
-listen = "0.0.0.0:8000"
-hosts = ["vitals.example.com"]
-details = "authorized"
-admin_token = "${ADMIN_TOKEN}"
-"#,
-    ),
-    (
-        "plugins",
-        r#"
-[plugins]
-dir = "/var/lib/vitals/plugins"
-library = "/usr/lib/vitals"
-rescan = "1m"
-"#,
-    ),
-    (
-        "engine",
-        r"
-[engine]
-max_runs = 32
-guest_threads = 2
-",
-    ),
-    (
-        "tls",
-        r#"
-[tls]
-roots = ["system", "/etc/vitals/internal-ca.pem"]
-"#,
-    ),
-    (
-        "metrics",
-        r#"
-[metrics]
-enabled = true
-token = "${METRICS_TOKEN}"
-"#,
-    ),
-    (
-        "sentry",
-        r#"
-[sentry]
-dsn = "https://key@sentry.example.com/1"
-environment = "production"
-"#,
-    ),
-    (
-        "notify",
-        r#"
-[notify]
-on = ["unhealthy", "degraded"]
-external_url = "https://vitals.example.com"
-instance = "eu-1"
-"#,
-    ),
-    (
-        "notify.alertmanager",
-        r#"
-[notify.alertmanager]
-urls = ["http://alertmanager-1:9093", "http://alertmanager-2:9093"]
-labels = { team = "shop" }
-"#,
-    ),
-    (
-        "notify.webhooks.NAME",
-        r#"
-[notify.webhooks.ops]
-url = "https://hooks.example.com/vitals"
-headers = { Authorization = "Bearer ${OPS_TOKEN}" }
-"#,
-    ),
-    (
-        "tools",
-        r#"
-[tools]
-grafana = "http://grafana.example.com:3000"
-wiki = "https://wiki.example.com/on-call"
-"#,
-    ),
-    (
-        "defaults",
-        r#"
-[defaults]
-interval = "1m"
-timeout = "10s"
-fall = 3
-"#,
-    ),
-    (
-        "defaults.limits",
-        r#"
-[defaults.limits]
-memory = "128MiB"
-fuel = 1_000_000_000
-"#,
-    ),
-    (
-        "checks.NAME",
-        r#"
-[checks.orders-db]
-plugin = "postgres"
-interval = "15s"
-critical = false
-config = { address = "db.internal:5432", user = "vitals" }
-"#,
-    ),
-    (
-        "checks.NAME.allow",
-        r#"
-[checks.orders-db]
-plugin = "postgres"
-
-[checks.orders-db.allow]
-tcp = ["10.0.0.0/8:5432"]
-"#,
-    ),
-    (
-        "checks.NAME.limits",
-        r#"
-[checks.orders-db]
-plugin = "postgres"
-
-[checks.orders-db.limits]
-memory = "256MiB"
-connections = 4
-"#,
-    ),
-    (
-        "checks.NAME.tls",
-        r#"
-[checks.orders-db]
-plugin = "postgres"
-
-[checks.orders-db.tls]
-roots = ["/etc/vitals/db-ca.pem"]
-"#,
-    ),
 ];

@@ -1,5 +1,5 @@
-//! The demo: its configuration shows what its comments say, and what `cargo xtask demo` says to try
-//! does what it says.
+//! The demo: its configuration shows what its comments say, and the commands that `cargo xtask demo`
+//! prints have the effects that it names.
 
 use std::fs;
 use std::net::TcpListener;
@@ -7,16 +7,15 @@ use std::process::Command;
 
 use serde_json::Value;
 use vitals_tests::servers::free_address;
-use vitals_tests::{Serving, Vitals, eventually, guests};
+use vitals_tests::{Vitals, eventually, guests, when};
 
 use super::markdown::Part;
 
 #[test]
-fn the_demo_has_nothing_to_complain_of() {
-    let ended = demo("validate", "127.0.0.1:8000", "127.0.0.1:8009").run();
-    assert_eq!(ended.status, Some(0), "{ended:?}");
+fn the_demo_is_valid() {
+    let ended = demo("validate", "127.0.0.1:8000", "127.0.0.1:8009").exits(0);
     for check in DEMO.iter().map(|(name, _)| name).chain(&["neighbour"]) {
-        assert!(ended.stdout.contains(check), "{check}: {ended:?}");
+        assert!(ended.stdout.contains(check), "{check}: {ended}");
     }
 }
 
@@ -29,24 +28,18 @@ async fn the_demo_shows_what_its_comments_say() {
     let neighbour_is = async |status: &str| {
         eventually("every check is as its comment says", async || {
             let health = serving.get("/health").await?.json();
-            let so = DEMO.iter().all(|(name, status)| is(&health, name, status))
+            let is_so = DEMO.iter().all(|(name, status)| is(&health, name, status))
                 && is(&health, "neighbour", status)
-                && health["status"] == "degraded";
-            if so {
-                Ok(())
-            } else {
-                Err(format!("{health:#}"))
-            }
+                && health["status"] == "degraded"
+                && serving.get("/health/ready").await?.status == 200;
+            when(is_so, health)
         })
-        .await;
+        .await
     };
     neighbour_is("healthy").await;
-    assert_eq!(status(&serving, "/health/ready").await, 200);
     drop(neighbour);
-    neighbour_is("unhealthy").await;
-    assert_eq!(status(&serving, "/health/ready").await, 200);
+    let health = neighbour_is("unhealthy").await;
 
-    let health = serving.get("/health").await.expect("a response").json();
     let health = health.to_string().replace(&here, "127.0.0.1:8000");
     let health = health.replace(&there, "127.0.0.1:8009");
     let health = constant(&serde_json::from_str(&health).expect("JSON"));
@@ -58,26 +51,23 @@ async fn the_demo_shows_what_its_comments_say() {
         let shown = constant(&shown);
         assert_eq!(shown["status"], health["status"], "{page}");
         for check in shown["checks"].as_array().expect("checks") {
-            let is_real = health["checks"]
-                .as_array()
-                .is_some_and(|all| all.contains(check));
-            assert!(is_real, "{page}: {check:#} is not in {health:#}");
+            let all = health["checks"].as_array().expect("checks");
+            assert!(
+                all.contains(check),
+                "{page}: {check:#} is not in {health:#}"
+            );
         }
     }
 }
 
-/// A page of the host without times, which differ from run to run.
+/// A page of the host without times, which vary.
 fn constant(page: &Value) -> Value {
     match page {
         Value::Object(fields) => {
             let fields = fields.iter().map(|(key, value)| {
                 let is_time = key.ends_with("_ms") || key.ends_with("_at");
-                let value = if is_time {
-                    Value::Null
-                } else {
-                    constant(value)
-                };
-                (key.clone(), value)
+                let inner = || constant(value);
+                (key.clone(), (!is_time).then(inner).unwrap_or_default())
             });
             Value::Object(fields.collect())
         }
@@ -87,65 +77,59 @@ fn constant(page: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn what_the_demo_says_to_try_does_what_it_says() {
+async fn the_commands_of_the_demo_have_the_promised_effects() {
     let here = free_address().to_string();
     let serving = demo("serve", &here, &free_address().to_string())
         .serve()
         .await;
     let announced = Part::of("xtask/src/demo.rs");
     let lines = announced.text().lines().map(str::trim);
-    let commands = lines.filter(|line| line.contains("target/demo/plugins/"));
-    let commands: Vec<_> = commands
-        .filter(|line| {
-            ["rm ", "cp ", "echo "]
-                .iter()
-                .any(|verb| line.starts_with(verb))
-        })
-        .map(|line| line.split("   ").next().unwrap_or_default())
-        .collect();
-    let [take_out, break_in, mend, bring] = commands.as_slice() else {
+    let is_command = |line: &&str| {
+        let mut verbs = ["rm ", "cp ", "echo "].iter();
+        line.contains("target/demo/plugins/") && verbs.any(|verb| line.starts_with(verb))
+    };
+    let commands = lines.filter(is_command);
+    let commands = commands.map(|line| line.split("   ").next().unwrap_or_default());
+    let commands: Vec<_> = commands.collect();
+    let [remove, add_broken, remove_broken, add_new] = commands.as_slice() else {
         panic!("four commands: {commands:#?}");
     };
-    let type_in = |line: &str| {
+    let execute = |line: &str| {
         let mut shell = Command::new("sh");
         let shell = shell.args(["-c", line]);
         let ended = shell.current_dir(serving.place().path()).status();
         assert!(ended.is_ok_and(|ended| ended.success()), "`{line}`");
     };
-    let becomes = async |path: &str, what: &str, so: &dyn Fn(&Value) -> bool| {
+    let becomes = async |path: &str, what: &str, is_so: &dyn Fn(&Value) -> bool| {
         eventually(what, async || {
             let page = serving.get(path).await?.json();
-            if so(&page) {
-                Ok(())
-            } else {
-                Err(format!("{page:#}"))
-            }
+            when(is_so(&page), page)
         })
         .await;
     };
-    let others_are_well =
+    let others_run =
         |health: &Value| is(health, "host-http", "healthy") && is(health, "host-tcp", "healthy");
 
-    becomes("/health", "hello is there", &|health| {
-        is(health, "module:hello", "healthy") && others_are_well(health)
+    becomes("/health", "hello runs", &|health| {
+        is(health, "module:hello", "healthy") && others_run(health)
     })
     .await;
-    type_in(take_out);
-    becomes("/health", "hello has gone", &|health| {
+    execute(remove);
+    becomes("/health", "hello is gone", &|health| {
         !health.to_string().contains("module:hello")
     })
     .await;
-    type_in(break_in);
-    becomes("/health", "what is broken shows, alone", &|health| {
-        is(health, "module:broken", "unhealthy") && others_are_well(health)
+    execute(add_broken);
+    becomes("/health", "only the broken one fails", &|health| {
+        is(health, "module:broken", "unhealthy") && others_run(health)
     })
     .await;
-    type_in(mend);
-    becomes("/health", "what was broken has gone", &|health| {
-        !health.to_string().contains("broken") && others_are_well(health)
+    execute(remove_broken);
+    becomes("/health", "the broken one is gone", &|health| {
+        !health.to_string().contains("broken") && others_run(health)
     })
     .await;
-    type_in(bring);
+    execute(add_new);
     becomes("/plugins", "the new one waits for settings", &|page| {
         let plugins = page["plugins"].as_array().expect("a list of plugins");
         let new = plugins.iter().find(|plugin| plugin["name"] == "new");
@@ -154,8 +138,8 @@ async fn what_the_demo_says_to_try_does_what_it_says() {
     .await;
 }
 
-/// The binary with the demo's configuration, laid out as `cargo xtask demo` does, with other
-/// addresses for the host and its neighbour.
+/// The binary with the configuration and the files of `cargo xtask demo`, and other addresses for the
+/// host and its neighbour.
 fn demo(verb: &str, host: &str, neighbour: &str) -> Vitals {
     let file = "examples/demo/vitals.toml";
     let vitals = Vitals::new([verb, "--config", file]);
@@ -175,7 +159,7 @@ fn demo(verb: &str, host: &str, neighbour: &str) -> Vitals {
     vitals
 }
 
-/// What the checks of the demo are, but for `neighbour`.
+/// The checks of the demo except `neighbour`, with their statuses.
 const DEMO: [(&str, &str); 4] = [
     ("host-http", "healthy"),
     ("host-tcp", "healthy"),
@@ -188,8 +172,4 @@ fn is(health: &Value, name: &str, status: &str) -> bool {
     checks
         .iter()
         .any(|check| check["name"] == name && check["status"] == status)
-}
-
-async fn status(serving: &Serving, path: &str) -> u16 {
-    serving.get(path).await.expect("an answer").status
 }

@@ -1,9 +1,7 @@
-//! The little of Markdown that the documents are written in: sections, fenced code and tables. It must
-//! not know what they say.
+//! The parts of Markdown that the documents use: sections, fenced code and tables. It must not know
+//! their contents.
 
-use std::fs;
-
-use vitals_tests::guests;
+use vitals_tests::repository;
 
 /// A part of a document.
 #[derive(Clone, Debug)]
@@ -22,20 +20,13 @@ pub(crate) type Table = Vec<Vec<String>>;
 impl Part {
     /// A whole document of the repository.
     pub(crate) fn of(file: &str) -> Self {
-        let path = guests::root().join(file);
-        Self(
-            fs::read_to_string(&path)
-                .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display())),
-        )
+        Self(repository::read(file))
     }
 
-    /// What stands between the heading `## <heading>` and the next one.
+    /// The text between the heading `## <heading>` and the next one.
     pub(crate) fn section(&self, heading: &str) -> Self {
-        let start = format!("\n## {heading}\n");
-        let (_, rest) = self
-            .0
-            .split_once(&start)
-            .unwrap_or_else(|| panic!("there is no heading `{heading}`"));
+        let found = self.0.split_once(&format!("\n## {heading}\n"));
+        let (_, rest) = found.unwrap_or_else(|| panic!("there is no heading `{heading}`"));
         Self(rest.split("\n## ").next().unwrap_or_default().to_owned())
     }
 
@@ -64,7 +55,7 @@ impl Part {
         while let Some(line) = lines.next() {
             if line.starts_with('|') {
                 let rows = lines.by_ref().take_while(|line| line.starts_with('|'));
-                // The line below the head rules it off.
+                // The first line below the head is a rule.
                 tables.push(rows.skip(1).map(cells).collect());
             }
         }
@@ -72,7 +63,7 @@ impl Part {
     }
 }
 
-/// The texts that stand between backticks.
+/// The texts between backticks.
 pub(crate) fn ticked(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
@@ -81,17 +72,4 @@ fn cells(row: &str) -> Vec<String> {
     let row = row.trim().trim_start_matches('|');
     let row = row.strip_suffix('|').unwrap_or(row);
     row.split('|').map(|cell| cell.trim().to_owned()).collect()
-}
-
-#[test]
-fn code_and_tables_are_found() {
-    let part =
-        Part("a\n```sh\none\ntwo\n```\n\n| a | b |\n|---|---|\n| `x`, `y` | |\n\n".to_owned());
-    let code = part.code();
-    assert_eq!(
-        (code[0].language.as_str(), code[0].text.as_str()),
-        ("sh", "one\ntwo\n")
-    );
-    assert_eq!(part.tables(), [[["`x`, `y`", ""]]]);
-    assert_eq!(ticked("`x`, `y`"), ["x", "y"]);
 }

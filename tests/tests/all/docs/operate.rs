@@ -2,37 +2,23 @@
 //! paths and messages that exist.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
 use vitals_host::check::{Activity, Code, LimitUse, RunError};
 use vitals_host::config::{VARIABLES, json_schema};
 use vitals_host::metrics::FAMILIES;
-use vitals_tests::{TestHost, Vitals, guests};
+use vitals_tests::guests::HELLO;
+use vitals_tests::{TestHost, Vitals, repository};
 
-use super::configuration::{keys, sections};
+use super::assert_current;
+use super::configuration::{keys, section, sections};
 use super::markdown::{Part, ticked};
 use super::rows::table;
 use crate::monitoring::page;
 
 #[test]
 fn the_generated_parts_of_the_pages_are_current() {
-    let is_to_be_written = super::update();
     for page in PAGES {
-        let written = Part::of(page).text().to_owned();
-        let current = regenerated(&written, &generate);
-        if is_to_be_written {
-            fs::write(guests::root().join(page), &current).expect("the page can be written");
-        }
-        let differing = written
-            .lines()
-            .zip(current.lines())
-            .find(|(is, of)| is != of);
-        assert!(
-            is_to_be_written || written == current,
-            "{page} is not current; write it anew with `UPDATE_DOCS=1 cargo test --test all -- \
-             docs`. It first differs here: {differing:#?}"
-        );
+        assert_current(page, &regenerated(&repository::read(page), &generate));
     }
 }
 
@@ -69,20 +55,14 @@ fn the_pages_name_metrics_keys_and_variables_that_exist() {
 }
 
 #[tokio::test]
-async fn every_path_on_the_pages_is_answered() {
-    let host = TestHost::builder()
-        .plugin("hello", guests::HELLO)
-        .config("[metrics]\nenabled = true")
-        .start()
-        .await;
+async fn every_path_on_the_pages_exists() {
+    let host = TestHost::start("[metrics]\nenabled = true", [HELLO]).await;
     let prose = prose(&pages()) + Part::of("README.md").text();
     let paths = ticked(&prose).into_iter().filter_map(|text| {
         let path = text.rsplit(' ').next()?;
-        let is_page = ["/health", "/plugins", "/metrics", "/-/"];
-        is_page
-            .iter()
-            .any(|page| path.starts_with(page))
-            .then_some(path)
+        let mut pages = ["/health", "/plugins", "/metrics", "/-/"].iter();
+        let is_page = pages.any(|page| path.starts_with(page));
+        is_page.then_some(path)
     });
     let paths: BTreeSet<_> = paths.collect();
     assert!(paths.len() > 5, "{paths:?}");
@@ -94,24 +74,27 @@ async fn every_path_on_the_pages_is_answered() {
 
 #[test]
 fn the_messages_in_the_tables_are_those_of_the_host() {
-    let mut sources = String::new();
-    read(&guests::root().join("host"), &mut sources);
+    let sources = sources();
     for (page, section) in [("operate", "Troubleshoot"), ("logs", "Look up a message")] {
         let section = Part::of(&format!("docs/{page}.md")).section(section);
         let mut messages = 0;
         for row in &section.tables()[0] {
             for message in ticked(&row[0]) {
                 messages += 1;
-                let mut fragments = message.split('…').map(str::trim);
+                let is_whole = page == "logs" && !message.contains('…');
+                let quote = if is_whole { "\"" } else { "" };
+                let mut fragments = message
+                    .split('…')
+                    .map(|it| format!("{quote}{}{quote}", it.trim()));
                 let missing = fragments.find(|fragment| !sources.contains(fragment));
-                assert_eq!(missing, None, "the host does not say `{message}`");
+                assert_eq!(missing, None, "the host has no message `{message}`");
             }
         }
         assert!(messages > 25, "{messages} messages in {page}");
     }
 }
 
-/// One part of the page, by the name that stands in its marker.
+/// A generated part of a page, by the name in its marker.
 fn generate(name: &str) -> Option<String> {
     match name {
         "environment" => Some(environment()),
@@ -119,7 +102,7 @@ fn generate(name: &str) -> Option<String> {
         "codes" => Some(codes()),
         "commands" => Some(commands()),
         "alerts" => Some(page::alerts()),
-        _ => None,
+        name => section(name.strip_prefix("section ")?),
     }
 }
 
@@ -127,14 +110,9 @@ fn environment() -> String {
     let rows: Vec<_> = VARIABLES
         .iter()
         .map(|variable| {
-            let key = variable
-                .key
-                .map_or_else(String::new, |key| format!("`{key}`"));
-            vec![
-                format!("`{}`", variable.name),
-                key,
-                variable.about.to_owned(),
-            ]
+            let key = variable.key.map(|key| format!("`{key}`"));
+            let name = format!("`{}`", variable.name);
+            vec![name, key.unwrap_or_default(), variable.about.to_owned()]
         })
         .collect();
     table(&["variable", "overrides", "meaning"], &rows)
@@ -163,17 +141,12 @@ fn codes() -> String {
     let rows: Vec<_> = described
         .iter()
         .map(|one| {
-            let code = Code::ALL
-                .into_iter()
-                .find(|code| one["const"] == code.as_str());
-            let code = code.expect("all codes are in the list of all");
+            let mut codes = Code::ALL.into_iter();
+            let code = codes.find(|code| one["const"] == code.as_str());
+            let code = code.expect("`ALL` contains every code");
             let about = one["description"].as_str().expect("a doc comment");
-            let breaks = breaks(code).to_owned();
-            vec![
-                format!("`{}`", code.as_str()),
-                about.replace('\n', " "),
-                breaks,
-            ]
+            let name = format!("`{}`", code.as_str());
+            vec![name, about.replace('\n', " "), breaks(code).to_owned()]
         })
         .collect();
     table(&["code", "says", "counts for the breaker"], &rows)
@@ -212,7 +185,7 @@ fn commands() -> String {
     table(&["command", "description", "exit status"], &rows)
 }
 
-/// The page with each of its generated parts made anew.
+/// A page with new generated parts.
 fn regenerated(page: &str, generate: &dyn Fn(&str) -> Option<String>) -> String {
     let mut text = String::new();
     let mut lines = page.lines();
@@ -229,14 +202,12 @@ fn regenerated(page: &str, generate: &dyn Fn(&str) -> Option<String>) -> String 
     text
 }
 
-/// The pages, one after the other.
+/// All pages.
 fn pages() -> String {
-    PAGES
-        .map(|page| Part::of(page).text().to_owned())
-        .join("\n")
+    PAGES.map(repository::read).join("\n")
 }
 
-/// What is written by hand.
+/// The text that is written by hand.
 fn prose(page: &str) -> String {
     regenerated(page, &|_| Some(String::new()))
 }
@@ -245,20 +216,18 @@ fn name_of_part(line: &str) -> Option<&str> {
     line.strip_prefix("<!-- generated: ")?.strip_suffix(" -->")
 }
 
-/// Every source below a directory without its tests; texts that are broken over lines are whole.
-fn read(directory: &Path, sources: &mut String) {
-    for entry in fs::read_dir(directory).expect("a directory of the repository") {
-        let path = entry.expect("it can be read").path();
-        if path.is_dir() {
-            read(&path, sources);
-        } else if !path.ends_with("tests.rs") {
-            let text = fs::read_to_string(&path).expect("a source");
+/// The sources of the host without tests. Strings that continue on the next line are joined.
+fn sources() -> String {
+    let mut joined = String::new();
+    for (path, text) in repository::sources("host") {
+        if !path.ends_with("tests.rs") {
             let text = text.split("\n#[cfg(test)]\nmod tests {").next();
             let mut pieces = text.unwrap_or_default().split("\\\n");
-            sources.push_str(pieces.next().unwrap_or_default());
-            pieces.for_each(|piece| sources.push_str(piece.trim_start()));
+            joined.push_str(pieces.next().unwrap_or_default());
+            pieces.for_each(|piece| joined.push_str(piece.trim_start()));
         }
     }
+    joined
 }
 
 const PAGES: [&str; 13] = [

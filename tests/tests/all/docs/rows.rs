@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// What the reference says about one key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) key: String,
     /// The type.
@@ -15,8 +15,8 @@ pub(crate) struct Row {
     pub(crate) about: String,
 }
 
-/// The rows of the keys of a table, in the order of the schema; those that are tables with keys of
-/// their own are left out.
+/// The rows of the keys of a table, in the order of the schema, without those that are tables with keys
+/// of their own.
 pub(crate) fn rows(root: &Value, table: &Value) -> Vec<Row> {
     let properties = table["properties"].as_object().into_iter().flatten();
     let plain = properties.filter(|(_, property)| !is_table(root, property));
@@ -26,7 +26,7 @@ pub(crate) fn rows(root: &Value, table: &Value) -> Vec<Row> {
 }
 
 /// The row of one property of a table.
-pub(crate) fn row(root: &Value, table: &Value, key: &str, property: &Value) -> Row {
+fn row(root: &Value, table: &Value, key: &str, property: &Value) -> Row {
     let required = table["required"].as_array().into_iter().flatten();
     let is_required = required.into_iter().any(|name| name == key);
     let mut about = property["description"]
@@ -89,8 +89,8 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 /// The type of a value in words, without its limits.
 fn kind(root: &Value, schema: &Value) -> String {
     let schema = resolved(root, schema);
-    if let Some(said) = schema["x-vitals-type"].as_str() {
-        let name = said.split(", ").next().unwrap_or_default();
+    if let Some(stated) = schema["x-vitals-type"].as_str() {
+        let name = stated.split(", ").next().unwrap_or_default();
         return name.to_owned();
     }
     let choices = |name: &str| schema[name].as_array().map(Vec::as_slice);
@@ -120,7 +120,7 @@ fn kind(root: &Value, schema: &Value) -> String {
     words.collect::<Vec<_>>().join(" or ")
 }
 
-/// Takes the sentence that begins so out of a text, and answers the rest of it without its stop.
+/// Removes the sentence that begins so from a text, and returns the rest of it without its full stop.
 fn take_sentence(text: &mut String, beginning: &str) -> Option<String> {
     let at = text.find(beginning)?;
     let rest = &text[at + beginning.len()..];
@@ -131,67 +131,4 @@ fn take_sentence(text: &mut String, beginning: &str) -> Option<String> {
     text.push_str(&after);
     text.truncate(text.trim_end().len());
     Some(taken)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn shown(property: &Value) -> [String; 4] {
-        let root =
-            json!({ "$defs": { "Way": { "oneOf": [{ "const": "in" }, { "const": "out" }] } } });
-        let Row {
-            kind,
-            limits,
-            default,
-            about,
-            ..
-        } = row(&root, &json!({ "required": ["url"] }), "url", property);
-        [kind, limits, default, about]
-    }
-
-    #[test]
-    fn a_row_has_type_limits_default_and_meaning() {
-        for (property, expected) in [
-            (
-                json!({ "type": "string", "format": "uri" }),
-                ["URL", "", "required", ""],
-            ),
-            (
-                json!({ "type": "integer", "default": 3, "description": "Limits: 1 to 9. Default: `3`." }),
-                ["integer", "1 to 9", "`3`", ""],
-            ),
-            (
-                json!({ "$ref": "#/$defs/Way", "description": "Where. Default: `in`. It ends." }),
-                ["`\"in\"` or `\"out\"`", "", "`in`", "Where. It ends."],
-            ),
-            (
-                json!({
-                    "type": "array", "items": { "type": ["integer", "string"] }, "writeOnly": true,
-                    "default": ["a"], "description": "What. Environment: `A_B`."
-                }),
-                [
-                    "list of integer or string, secret",
-                    "",
-                    "`[\"a\"]`",
-                    "What.",
-                ],
-            ),
-            (
-                json!({ "type": "string", "x-vitals-type": "duration, 1ms to 24h" }),
-                ["duration", "", "required", ""],
-            ),
-        ] {
-            assert_eq!(shown(&property), expected, "{property}");
-        }
-    }
-
-    #[test]
-    fn an_empty_column_is_left_out_and_a_bar_is_no_border() {
-        let rows = [vec!["a|b".to_owned(), String::new(), "c".to_owned()]];
-        let text = table(&["1", "2", "3"], &rows);
-        assert_eq!(text, "| 1 | 3 |\n|---|---|\n| a\\|b | c |\n");
-    }
 }

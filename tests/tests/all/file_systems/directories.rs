@@ -1,15 +1,14 @@
-//! Directories that come late, vanish and come back.
+//! Directories that appear late, vanish and return.
 
 use std::fs;
 
-use vitals_tests::{Vitals, eventually, guests};
+use vitals_tests::{Vitals, eventually, guests, when};
 
 use super::{EVENTS_ALONE, by_events_alone, process_shows, shows};
 
 #[tokio::test]
-async fn a_plugins_directory_that_vanishes_leaves_what_was_loaded_and_is_missed() {
-    let host = Vitals::new(["serve", "--listen", "127.0.0.1:0"])
-        .config(EVENTS_ALONE)
+async fn a_plugins_directory_that_vanishes_leaves_the_loaded_plugins_and_is_reported() {
+    let host = Vitals::host(EVENTS_ALONE, [])
         .env("ENABLE_METRICS", "true")
         .plugin("a", guests::tiny("one"))
         .serve()
@@ -22,24 +21,16 @@ async fn a_plugins_directory_that_vanishes_leaves_what_was_loaded_and_is_missed(
             let health = process_shows(&host, &[("module:a", "one")]).await;
             let metrics = host.get("/metrics").await?.body;
             let readable = format!("vitals_plugins_dir_readable {readable}");
-            if health["status"] == status && metrics.lines().any(|line| line == readable) {
-                Ok(())
-            } else {
-                Err(format!("{health:#}"))
-            }
+            let is_readable = metrics.lines().any(|line| line == readable);
+            when(health["status"] == status && is_readable, health)
         })
         .await;
     };
-    // The log comes on its own way, after the answer at times.
     let logged_once = async |text: &str| {
-        eventually(&format!("`{text}` is logged once"), async || {
-            let log = host.log();
-            match log.iter().filter(|line| line.contains(text)).count() {
-                1 => Ok(()),
-                found => Err(format!("{found} times in {log:#?}")),
-            }
-        })
-        .await;
+        host.eventually_logs(text).await;
+        let log = host.log();
+        let count = log.iter().filter(|line| line.contains(text)).count();
+        assert_eq!(count, 1, "`{text}` in {log:#?}");
     };
 
     fs::rename(&plugins, &away).unwrap();
@@ -56,7 +47,7 @@ async fn a_plugins_directory_that_vanishes_leaves_what_was_loaded_and_is_missed(
     let page = host.get("/plugins").await.unwrap().json();
     assert_eq!(page["plugins"][0]["generation"], 1, "{page:#}");
 
-    // It is watched again, and another one in its place as well.
+    // It is watched again, and so is another one in its place.
     host.place().write("plugins/a.wasm", guests::tiny("two"));
     process_shows(&host, &[("module:a", "two")]).await;
     fs::rename(&plugins, &away).unwrap();
@@ -66,7 +57,7 @@ async fn a_plugins_directory_that_vanishes_leaves_what_was_loaded_and_is_missed(
 }
 
 #[tokio::test]
-async fn a_plugins_directory_that_is_moved_into_place_is_seen_with_all_that_is_in_it() {
+async fn a_plugins_directory_that_is_moved_into_place_is_seen_with_its_contents() {
     let builder = by_events_alone().plugin("a", guests::tiny("one"));
     let (plugins, made) = (
         builder.place().plugins(),
@@ -82,7 +73,25 @@ async fn a_plugins_directory_that_is_moved_into_place_is_seen_with_all_that_is_i
 }
 
 #[tokio::test]
-async fn a_library_that_comes_later_is_seen_and_watched() {
+async fn a_plugins_directory_that_is_made_again_is_watched_again() {
+    let builder = by_events_alone();
+    let plugins = builder.place().plugins();
+    fs::remove_dir(&plugins).unwrap();
+    let host = builder.start().await;
+    assert_eq!(host.health().await["status"], "degraded");
+    for name in ["a", "b", "c"] {
+        fs::create_dir(&plugins).unwrap();
+        host.drop_in(name, guests::tiny(name));
+        shows(&host, &[(&format!("module:{name}"), name)]).await;
+        fs::remove_dir_all(&plugins).unwrap();
+        fs::create_dir(&plugins).unwrap();
+        shows(&host, &[]).await;
+        fs::remove_dir(&plugins).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_library_that_appears_later_is_seen_and_watched() {
     let builder = by_events_alone().config("[checks.a]\nplugin = 'a'");
     let library = builder.place().library();
     fs::remove_dir(&library).unwrap();

@@ -1,4 +1,4 @@
-//! Where events fail: more than the kernel keeps, and none at all.
+//! Events that fail: more than the kernel queues, and none at all.
 
 use std::fs::{self, File};
 
@@ -7,23 +7,20 @@ use vitals_tests::{TestHost, Vitals, guests};
 use super::{EVENTS_ALONE, process_shows, shows};
 
 #[tokio::test]
-async fn events_that_the_kernel_drops_are_made_up_for() {
-    let host = Vitals::new(["serve", "--listen", "127.0.0.1:0"])
-        .config(EVENTS_ALONE)
-        .plugin("a", guests::tiny("one"))
-        .serve()
-        .await;
+async fn a_scan_replaces_events_that_the_kernel_drops() {
+    let host = Vitals::host(EVENTS_ALONE, []).plugin("a", guests::tiny("one"));
+    let host = host.serve().await;
     process_shows(&host, &[("module:a", "one")]).await;
     let scratch = ["x", "y"].map(|name| host.place().write(&format!("plugins/{name}"), ""));
-    // The host sees the scratch files, and all events so far with them.
+    // The host has seen the scratch files, and all events so far.
     host.place().write("plugins/b.wasm", guests::tiny("b"));
     process_shows(&host, &[("module:a", "one"), ("module:b", "b")]).await;
 
     host.freeze().await;
     let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
     let limit = limit.trim().parse::<usize>().unwrap();
-    // That a file is opened calls for no look: what comes of this comes of what was dropped. Two
-    // that are alike in a row would be one event.
+    // Opening a file causes no scan, so only the dropped events do. Two equal events in a row would
+    // become one.
     for _ in 0..=limit / 2 {
         for path in &scratch {
             File::open(path).unwrap();
@@ -33,13 +30,13 @@ async fn events_that_the_kernel_drops_are_made_up_for() {
     host.thaw();
     process_shows(&host, &[("module:a", "two"), ("module:b", "b")]).await;
 
-    // And events come as before.
+    // Events arrive as before.
     host.place().write("plugins/a.wasm", guests::tiny("three"));
     process_shows(&host, &[("module:a", "three"), ("module:b", "b")]).await;
 }
 
 #[tokio::test]
-async fn what_no_event_tells_of_is_found_by_the_regular_look() {
+async fn a_regular_scan_finds_changes_without_events() {
     let builder = TestHost::builder().config("[plugins]\nrescan = '300ms'");
     let elsewhere = builder.place().path().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
@@ -50,7 +47,7 @@ async fn what_no_event_tells_of_is_found_by_the_regular_look() {
     let host = builder.start().await;
     shows(&host, &[("module:a", "one")]).await;
     for message in ["two", "three"] {
-        // An event has the name by which a file was opened, and goes to the directory of that alone.
+        // Only the directory of the name by which a file was opened gets an event.
         fs::write(&hidden, guests::tiny(message)).unwrap();
         shows(&host, &[("module:a", message)]).await;
     }

@@ -1,4 +1,4 @@
-//! Links: to files, to directories, and as Kubernetes swaps the files of a volume.
+//! Links: to files, to directories, and the way in which Kubernetes swaps the files of a volume.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,15 +8,15 @@ use vitals_tests::{Place, TestHost, guests};
 
 use super::{by_events_alone, shows};
 
-/// Puts a link where perhaps another is: nobody sees none.
+/// Makes or replaces a link atomically.
 fn relink(target: impl AsRef<Path>, link: &Path) {
     let new = link.with_extension("new");
     symlink(target, &new).expect("the place can be written");
     fs::rename(new, link).expect("the place can be written");
 }
 
-/// A place with the directories `names` beside the plugins directory, each with an `a.wasm` that
-/// says the name of its directory.
+/// Makes directories beside the plugins directory, each with an `a.wasm` whose message is the name of
+/// the directory.
 fn with_versions(place: &Place, names: &[&str]) {
     for name in names {
         fs::create_dir(place.path().join(name)).expect("the place can be written");
@@ -24,7 +24,7 @@ fn with_versions(place: &Place, names: &[&str]) {
     }
 }
 
-/// A host whose `a.wasm` is a link to this.
+/// A host whose `a.wasm` is a link.
 async fn linked_to(target: &str, prepare: impl FnOnce(&Place)) -> TestHost {
     let builder = by_events_alone();
     prepare(builder.place());
@@ -33,7 +33,7 @@ async fn linked_to(target: &str, prepare: impl FnOnce(&Place)) -> TestHost {
 }
 
 #[tokio::test]
-async fn a_link_that_is_led_elsewhere_is_another_file() {
+async fn a_link_with_another_target_is_another_file() {
     let prepare = |place: &Place| with_versions(place, &["one", "two"]);
     let host = linked_to("../one/a.wasm", prepare).await;
     shows(&host, &[("module:a", "one")]).await;
@@ -42,14 +42,14 @@ async fn a_link_that_is_led_elsewhere_is_another_file() {
         relink(format!("../{version}/a.wasm"), &link);
         shows(&host, &[("module:a", version)]).await;
     }
-    // What it led to before is nobody's any more, and what it leads to is watched.
+    // The old target is ignored, and the new one is watched.
     host.place().write("one/a.wasm", guests::tiny("other"));
     host.place().write("two/a.wasm", guests::tiny("three"));
     shows(&host, &[("module:a", "three")]).await;
 }
 
 #[tokio::test]
-async fn what_a_link_leads_to_is_watched_where_it_lies() {
+async fn the_target_of_a_link_is_watched() {
     let prepare = |place: &Place| with_versions(place, &["elsewhere"]);
     let host = linked_to("../elsewhere/a.wasm", prepare).await;
     shows(&host, &[("module:a", "elsewhere")]).await;
@@ -62,7 +62,7 @@ async fn what_a_link_leads_to_is_watched_where_it_lies() {
 }
 
 #[tokio::test]
-async fn every_link_on_the_way_is_watched() {
+async fn every_link_of_a_chain_is_watched() {
     let prepare = |place: &Place| {
         with_versions(place, &["v1", "v2"]);
         symlink("v1", place.path().join("current")).unwrap();
@@ -75,19 +75,16 @@ async fn every_link_on_the_way_is_watched() {
     shows(&host, &[("module:a", "v2")]).await;
     relink("../v1/a.wasm", &host.place().path().join("between/a.wasm"));
     shows(&host, &[("module:a", "v1")]).await;
-    fs::write(
-        host.place().path().join("v1/a.wasm"),
-        guests::tiny("v1 again"),
-    )
-    .unwrap();
+    let target = host.place().path().join("v1/a.wasm");
+    fs::write(target, guests::tiny("v1 again")).unwrap();
     shows(&host, &[("module:a", "v1 again")]).await;
 }
 
 #[tokio::test]
-async fn a_link_to_what_is_not_there_yet_is_good_once_it_is() {
+async fn a_link_loads_once_its_target_exists() {
     let host = linked_to("../later/a.wasm", |_| {}).await;
     let failed = |health: &serde_json::Value| health["checks"][0]["error"]["code"] == "load";
-    host.eventually("it leads nowhere", failed).await;
+    host.eventually("it fails", failed).await;
     fs::create_dir(host.place().path().join("later")).unwrap();
     host.place().write("later/a.wasm", guests::tiny("later"));
     host.eventually("it runs", |health| {
@@ -111,18 +108,18 @@ async fn the_swap_of_a_kubernetes_volume_is_one_change() {
     fs::remove_dir_all(volume.join("..2026_1")).unwrap();
     shows(&host, &[("module:a", "a2"), ("module:b", "b2")]).await;
 
-    // One file goes and one comes: the links of the new ones are made after the swap, those of the
-    // old ones are taken away before the directory.
+    // One file is added and one removed: links of new files are made after the swap, and links of old
+    // files are removed before the directory.
     write_volume(&volume, "..2026_3", &[("a", "a3"), ("c", "c3")]);
     symlink("..data/c.wasm", volume.join("c.wasm")).unwrap();
     fs::remove_file(volume.join("b.wasm")).unwrap();
     fs::remove_dir_all(volume.join("..2026_2")).unwrap();
     shows(&host, &[("module:a", "a3"), ("module:c", "c3")]).await;
     let generation = &host.plugin("a").await["generation"];
-    assert_eq!(generation, 3, "it was never gone in between");
+    assert_eq!(generation, 3, "it never vanished");
 }
 
-/// Writes a version of the volume's files beside the one before, and swaps `..data` over to it.
+/// Writes a version of the volume's files beside the previous one, and lets `..data` lead to it.
 fn write_volume(volume: &Path, version: &str, files: &[(&str, &str)]) {
     fs::create_dir(volume.join(version)).expect("the place can be written");
     for (name, message) in files {
@@ -134,7 +131,7 @@ fn write_volume(volume: &Path, version: &str, files: &[(&str, &str)]) {
 }
 
 #[tokio::test]
-async fn a_plugins_directory_that_is_a_link_is_watched_where_it_leads() {
+async fn the_target_of_a_plugins_directory_that_is_a_link_is_watched() {
     let builder = by_events_alone();
     with_versions(builder.place(), &["one", "two"]);
     let plugins = builder.place().plugins();

@@ -1,39 +1,42 @@
-//! How files are written: in place and in pieces, renamed into place, copied over, by editors, moved,
-//! many at once.
+//! The ways in which files are written: slowly, renamed into place, copied over others, by editors,
+//! moved, many at once.
 
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use vitals_tests::{eventually, guests};
+use serde_json::Value;
+use vitals_tests::{eventually, guests, when};
 
-use super::{by_events_alone, messages, plugins, shows};
+use super::{by_events_alone, messages, shows};
 
 #[tokio::test]
-async fn a_slow_copy_over_a_good_plugin_is_no_failure_and_ends_in_the_new_one() {
+async fn a_slow_copy_is_no_failure_and_ends_in_the_new_plugin() {
     let host = by_events_alone().plugin("a", guests::HELLO).start().await;
     shows(&host, &[("module:a", "hello")]).await;
-    let bytes = guests::EXAMPLE_CLOCK.bytes();
-    let mut file = File::create(host.place().plugins().join("a.wasm")).unwrap();
-    for chunk in bytes.chunks(bytes.len() / 30 + 1) {
-        file.write_all(chunk).unwrap();
-        // That is how a slow copy goes.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let health = host.health().await;
-        assert_eq!(messages(&health)["module:a"], "hello");
-    }
-    drop(file);
-    eventually("the new one serves", async || {
-        let plugin = host.plugin("a").await;
-        if plugin["generation"] == 2 && plugin["last_error"].is_null() {
-            Ok(())
-        } else {
-            Err(format!("{plugin:#}"))
+    let clock = "the clock is plausible";
+    for (name, generation, others) in [
+        ("a", 2, &[("module:a", "hello")][..]),
+        ("new", 1, &[("module:a", clock)]),
+    ] {
+        let bytes = guests::EXAMPLE_CLOCK.bytes();
+        let path = host.place().plugins().join(format!("{name}.wasm"));
+        let mut file = File::create(path).unwrap();
+        for chunk in bytes.chunks(bytes.len() / 30 + 1) {
+            file.write_all(chunk).unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let health = host.health().await;
+            let shown = messages(&health);
+            assert!(others.iter().all(|(check, text)| shown[check] == *text));
         }
-    })
-    .await;
-    shows(&host, &[("module:a", "the clock is plausible")]).await;
+        drop(file);
+        let is_loaded =
+            |plugin: &Value| plugin["generation"] == generation && plugin["last_error"].is_null();
+        host.eventually_plugin(name, "the new one is loaded", is_loaded)
+            .await;
+    }
+    shows(&host, &[("module:a", clock), ("module:new", clock)]).await;
 }
 
 #[tokio::test]
@@ -61,52 +64,55 @@ async fn a_file_that_is_copied_over_is_seen() {
 }
 
 #[tokio::test]
-async fn what_an_editor_leaves_beside_a_file_is_no_plugin() {
+async fn the_temporary_files_of_editors_are_no_plugins() {
     let host = by_events_alone();
     let host = host.plugin("a", guests::tiny("one")).start().await;
     shows(&host, &[("module:a", "one")]).await;
     let at = |name: &str| host.place().plugins().join(name);
-    // vim with `backup` tries whether it can make files here, and keeps a swap file meanwhile.
+    // vim with `backup` tests whether it can make files here, and keeps a swap file meanwhile.
     fs::write(at(".a.wasm.swp"), "b0VIM").unwrap();
     fs::write(at("4913"), "").unwrap();
     fs::remove_file(at("4913")).unwrap();
     fs::rename(at("a.wasm"), at("a.wasm~")).unwrap();
     fs::write(at("a.wasm"), guests::tiny("two")).unwrap();
-    // Emacs has a link to nowhere as its lock, and its own copy.
+    // Emacs makes a link to nowhere as its lock, and a copy of its own.
     std::os::unix::fs::symlink("me@host.1:1", at(".#a.wasm")).unwrap();
     fs::write(at("#a.wasm#"), guests::tiny("three")).unwrap();
     shows(&host, &[("module:a", "two")]).await;
     fs::remove_file(at("a.wasm~")).unwrap();
     fs::remove_file(at(".a.wasm.swp")).unwrap();
-    // Whatever became of the helpers, it came before this.
+    // The host has seen the temporary files before this.
     host.drop_in("b", guests::tiny("b"));
     shows(&host, &[("module:a", "two"), ("module:b", "b")]).await;
     let page = host.get("/plugins").await.json();
-    let plugins = plugins(&page);
-    assert_eq!(plugins.len(), 2, "{page:#}");
-    assert_eq!(plugins["a"]["generation"], 2, "{page:#}");
+    assert_eq!(
+        page["plugins"].as_array().map(Vec::len),
+        Some(2),
+        "{page:#}"
+    );
+    assert_eq!(host.plugin("a").await["generation"], 2);
 }
 
 #[tokio::test]
-async fn a_file_that_comes_and_goes_within_the_window_is_not_forgotten() {
+async fn a_file_that_is_replaced_and_removed_within_the_window_is_removed() {
     let host = by_events_alone();
     let host = host.plugin("a", guests::tiny("one"));
     let host = host.plugin("b", guests::tiny("b")).start().await;
     shows(&host, &[("module:a", "one"), ("module:b", "b")]).await;
-    // Replaced by a file that is new here, and taken out: all that is left of it is that it went.
+    // Only the event of the removal is left.
     host.drop_in("a", guests::tiny("two"));
     host.take_out("a");
     shows(&host, &[("module:b", "b")]).await;
 }
 
 #[tokio::test]
-async fn a_file_that_is_away_for_a_moment_is_not_gone_although_others_come() {
+async fn a_file_that_is_briefly_missing_is_not_removed_even_if_others_appear() {
     let host = by_events_alone().config("[checks.a]\nplugin = 'a'");
     let host = host.plugin("a", guests::tiny("0")).start().await;
     shows(&host, &[("a", "0")]).await;
     let dir = host.place().plugins();
     let scratch = dir.clone();
-    // Each is another path, so that the directory is looked at all the time.
+    // Each is another path, so that the directory is scanned all the time.
     let others = tokio::spawn(async move {
         for number in 0.. {
             fs::write(scratch.join(format!("scratch-{number}")), "").unwrap();
@@ -121,13 +127,13 @@ async fn a_file_that_is_away_for_a_moment_is_not_gone_although_others_come() {
         let away = Instant::now();
         tokio::time::sleep(Duration::from_millis(60)).await;
         fs::write(dir.join("a.wasm"), guests::tiny(&message)).unwrap();
-        // On a busy machine it can have been away for so long that it counts as gone.
+        // On a busy machine it can be missing for so long that it counts as removed.
         let was_short = away.elapsed() < Duration::from_millis(150);
         host.eventually_check("a", "it is back", |check| check["message"] == message)
             .await;
         if was_short {
             let after = host.plugin("a").await["generation"].as_u64();
-            assert_eq!(after, before.map(|before| before + 1), "it was gone");
+            assert_eq!(after, before.map(|before| before + 1), "it was removed");
             short_absences += 1;
         }
     }
@@ -143,7 +149,7 @@ async fn a_file_that_is_moved_is_another_plugin() {
     fs::rename(at("a.wasm"), at("b.wasm")).unwrap();
     shows(&host, &[("module:b", "one")]).await;
     assert_eq!(host.get("/health/checks/module:a").await.status, 404);
-    // Out of the directory, and in again.
+    // Out of the directory and back.
     let elsewhere = host.place().path().join("elsewhere");
     fs::rename(at("b.wasm"), &elsewhere).unwrap();
     shows(&host, &[]).await;
@@ -152,7 +158,7 @@ async fn a_file_that_is_moved_is_another_plugin() {
 }
 
 #[tokio::test]
-async fn two_files_of_one_content_are_two_plugins() {
+async fn two_files_with_the_same_content_are_two_plugins() {
     let host = by_events_alone();
     let host = host.plugin("a", guests::tiny("one"));
     let host = host.plugin("b", guests::tiny("one")).start().await;
@@ -171,7 +177,7 @@ async fn two_files_of_one_content_are_two_plugins() {
 }
 
 #[tokio::test]
-async fn hundreds_of_files_at_once_are_all_taken_in() {
+async fn hundreds_of_files_at_once_are_all_loaded() {
     let host = by_events_alone();
     let host = host
         .argument("defaults.interval", "1h")
@@ -187,26 +193,25 @@ async fn hundreds_of_files_at_once_are_all_taken_in() {
         let name = format!("n{number}.wasm");
         fs::rename(staged, host.place().plugins().join(name)).unwrap();
     }
-    // They are compiled at low priority: so many get more time than one, as long as they come.
+    // They are compiled at low priority, so each batch gets the time that one would get.
     for wanted in (0..=BURST).step_by(30) {
         eventually(&format!("{wanted} of them are healthy"), async || {
             assert_eq!(host.get("/health/live").await.status, 200);
             let health = host.health().await;
             let messages = messages(&health);
             let is_there = |number: &usize| {
-                let said = messages.get(format!("module:n{number}").as_str());
-                said == Some(&format!("staged-{number}").as_str())
+                let message = messages.get(format!("module:n{number}").as_str());
+                message == Some(&format!("staged-{number}").as_str())
             };
             let there = (0..BURST).filter(is_there).count();
-            if there >= wanted && messages["module:first"] == "first" {
-                Ok(())
-            } else {
-                Err(format!("{there} are there"))
-            }
+            when(
+                there >= wanted && messages["module:first"] == "first",
+                there,
+            )
         })
         .await;
     }
-    // And they go at once.
+    // They are removed at once.
     for number in 0..BURST {
         host.take_out(&format!("n{number}"));
     }

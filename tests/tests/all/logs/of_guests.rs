@@ -1,9 +1,9 @@
-//! The lines of guests: marked, bounded, and no way to speak for anybody else.
+//! The lines of guests: marked, bounded, and unable to imitate others.
 
 use super::*;
 
 #[tokio::test]
-async fn lines_of_a_guest_are_its_own() {
+async fn lines_of_guests_are_marked_and_bounded() {
     let config = format!(
         "{HEAD}[metrics]\nenabled = true\n\
          [checks.logs]\nplugin = 'log'\ninterval = '1h'\n\
@@ -11,14 +11,10 @@ async fn lines_of_a_guest_are_its_own() {
          [checks.text]\nplugin = 'text'\ninterval = '1h'\n"
     );
     let begin = |filter: &str| {
-        Vitals::new(["serve"])
-            .config(&config)
-            .env("VITALS_LOG", filter)
-            .env("VITALS_LOG_FORMAT", "json")
-            .plugin("log", guests::LOG)
-            .plugin("noise", guests::NOISE)
-            .plugin("text", guests::TEXT)
-            .serve()
+        let vitals = Vitals::new(["serve"]).config(&config);
+        let vitals = vitals.guests([guests::LOG, guests::NOISE, guests::TEXT]);
+        let vitals = vitals.env("VITALS_LOG", filter);
+        vitals.env("VITALS_LOG_FORMAT", "json").serve()
     };
     let of_guest = |serving: &Serving, check: &str| {
         let mut lines = of(serving, "check", check);
@@ -27,13 +23,10 @@ async fn lines_of_a_guest_are_its_own() {
     };
     let done = async |serving: &Serving| {
         for check in ["logs", "noise", "text"] {
-            eventually("the check has turned", async || {
+            eventually("the check has its first status", async || {
                 let lines = of(serving, "check", check);
-                let mut turns = lines.iter().filter(|line| line["from"] == "new");
-                turns
-                    .next()
-                    .map(drop)
-                    .ok_or_else(|| serving.log().join("\n"))
+                let is_done = lines.iter().any(|line| line["from"] == "new");
+                when(is_done, serving.log().join("\n"))
             })
             .await;
         }
@@ -57,10 +50,8 @@ async fn lines_of_a_guest_are_its_own() {
     );
     let noise = of_guest(&serving, "noise");
     let count = |message: &str| {
-        noise
-            .iter()
-            .filter(|line| line["message"] == message)
-            .count()
+        let lines = noise.iter().filter(|line| line["message"] == message);
+        lines.count()
     };
     assert_eq!((count("guest log"), count("guest output")), (64, 64));
     assert_eq!(
@@ -81,7 +72,7 @@ async fn lines_of_a_guest_are_its_own() {
         assert!(line.len() < 16 << 10 && !line.contains('\x1b'), "{line:?}");
     }
 
-    // At the default level their author's lines are not shown; and they can be left out.
+    // At the default level, debug lines are left out, and a filter can leave out all of them.
     for (filter, shown) in [
         ("info", 3),
         ("info,vitals::guest=error", 1),
@@ -105,59 +96,40 @@ async fn no_text_of_a_guest_can_forge_a_line_or_a_field() {
     );
     let serving = Vitals::new(["serve"])
         .config(&config)
-        .plugin("status", guests::STATUS)
-        .plugin("hello", guests::HELLO)
+        .guests([guests::STATUS, guests::HELLO])
         .plugin("torn", "no component")
         .serve()
         .await;
-    let of_check = |check: &str| {
+    let of_check = |check: &str| -> Vec<String> {
         let field = format!(" check={check} ");
-        // What is quoted is a text, and no field.
-        let fields = |line: &&String| line.split('"').next().unwrap_or_default().contains(&field);
-        let log = serving.log();
-        let lines: Vec<_> = log.iter().filter(fields).cloned().collect();
-        lines
+        // A field is not inside of quotes.
+        let has_field =
+            |line: &String| line.split('"').next().is_some_and(|it| it.contains(&field));
+        serving.log().into_iter().filter(has_field).collect()
     };
-    for check in ["liar", "good", "torn"] {
-        eventually("its line", async || {
+    // The only line about a check, without its time.
+    let line = async |check: &str| {
+        let lines = eventually("its line", async || {
             let lines = of_check(check);
-            if lines.is_empty() {
-                Err(serving.log().join("\n"))
-            } else {
-                Ok(())
-            }
-        })
-        .await;
-    }
-    let words = |line: &str| {
-        line.split_once(' ')
-            .map(|(_, words)| words.trim().to_owned())
+            let is_there = !lines.is_empty();
+            is_there
+                .then_some(lines)
+                .ok_or_else(|| serving.log().join("\n"))
+        });
+        let [line] = <[String; 1]>::try_from(lines.await).expect("one line");
+        let (_, line) = line.split_once(' ').expect("a time");
+        line.trim().to_owned()
     };
-    let [liar] = &of_check("liar")[..] else {
-        panic!("{:#?}", serving.log());
-    };
-    let words_of_liar = words(liar).unwrap_or_default();
-    let (before, digest) = words_of_liar.rsplit_once('=').expect("fields");
+    let [liar, good, torn] = [line("liar").await, line("good").await, line("torn").await];
+    let (before, digest) = liar.rsplit_once('=').expect("fields");
     assert_eq!(digest.len(), 12, "{liar}");
     assert_eq!(
         before,
         r#"WARN check is degraded check=liar from=new to=degraded said="x\" check=good code=load 2026-01-01T00:00:00Z ERROR check is unhealthy check=good" plugin=status version=0.1.0 digest"#
     );
-    let [good] = &of_check("good")[..] else {
-        panic!("{:#?}", serving.log());
-    };
     let expected =
         r#"INFO check is healthy check=good from=new to=healthy said="hello" plugin=hello"#;
-    assert!(
-        words(good).is_some_and(|words| words.starts_with(expected)),
-        "{good}"
-    );
-    let [torn] = &of_check("torn")[..] else {
-        panic!("{:#?}", serving.log());
-    };
+    assert!(good.starts_with(expected), "{good}");
     let expected = "ERROR check is unhealthy check=torn from=new to=unhealthy code=load error=\"cannot load plugin";
-    assert!(
-        words(torn).is_some_and(|words| words.starts_with(expected)),
-        "{torn}"
-    );
+    assert!(torn.starts_with(expected), "{torn}");
 }

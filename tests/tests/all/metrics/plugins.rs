@@ -1,11 +1,9 @@
-//! What plugins count: how it is exposed, what is refused, and when it goes.
+//! Metrics of plugins: how they are exposed, which are rejected, and when they are removed.
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 use vitals_tests::guests::{HELLO, METER, METRICS};
-use vitals_tests::{TestHost, TestHostBuilder, eventually};
-
-use super::value;
+use vitals_tests::{TestHost, TestHostBuilder, eventually, sample, when};
 
 const ENABLED: &str = "[plugins]\nrescan = '1h'\n[metrics]\nenabled = true\n\
                        [defaults]\ninterval = '1h'\n";
@@ -22,23 +20,13 @@ fn calling(check: &str, calls: &Value) -> String {
     )
 }
 
-/// JSON as a value of TOML, without what TOML has no word for.
+/// JSON as a value of TOML.
 fn toml(value: &Value) -> String {
-    match value {
-        Value::Array(all) => {
-            let all: Vec<_> = all.iter().map(toml).collect();
-            format!("[{}]", all.join(", "))
-        }
-        Value::Object(all) => {
-            let pair = |(key, value): (&String, &Value)| format!("{key} = {}", toml(value));
-            let all: Vec<_> = all.iter().map(pair).collect();
-            format!("{{ {} }}", all.join(", "))
-        }
-        other => other.to_string(),
-    }
+    let value = toml::Value::try_from(value).expect("TOML has such values");
+    value.to_string()
 }
 
-/// What of the page is about plugins' own metrics.
+/// The part of the page with the metrics of plugins.
 async fn own(host: &TestHost) -> String {
     let page = host.get("/metrics").await;
     let own = page.text().lines().filter(|line| {
@@ -51,57 +39,49 @@ async fn own(host: &TestHost) -> String {
 async fn eventually_own(host: &TestHost, what: &str, is_so: impl Fn(&str) -> bool) -> String {
     eventually(what, async || {
         let own = own(host).await;
-        if is_so(&own) { Ok(own) } else { Err(own) }
+        when(is_so(&own), own)
     })
     .await
 }
 
 #[tokio::test]
-async fn what_a_plugin_counts_is_exposed_for_each_check() {
-    let host =
-        enabled("[checks.one]\nplugin = 'queue-watch'\n[checks.two]\nplugin = 'queue-watch'\n")
-            .plugin("queue-watch", METRICS)
-            .start()
-            .await;
+async fn the_metrics_of_a_plugin_are_exposed_for_each_check() {
+    let config = "[checks.one]\nplugin = 'queue-watch'\n[checks.two]\nplugin = 'queue-watch'\n";
+    let builder = enabled(config).plugin("queue-watch", METRICS);
+    let host = builder.start().await;
     host.health().await;
     assert_snapshot!(own(&host).await);
 }
 
 #[tokio::test]
 async fn values_are_kept_from_run_to_run() {
-    let host = enabled("[checks.one]\nplugin = 'counts'\ninterval = '100ms'\ntimeout = '100ms'\n")
-        .plugin("counts", METRICS)
-        .start()
-        .await;
-    let counted = |own: &str, series: &str| value(own, series).unwrap_or_default();
-    let own = eventually_own(&host, "three runs", |own| {
-        counted(own, r#"plugin_counts_runs_total{check="one",kind="test"}"#) >= 3.0
-    })
-    .await;
-    assert!(
-        counted(&own, r#"plugin_counts_lag_seconds_count{check="one"}"#) >= 2.0,
-        "{own}"
-    );
+    let config = "[checks.one]\nplugin = 'counts'\ninterval = '100ms'\ntimeout = '100ms'\n";
+    let builder = enabled(config).plugin("counts", METRICS);
+    let host = builder.start().await;
+    let runs = r#"plugin_counts_runs_total{check="one",kind="test"}"#;
+    let is_so = |own: &str| sample(own, runs) >= Some(3.0);
+    let own = eventually_own(&host, "three runs", is_so).await;
+    let lag = r#"plugin_counts_lag_seconds_count{check="one"}"#;
+    assert!(sample(&own, lag) >= Some(2.0), "{own}");
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_refused_and_the_guest_hears_what_to_do() {
-    let host = enabled("[checks.one]\nplugin = 'counts'\nconfig = { wrong = true }\n")
-        .plugin("counts", METRICS)
-        .start()
-        .await;
+async fn an_invalid_metric_is_rejected_and_the_guest_learns_why() {
+    let config = "[checks.one]\nplugin = 'counts'\nconfig = { wrong = true }\n";
+    let builder = enabled(config).plugin("counts", METRICS);
+    let host = builder.start().await;
     let check = host.check("one").await;
-    let refused = check["details"]["refused"].as_array().expect("a list");
-    let refused: Vec<_> = refused.iter().filter_map(Value::as_str).collect();
-    assert_snapshot!(refused.join("\n"));
+    let rejected = check["details"]["refused"].as_array().expect("a list");
+    let rejected: Vec<_> = rejected.iter().filter_map(Value::as_str).collect();
+    assert_snapshot!(rejected.join("\n"));
     let own = own(&host).await;
     let runs = r#"plugin_counts_runs_total{check="one",kind="test"}"#;
-    assert_eq!(value(&own, runs), Some(1.0), "{own}");
+    assert_eq!(sample(&own, runs), Some(1.0), "{own}");
     assert!(!own.contains("unset") && !own.contains("other="), "{own}");
 }
 
 #[tokio::test]
-async fn no_call_can_break_the_page_or_give_a_secret_away() {
+async fn no_call_can_break_the_page_or_reveal_a_secret() {
     let secret = "hunter2_of_the_operator";
     let foul = "a\n# TYPE plugin_meter_x gauge\r\u{1b}[2J\"} 1\u{202e}";
     let calls = json!([
@@ -128,38 +108,32 @@ async fn no_call_can_break_the_page_or_give_a_secret_away() {
         { "do": "set", "name": "lag_count", "value": 1 },
         { "do": "set", "name": "fine", "value": 1 },
     ]);
-    let host = enabled(&calling("foul", &calls))
-        .env("TOKEN", secret)
-        .plugin("meter", METER)
-        .start()
-        .await;
+    let builder = enabled(&calling("foul", &calls)).guests([METER]);
+    let host = builder.env("TOKEN", secret).start().await;
     let details = host.check("foul").await["details"].clone();
-    let details = details.as_object().expect("an object");
-    let said: Vec<_> = details
-        .iter()
-        .map(|(number, said)| format!("{number} {}", said.as_str().expect("a text")))
-        .collect();
-    assert_snapshot!("hostile_calls", said.join("\n"));
+    let results = details.as_object().expect("an object").iter();
+    let line = |(number, result): (&String, &Value)| {
+        format!("{number} {}", result.as_str().expect("a text"))
+    };
+    let results: Vec<_> = results.map(line).collect();
+    assert_snapshot!("hostile_calls", results.join("\n"));
     let page = host.get("/metrics").await;
     assert!(!page.text().contains(secret), "{}", page.text());
     assert_snapshot!("hostile_page", own(&host).await);
 }
 
 #[tokio::test]
-async fn a_flood_ends_at_its_check_and_touches_no_other() {
-    let host = enabled(
-        "[checks.flood]\nplugin = 'counts'\nconfig = { series = 110 }\n\
-         [checks.good]\nplugin = 'counts'\n",
-    )
-    .plugin("counts", METRICS)
-    .start()
-    .await;
+async fn the_limit_on_series_applies_to_each_check_alone() {
+    let config = "[checks.flood]\nplugin = 'counts'\nconfig = { series = 110 }\n\
+                  [checks.good]\nplugin = 'counts'\n";
+    let builder = enabled(config).plugin("counts", METRICS);
+    let host = builder.start().await;
     let check = host.check("flood").await;
-    let refused = check["details"]["refused"].as_array().expect("a list");
+    let rejected = check["details"]["refused"].as_array().expect("a list");
     // One of the hundred is the counter; the histogram comes too late.
-    assert_eq!(refused.len(), 12, "{check:#}");
+    assert_eq!(rejected.len(), 12, "{check:#}");
     assert_eq!(
-        refused[0],
+        rejected[0],
         "cannot record metric `queue_depth`: the check has reached the host's limit on series; use \
          fewer label values"
     );
@@ -175,16 +149,12 @@ async fn a_flood_ends_at_its_check_and_touches_no_other() {
 
 #[tokio::test]
 async fn another_version_defines_its_metrics_anew() {
-    let host = enabled("[checks.one]\nplugin = 'thing'\n")
-        .plugin("thing", METRICS)
-        .start()
-        .await;
+    let builder = enabled("[checks.one]\nplugin = 'thing'\n");
+    let host = builder.plugin("thing", METRICS).start().await;
     host.health().await;
     let before = own(&host).await;
-    assert!(
-        before.contains("# TYPE plugin_thing_runs_total counter"),
-        "{before}"
-    );
+    let counter = "# TYPE plugin_thing_runs_total counter";
+    assert!(before.contains(counter), "{before}");
     // The same name for a gauge, and nothing else.
     host.drop_in("thing", METER);
     host.reload(&[]).await;
@@ -197,12 +167,12 @@ async fn another_version_defines_its_metrics_anew() {
     );
     host.drop_in("thing", METRICS);
     host.reload(&[]).await;
-    let again = eventually_own(&host, "it begins anew", |own| own.contains("counter")).await;
+    let again = eventually_own(&host, "it starts over", |own| own.contains("counter")).await;
     assert_eq!(again, before);
 }
 
 #[tokio::test]
-async fn the_series_of_a_check_go_with_it_or_with_its_plugin() {
+async fn the_series_of_a_check_are_removed_with_it_or_with_its_plugin() {
     let check = |name: &str, plugin: &str| format!("[checks.{name}]\nplugin = '{plugin}'\n");
     let both = [check("one", "counts"), check("two", "counts")].concat();
     let host = enabled(&both)
@@ -220,40 +190,30 @@ async fn the_series_of_a_check_go_with_it_or_with_its_plugin() {
     host.reconfigure(&format!("{ENABLED}{}", check("one", "counts")));
     eventually_own(&host, "no series of the check", |own| !of(own, "two")).await;
     let runs = r#"plugin_counts_runs_total{check="one",kind="test"}"#;
-    assert_eq!(value(&own(&host).await, runs), Some(1.0), "it stays");
+    assert_eq!(sample(&own(&host).await, runs), Some(1.0), "it stays");
 
     host.reconfigure(&format!("{ENABLED}{}", check("one", "other")));
     let runs = "plugin_other_runs_total{check=\"one\",kind=\"test\"} 7";
     let after = eventually_own(&host, "the other plugin's", |own| own.contains(runs)).await;
-    // As a check of its own the plugin counts on.
-    assert!(
-        !after.contains(r#"plugin_counts_runs_total{check="one""#),
-        "{after}"
-    );
+    // The plugin still counts as a check of its own.
+    let previous = r#"plugin_counts_runs_total{check="one""#;
+    assert!(!after.contains(previous), "{after}");
 
     host.take_out("other");
-    eventually_own(&host, "nothing of the plugin", |own| {
-        !own.contains("_other_")
-    })
-    .await;
+    let is_gone = |own: &str| !own.contains("_other_");
+    eventually_own(&host, "nothing of the plugin", is_gone).await;
 }
 
 #[tokio::test]
-async fn disabled_metrics_take_every_call_and_keep_none() {
+async fn disabled_metrics_accept_every_call_and_keep_none() {
     let calls = json!([
         { "do": "add", "name": "", "value": -1 },
         { "do": "set", "name": "x", "labels": [["check", "other"]], "value": "NaN" },
         { "do": "observe", "name": "x", "buckets": [2, 1], "value": 1 },
     ]);
-    let host = TestHost::builder()
-        .config(&calling("one", &calls))
-        .plugin("meter", METER)
-        .start()
-        .await;
-    let details = host.check("one").await["details"].clone();
-    assert_eq!(
-        details,
-        json!({ "00": "taken", "01": "taken", "02": "taken" })
-    );
+    let host = TestHost::start(&calling("one", &calls), [METER]).await;
+    let check = host.check("one").await;
+    let accepted = json!({ "00": "taken", "01": "taken", "02": "taken" });
+    assert_eq!(check["details"], accepted);
     assert_eq!(host.get("/metrics").await.status, 404);
 }

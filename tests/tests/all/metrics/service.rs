@@ -1,14 +1,12 @@
-//! Metrics of the service that the host runs in, and the whole page as Prometheus's own tool reads it.
+//! Metrics of the service that embeds the host, and the whole page as Prometheus's own tool reads it.
 
 use vitals_host::metrics::MetricError;
 use vitals_tests::guests::{MEASURE, METRICS, TCP_CONNECT};
 use vitals_tests::servers::check_metrics;
-use vitals_tests::{Mounted, Reply, Target, TestHost};
-
-use super::value;
+use vitals_tests::{Mounted, Reply, Target, TestHost, sample};
 
 #[tokio::test]
-async fn a_service_counts_beside_the_host() {
+async fn the_metrics_of_a_service_are_on_the_page_of_the_host() {
     let config = "[metrics]\nenabled = true";
     let (host, _place) = TestHost::builder().config(config).build().await;
     host.first_round().await;
@@ -27,16 +25,9 @@ async fn a_service_counts_beside_the_host() {
         .histogram("shop_packing_seconds", "Time.", &[], &[]);
     time.unwrap().observe(0.02);
     let error = metrics.counter("vitals_orders_total", "Orders.", &[]);
-    assert!(
-        matches!(
-            error,
-            Err(MetricError::Reserved {
-                kept: "vitals_",
-                ..
-            })
-        ),
-        "{error:?}"
-    );
+    let kept = "vitals_";
+    let is_reserved = matches!(error, Err(MetricError::Reserved { kept: it, .. }) if it == kept);
+    assert!(is_reserved, "{error:?}");
     let mounted = Mounted::serve(host.probes_router()).await;
     let page = mounted.get("/metrics").await;
     for (series, expected) in [
@@ -48,13 +39,13 @@ async fn a_service_counts_beside_the_host() {
         ("vitals_ready", 1.0),
     ] {
         let page = page.text();
-        assert_eq!(value(page, series), Some(expected), "{series} in\n{page}");
+        assert_eq!(sample(page, series), Some(expected), "{series} in\n{page}");
     }
     host.shutdown().await;
 }
 
 #[tokio::test]
-async fn a_service_in_a_host_without_metrics_need_not_know() {
+async fn a_service_can_use_disabled_metrics() {
     let (host, _place) = TestHost::builder().build().await;
     let metrics = host.metrics();
     metrics.counter("vitals_x", "", &[]).unwrap().increment();
@@ -76,13 +67,10 @@ async fn promtool_has_nothing_to_say_about_the_whole_page() {
          [checks.c]\nplugin = 'a-plugin.of-mine'\n",
         target.address()
     );
-    let (host, _place) = TestHost::builder()
-        .config(&config)
-        .plugin("measure", MEASURE)
-        .plugin("tcp-connect", TCP_CONNECT)
-        .plugin("a-plugin.of-mine", METRICS)
-        .build()
-        .await;
+    let builder = TestHost::builder().config(&config);
+    let builder = builder.guests([MEASURE, TCP_CONNECT]);
+    let builder = builder.plugin("a-plugin.of-mine", METRICS);
+    let (host, _place) = builder.build().await;
     let metrics = host.metrics();
     let labels = [("channel", "web")];
     let orders = metrics.counter("shop_orders_total", "Orders.", &labels);
@@ -102,13 +90,11 @@ async fn promtool_has_nothing_to_say_about_the_whole_page() {
         "vitals_check_measurement gauge",
         "http_requests_total counter",
     ] {
-        assert!(
-            page.contains(&format!("# TYPE {family}")),
-            "{family}\n{page}"
-        );
+        let comment = format!("# TYPE {family}");
+        assert!(page.contains(&comment), "{family}\n{page}");
     }
     assert_eq!(check_metrics(&page), "", "of\n{page}");
-    // It would say something.
+    // It finds errors.
     assert!(!check_metrics("# TYPE a counter\na 1\n").is_empty());
     host.shutdown().await;
 }

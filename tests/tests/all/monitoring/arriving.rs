@@ -1,79 +1,18 @@
-//! A dependency breaks and is mended. It is told of by both ways: the shipped rule fires in a real
-//! Prometheus, and the host notifies by itself. A real Alertmanager with the example's routes tells who is
-//! called, and tells again when it is over.
+//! A dependency fails and recovers. Both ways of alerting notice it: the rule in a real Prometheus, and
+//! the notification of the host. A real Alertmanager with the routes of the example notifies the right
+//! receivers, and again when it is over.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use axum::Router;
-use axum::extract::{Path, State};
-use axum::routing::post;
 use serde_json::Value;
-use vitals_tests::{Mounted, Process, Reply, Target, Vitals, eventually, guests};
+use vitals_tests::{Inbox, Process, Reply, Target, Vitals, eventually, guests};
 
 use super::quick;
 
-/// What Alertmanager told, and whom.
-#[derive(Clone, Debug, Default)]
-struct Told(Arc<Mutex<Vec<(String, Value)>>>);
-
-impl Told {
-    /// A receiver of webhooks on a free port, whose paths are the names of those who are told.
-    async fn here() -> (Mounted, Self) {
-        let told = Self::default();
-        let hear = async |State(told): State<Self>, Path(whom): Path<String>, text: String| {
-            let message = serde_json::from_str(&text).unwrap_or_default();
-            told.lock().push((whom, message));
-        };
-        let routes = Router::new().route("/{whom}", post(hear));
-        (Mounted::serve(routes.with_state(told.clone())).await, told)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(String, Value)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until somebody was told that a check is unhealthy, or is so no longer.
-    async fn eventually(&self, whom: &str, route: Route, check: &str, state: &str) -> Value {
-        eventually(
-            &format!("{whom} is told: {check}, {state}, by {route:?}"),
-            async || {
-                let told = self.lock();
-                let mut messages = told.iter().filter(|(told, _)| told == whom);
-                let alert = messages.find_map(|(_, message)| {
-                    let mut alerts = message["alerts"].as_array()?.iter();
-                    alerts.find(|alert| {
-                        alert["status"] == state
-                            && alert["labels"]["alertname"] == "VitalsCheckUnhealthy"
-                            && route == Route::of(alert)
-                            && alert["labels"]["check"] == check
-                    })
-                });
-                alert.cloned().ok_or_else(|| format!("{told:#?}"))
-            },
-        )
-        .await
-    }
-
-    /// Waits until the host has told its own webhook of the shop.
-    async fn at_the_desk(&self, event: &str) {
-        eventually(&format!("the desk is told: {event}"), async || {
-            let told = self.lock();
-            let mut posted = told.iter().filter(|(whom, _)| whom == "desk");
-            posted
-                .any(|(_, message)| message["check"] == "shop" && message["event"] == event)
-                .then_some(())
-                .ok_or_else(|| format!("{told:#?}"))
-        })
-        .await;
-    }
-}
-
-/// How news come to Alertmanager.
+/// The way of an alert to Alertmanager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
-    /// Of Prometheus, which scrapes.
+    /// Through Prometheus, which scrapes.
     Rule,
-    /// Of the host itself.
+    /// From the host itself.
     Notification,
 }
 
@@ -88,38 +27,64 @@ impl Route {
     }
 }
 
-/// What the host calls itself in notifications.
+/// The name of the host in notifications.
 const INSTANCE: &str = "the-shop's";
 
+/// Waits until Alertmanager has notified a receiver that a check fails, or no longer does.
+async fn notified(inbox: &Inbox, receiver: &str, route: Route, check: &str, state: &str) -> Value {
+    let what = format!("{receiver} is notified: {check}, {state}, by {route:?}");
+    eventually(&what, async || {
+        let posted = inbox.posted();
+        let messages = posted.iter().filter(|it| it.path == format!("/{receiver}"));
+        let mut alerts = messages.flat_map(|it| it.body["alerts"].as_array().into_iter().flatten());
+        let alert = alerts.find(|alert| {
+            alert["status"] == state
+                && alert["labels"]["alertname"] == "VitalsCheckUnhealthy"
+                && route == Route::of(alert)
+                && alert["labels"]["check"] == check
+        });
+        alert.cloned().ok_or_else(|| format!("{posted:#?}"))
+    })
+    .await
+}
+
+/// Waits until the webhook of the host is notified about the shop.
+async fn webhook_notified(inbox: &Inbox, event: &str) {
+    eventually(&format!("the webhook is notified: {event}"), async || {
+        let posted = inbox.posted();
+        let is_it = posted.iter().any(|it| {
+            it.path == "/desk" && it.body["check"] == "shop" && it.body["event"] == event
+        });
+        is_it.then_some(()).ok_or_else(|| format!("{posted:#?}"))
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dependency_that_breaks_is_told_of_by_rule_and_by_notification_and_so_is_its_mending() {
+async fn a_failing_dependency_alerts_by_rule_and_by_notification_until_it_recovers() {
     let shop = Target::start(Reply::ok("open"));
-    let (webhook, told) = Told::here().await;
-    let alertmanager = quick::alertmanager(webhook.address());
+    let inbox = Inbox::start().await;
+    let alertmanager = quick::alertmanager(&inbox.url("").replace("http://", ""));
     let config = format!(
         "metrics = {{ enabled = true }}\n[defaults]\ninterval = '500ms'\ntimeout = '500ms'\n\
          [checks.shop]\nplugin = 'http'\nconfig = {{ url = '{}' }}\n\
          [checks.mirror]\nplugin = 'http'\ncritical = false\nconfig = {{ url = '{}' }}\n\
          [notify]\ninstance = \"{INSTANCE}\"\n\
-         [notify.alertmanager]\nurls = ['http://{}']\n\
-         [notify.webhooks.desk]\nurl = 'http://{}/desk'\n",
+         [notify.alertmanager]\nurls = ['{}']\n\
+         [notify.webhooks.desk]\nurl = '{}'\n",
         shop.url("/health"),
         shop.url("/mirror"),
-        alertmanager.address(),
-        webhook.address(),
+        alertmanager.url(),
+        inbox.url("/desk"),
     );
-    let host = Vitals::new(["serve", "--listen", "127.0.0.1:0"])
-        .config(&config)
-        .plugin("http", guests::HTTP)
-        .serve()
-        .await;
+    let host = Vitals::host(&config, [guests::HTTP]).serve().await;
     let node = Process::node_exporter();
     let prometheus = quick::prometheus(
         &[host.address()],
         node.address(),
         Some(alertmanager.address()),
     );
-    eventually("Prometheus sees the host well", async || {
+    eventually("Prometheus scrapes a healthy host", async || {
         let ready = prometheus.value("vitals_ready").await?;
         let alerts = prometheus.query("ALERTS").await?;
         (ready == Some(1.0) && alerts.is_empty())
@@ -127,25 +92,26 @@ async fn a_dependency_that_breaks_is_told_of_by_rule_and_by_notification_and_so_
             .ok_or_else(|| format!("{ready:?}, {alerts:?}"))
     })
     .await;
-    assert!(told.lock().is_empty(), "{told:?}");
+    assert!(inbox.posted().is_empty(), "{:?}", inbox.posted());
 
     shop.reply(Reply::status("503 Service Unavailable", "closed"));
     for route in Route::BOTH {
-        let alert = told.eventually("pager", route, "shop", "firing").await;
+        let alert = notified(&inbox, "pager", route, "shop", "firing").await;
         assert_eq!(alert["labels"]["severity"], "critical", "{alert:#}");
         assert_eq!(alert["labels"]["plugin"], "http", "{alert:#}");
         let summary = alert["annotations"]["summary"].as_str().unwrap_or_default();
         assert!(summary.ends_with("shop is unhealthy"), "{alert:#}");
-        told.eventually("tickets", route, "mirror", "firing").await;
+        notified(&inbox, "tickets", route, "mirror", "firing").await;
     }
-    told.at_the_desk("firing").await;
-    // That the host is not ready is no news besides.
-    eventually("what follows from it is held back", async || {
+    webhook_notified(&inbox, "firing").await;
+    // The example inhibits the alert that the host is not ready.
+    eventually("the consequence is suppressed", async || {
         let alerts = alertmanager.alerts().await?;
-        let mut held = alerts
-            .iter()
-            .filter(|alert| alert["status"]["state"] == "suppressed");
-        held.any(|alert| alert["labels"]["alertname"] == "VitalsNotReady")
+        let is_suppressed = alerts.iter().any(|alert| {
+            let name = &alert["labels"]["alertname"];
+            alert["status"]["state"] == "suppressed" && name == "VitalsNotReady"
+        });
+        is_suppressed
             .then_some(())
             .ok_or_else(|| format!("{alerts:#?}"))
     })
@@ -153,9 +119,8 @@ async fn a_dependency_that_breaks_is_told_of_by_rule_and_by_notification_and_so_
 
     shop.reply(Reply::ok("open again"));
     for route in Route::BOTH {
-        told.eventually("pager", route, "shop", "resolved").await;
-        told.eventually("tickets", route, "mirror", "resolved")
-            .await;
+        notified(&inbox, "pager", route, "shop", "resolved").await;
+        notified(&inbox, "tickets", route, "mirror", "resolved").await;
     }
-    told.at_the_desk("resolved").await;
+    webhook_notified(&inbox, "resolved").await;
 }

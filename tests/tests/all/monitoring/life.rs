@@ -1,5 +1,5 @@
-//! A short life of vitals with all that can happen in one, under the shipped Prometheus: each query of each
-//! rule, panel and variable has an answer, and each alert fires.
+//! Hosts to which everything happens, under the Prometheus of `deploy/monitoring`: each query of each rule,
+//! panel and variable has a result, and each alert fires.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,31 +7,29 @@ use std::time::SystemTime;
 
 use vitals_host::Outcome;
 use vitals_host::check::{ErrorTracker, GuestReport};
-use vitals_tests::{
-    Process, Prometheus, Reply, Serving, Target, TestHost, Vitals, eventually, guests,
-};
+use vitals_tests::guests::{self, SLEEP};
+use vitals_tests::{Process, Prometheus, Reply, Serving, Target, TestHost, Vitals, eventually};
 
 use super::queries::{self, Query, Unanswered, unanswered};
 use super::quick;
 
-/// One that panics, which costs the host a run.
-struct Brittle;
+/// An error tracker that panics, which costs a run.
+struct PanickingTracker;
 
-impl ErrorTracker for Brittle {
+impl ErrorTracker for PanickingTracker {
     fn capture(&self, _: &GuestReport<'_>) -> Option<String> {
         panic!("the tracker broke")
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_query_has_an_answer_in_a_life_with_everything_in_it() {
-    let empty = TestHost::builder().config(METRICS).start().await;
-    let brittle = brittle_host().await;
-    let crowded = Vitals::new(["serve", "--listen", "127.0.0.1:0"]).config(CROWDED);
-    let crowded = crowded.plugin("sleep", guests::SLEEP).serve().await;
+async fn every_query_has_a_result_and_every_alert_fires() {
+    let empty = TestHost::start(METRICS, []).await;
+    let panicking = panicking_host().await;
+    let crowded = crowded_host().await;
     let address = crowded.address();
     let node = Process::node_exporter();
-    let hosts = [address, brittle.address(), empty.address()];
+    let hosts = [address, panicking.address(), empty.address()];
     let prometheus = quick::prometheus(&hosts, node.address(), None);
     for alert in ["VitalsRunsSkipped", "VitalsSlotsSaturated"] {
         fires(&prometheus, alert).await;
@@ -40,12 +38,9 @@ async fn every_query_has_an_answer_in_a_life_with_everything_in_it() {
     restarts(crowded, address, &prometheus).await;
     let shop = Target::start(Reply::ok("open"));
     let host = eventful_host(address, shop.address()).await;
-    seen(
-        &prometheus,
-        "vitals_check_state{check='shop',state='healthy'} == 1",
-    )
-    .await;
-    // Each was compiled once; from here on there is no more than the checks' own time to wait for.
+    let healthy = "vitals_check_state{check='shop',state='healthy'} == 1";
+    seen(&prometheus, healthy).await;
+    // Nothing has to be compiled from here on.
     let loaded = format!("count(vitals_plugin_info{{instance='{address}'}}) == 9");
     seen(&prometheus, &loaded).await;
     shop.reply(Reply::status("503 Service Unavailable", "closed"));
@@ -65,17 +60,18 @@ async fn every_query_has_an_answer_in_a_life_with_everything_in_it() {
     host.place()
         .write("vitals.toml", good.expect("it is there"));
 
-    // While it lives, since it is asked meanwhile; only that it is gone is left.
+    // Only the absence of the host has to wait until it ends.
     let queries = queries::shipped();
-    let (gone, living) = queries.iter().cloned().partition(is_of_absence);
-    answered(&prometheus, living, &host).await;
+    let is_of_absence = |query: &Query| query.place.contains("VitalsAbsent");
+    let (absence, others) = queries.iter().cloned().partition(is_of_absence);
+    answered(&prometheus, others, &host).await;
     host.terminate();
     fires(&prometheus, "VitalsAbsent").await;
-    let missing = unanswered(&prometheus, &gone).await.expect("it answers");
-    assert_eq!(missing, []);
-    drop((empty, brittle));
+    let missing = unanswered(&prometheus, &absence).await;
+    assert_eq!(missing.expect("it responds"), []);
+    drop((empty, panicking));
 
-    // The same for what nobody has ever heard of: this is what a broken query looks like.
+    // Misspelt queries have no result.
     let misspelt = |query: &Query| {
         let text = query.text.replace("vitals_", "vitals_no_");
         (text != query.text).then(|| Query {
@@ -85,20 +81,18 @@ async fn every_query_has_an_answer_in_a_life_with_everything_in_it() {
     };
     let misspelt: Vec<_> = queries.iter().filter_map(misspelt).collect();
     assert!(misspelt.len() > 50, "{misspelt:#?}");
-    let missing = unanswered(&prometheus, &misspelt)
-        .await
-        .expect("it answers");
-    assert_eq!(missing.len(), misspelt.len());
+    let missing = unanswered(&prometheus, &misspelt).await;
+    assert_eq!(missing.expect("it responds").len(), misspelt.len());
 }
 
-/// Ends and starts it, as often as is too often.
+/// Restarts a host often enough for the alert.
 async fn restarts(mut host: Serving, address: SocketAddr, prometheus: &Prometheus) {
     let starts = format!("changes(process_start_time_seconds{{instance='{address}'}}[15m])");
     for turn in 1..=3 {
-        let before = prometheus.value(&starts).await.expect("it answers");
+        let before = prometheus.value(&starts).await.expect("it responds");
         host.terminate();
         host.ended().await;
-        // Of two starts within one second nobody could tell.
+        // Two starts within one second are one to Prometheus.
         let ended = second();
         eventually("the second is over", async || {
             (second() > ended + 1).then_some(()).ok_or_else(String::new)
@@ -107,11 +101,9 @@ async fn restarts(mut host: Serving, address: SocketAddr, prometheus: &Prometheu
         let listen = address.to_string();
         let again = Vitals::new(["serve", "--listen", &listen]).config(METRICS);
         host = again.serve().await;
-        eventually(&format!("start {turn} is seen"), async || {
+        eventually(&format!("start {turn} is scraped"), async || {
             let now = prometheus.value(&starts).await?;
-            (now > before)
-                .then_some(())
-                .ok_or_else(|| format!("{now:?}"))
+            (now > before).then_some(()).ok_or(format!("{now:?}"))
         })
         .await;
     }
@@ -126,14 +118,11 @@ fn second() -> u64 {
 }
 
 async fn fires(prometheus: &Prometheus, alert: &str) {
-    seen(
-        prometheus,
-        &format!("ALERTS{{alertname='{alert}', alertstate='firing'}}"),
-    )
-    .await;
+    let firing = format!("ALERTS{{alertname='{alert}', alertstate='firing'}}");
+    seen(prometheus, &firing).await;
 }
 
-/// Waits until a query has had an answer.
+/// Waits until a query has had a result.
 async fn seen(prometheus: &Prometheus, query: &str) {
     eventually(&format!("Prometheus has seen {query}"), async || {
         let seen = prometheus.ever(query).await?;
@@ -142,41 +131,50 @@ async fn seen(prometheus: &Prometheus, query: &str) {
     .await;
 }
 
-/// Waits until all of them have an answer, and asks the host now and then, as probes do.
+/// Waits until all queries have a result, while probes request pages of the host.
 async fn answered(prometheus: &Prometheus, mut open: Vec<Query>, host: &Serving) {
-    eventually("all queries have an answer", async || {
+    eventually("all queries have a result", async || {
         for page in ["/health", "/health/ready", "/health/live", "/nothing"] {
             host.get(page).await?;
         }
         let missing = unanswered(prometheus, &open).await?;
-        let line = |one: &Unanswered| format!("{}\n  no answer to {}", one.query, one.part);
+        let line = |one: &Unanswered| format!("{}\n  no result of {}", one.query, one.part);
         let lines: Vec<_> = missing.iter().map(line).collect();
         open = missing.into_iter().map(|one| one.query).collect();
-        let said = format!("{} have none:\n{}", lines.len(), lines.join("\n"));
-        lines.is_empty().then_some(()).ok_or(said)
+        let text = format!("{} have none:\n{}", lines.len(), lines.join("\n"));
+        lines.is_empty().then_some(()).ok_or(text)
     })
     .await;
 }
 
-fn is_of_absence(query: &Query) -> bool {
-    query.place.contains("VitalsAbsent")
+/// A host whose checks wait for each other's permits.
+async fn crowded_host() -> Serving {
+    let mut config = format!(
+        "{METRICS}\n{GRACE}\nengine = {{ max_runs = 1 }}\n\
+         [defaults]\ninterval = '2s'\ntimeout = '2s'\n"
+    );
+    for check in ["one", "two", "three", "four"] {
+        let check = format!("[checks.{check}]\nplugin = 'sleep'\n");
+        config.extend([&check, "config = { time = '1800ms' }\n"]);
+    }
+    Vitals::host(&config, [SLEEP]).serve().await
 }
 
-/// A host in which the host's own code panics, with a native check.
-async fn brittle_host() -> TestHost {
+/// A host with a native check, whose own code panics.
+async fn panicking_host() -> TestHost {
     TestHost::builder()
         .config(METRICS)
         .config("[checks.reports]\nplugin = 'log'\ninterval = '3s'\ntimeout = '3s'")
-        .library("log", guests::LOG)
+        .guests([guests::LOG])
         .with(|host| {
-            let host = host.error_tracker(Arc::new(Brittle));
+            let host = host.error_tracker(Arc::new(PanickingTracker));
             host.check("queue", || async { Outcome::healthy("short") })
         })
         .start()
         .await
 }
 
-/// A host with a check for everything that can become of one.
+/// A host with a check for each way in which a run can end.
 async fn eventful_host(listen: SocketAddr, shop: SocketAddr) -> Serving {
     let config = format!(
         "{METRICS}\n{GRACE}\n[defaults]\ninterval = '500ms'\ntimeout = '400ms'\ncritical = false\n\
@@ -198,15 +196,9 @@ async fn eventful_host(listen: SocketAddr, shop: SocketAddr) -> Serving {
     let listen = listen.to_string();
     Vitals::new(["serve", "--listen", &listen])
         .config(&config)
-        .plugin("http", guests::HTTP)
-        .plugin("status", guests::STATUS)
-        .plugin("flip", guests::FLIP)
-        .plugin("spin", guests::SPIN)
-        .plugin("fill", guests::FILL)
-        .plugin("sleep", guests::SLEEP)
-        .plugin("tcp-connect", guests::TCP_CONNECT)
-        .plugin("measure", guests::MEASURE)
-        .plugin("metrics", guests::METRICS)
+        .guests([guests::HTTP, guests::STATUS, guests::FLIP, guests::SPIN])
+        .guests([guests::FILL, SLEEP, guests::TCP_CONNECT, guests::MEASURE])
+        .guests([guests::METRICS])
         .plugin("broken", guests::WANTS_THING)
         .serve()
         .await
@@ -214,24 +206,3 @@ async fn eventful_host(listen: SocketAddr, shop: SocketAddr) -> Serving {
 
 const METRICS: &str = "metrics = { enabled = true }";
 const GRACE: &str = "server = { startup_grace = '1s', shutdown_grace = '100ms' }";
-/// Checks that wait for each other.
-const CROWDED: &str = "
-metrics = { enabled = true }
-server = { startup_grace = '1s', shutdown_grace = '100ms' }
-engine = { max_runs = 1 }
-[defaults]
-interval = '2s'
-timeout = '2s'
-[checks.one]
-plugin = 'sleep'
-config = { time = '1800ms' }
-[checks.two]
-plugin = 'sleep'
-config = { time = '1800ms' }
-[checks.three]
-plugin = 'sleep'
-config = { time = '1800ms' }
-[checks.four]
-plugin = 'sleep'
-config = { time = '1800ms' }
-";

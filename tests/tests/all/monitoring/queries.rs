@@ -1,4 +1,4 @@
-//! Every query that is shipped, as a Prometheus can be asked it, and those that have no answer.
+//! All queries in `deploy/monitoring`, and those of them that have no result.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use vitals_tests::Prometheus;
 
 use super::shipped::{Dashboard, Rules, string};
 
-/// A query and where it stands.
+/// A query and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Query {
     pub(super) place: String,
@@ -17,7 +17,7 @@ pub(super) struct Query {
 impl Query {
     fn new(place: String, text: &str) -> Self {
         let mut text = text.to_owned();
-        // As Grafana does, with everything chosen and little shown.
+        // Grafana does this too, here with everything selected.
         for (variable, value) in [
             ("$__rate_interval", "1m"),
             ("$__range", "5m"),
@@ -28,22 +28,16 @@ impl Query {
         ] {
             text = text.replace(variable, value);
         }
-        assert!(
-            !text.contains('$'),
-            "{place}: nothing stands for a part of {text}"
-        );
+        assert!(!text.contains('$'), "{place}: a variable is left in {text}");
         Self { place, text }
     }
 
-    /// It, and each of the series that it is made of: what is misspelt in one part may leave the rest
-    /// with an answer.
+    /// The query and each series in it: without a misspelt one, the rest may still have a result.
     fn parts(&self) -> Vec<String> {
         let selector = r"[a-zA-Z_:][\w:]*\{[^}]*\}|\{[^}]*\}|\b(?:vitals|process|node|scrape|instance\w*:)\w[\w:]*";
         let selector = Regex::new(selector).expect("it is written here");
-        let parts = selector
-            .find_iter(&self.text)
-            .map(|part| part.as_str().to_owned());
-        let mut parts: Vec<_> = parts.collect();
+        let parts = selector.find_iter(&self.text);
+        let mut parts: Vec<_> = parts.map(|part| part.as_str().to_owned()).collect();
         assert!(!parts.is_empty(), "no series are found in {self}");
         parts.push(self.text.clone());
         parts
@@ -56,7 +50,7 @@ impl fmt::Display for Query {
     }
 }
 
-/// All that are shipped: those of rules, of panels and of variables.
+/// All queries of rules, panels and variables.
 pub(super) fn shipped() -> Vec<Query> {
     let rules = Rules::shipped();
     let mut queries = Vec::new();
@@ -65,8 +59,7 @@ pub(super) fn shipped() -> Vec<Query> {
             format!("the record {}", record.name),
             &record.query,
         ));
-        // What it records is there too.
-        queries.push(Query::new("what is recorded".to_owned(), &record.name));
+        queries.push(Query::new("the recorded series".to_owned(), &record.name));
     }
     for alert in rules.alerts {
         let place = format!("the alert {}, {}", alert.name, alert.severity);
@@ -95,7 +88,7 @@ pub(super) fn shipped() -> Vec<Query> {
     queries
 }
 
-/// Those of the series that have a label.
+/// Selects the series that have a label.
 fn with_label(series: &str, label: &str) -> String {
     match series.strip_suffix('}') {
         Some(open) => format!("{open}, {label}!=\"\"}}"),
@@ -103,18 +96,18 @@ fn with_label(series: &str, label: &str) -> String {
     }
 }
 
-/// A query without an answer, and the part of it that has none.
+/// A query without a result, and the part of it that has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unanswered {
     pub(super) query: Query,
     pub(super) part: String,
 }
 
-/// Those of the queries that have had no answer so far.
+/// The queries that have had no result so far.
 ///
 /// # Errors
 ///
-/// Prometheus refuses one, or does not answer.
+/// Returns an error if Prometheus rejects one, or does not respond.
 pub(super) async fn unanswered(
     prometheus: &Prometheus,
     queries: &[Query],
@@ -131,13 +124,4 @@ pub(super) async fn unanswered(
         }
     }
     Ok(found)
-}
-
-#[test]
-fn the_series_of_a_query_are_found() {
-    let query = "sum by (le) (rate(vitals_a_bucket{x=~\"y\"}[5m])) / on (job) vitals_b * scrape_c";
-    let query = Query::new(String::new(), query);
-    let parts = query.parts();
-    let expected = ["vitals_a_bucket{x=~\"y\"}", "vitals_b", "scrape_c"];
-    assert_eq!(parts[..3], expected);
 }

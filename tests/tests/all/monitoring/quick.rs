@@ -1,5 +1,5 @@
-//! The shipped configurations with other addresses and shorter times, and nothing else changed: a real
-//! Prometheus and a real Alertmanager with them.
+//! A real Prometheus and a real Alertmanager with the configurations of `deploy/monitoring`, in which only
+//! addresses and times are changed.
 
 use std::net::SocketAddr;
 
@@ -9,8 +9,8 @@ use vitals_tests::{Alertmanager, Prometheus};
 
 use super::shipped::{self, CREDENTIALS, replaced};
 
-/// Starts the shipped Prometheus. It scrapes these hosts and this exporter of the machine's numbers twice a
-/// second, and tells this Alertmanager, if there is one, of what fires.
+/// Starts Prometheus. It scrapes these hosts and this node exporter twice a second, and sends alerts to
+/// this Alertmanager, if there is one.
 pub(super) fn prometheus(
     hosts: &[SocketAddr],
     node: SocketAddr,
@@ -20,14 +20,14 @@ pub(super) fn prometheus(
     let write = |file: &str, text: &str| {
         std::fs::write(directory.path().join(file), text).expect("a copy can be written");
     };
-    let listed: Vec<_> = hosts.iter().map(|host| format!("'{host}'")).collect();
+    let targets: Vec<_> = hosts.iter().map(|host| format!("'{host}'")).collect();
     let own = free_address();
     write("metrics-token", "the-token-of-a-test");
     let token = directory.path().join("metrics-token");
     let config = replaced(
         &shipped::text("prometheus.yml"),
         &[
-            ("[vitals:8000]", &format!("[{}]", listed.join(", "))),
+            ("[vitals:8000]", &format!("[{}]", targets.join(", "))),
             ("node-exporter:9100", &node.to_string()),
             (CREDENTIALS, token.to_str().expect("a text")),
             ("localhost:9090", &own.to_string()),
@@ -41,18 +41,18 @@ pub(super) fn prometheus(
     let alerts = shipped::text("rules/alerts.yml");
     write("rules/alerts.yml", &waits.replace_all(&alerts, "for: 1s"));
     if let Some(address) = alertmanager {
-        // As the configuration says that it is to be done.
+        // The configuration reads this file.
         write("alertmanagers.yml", &format!("- targets: ['{address}']\n"));
     }
     Prometheus::configured(directory, own)
 }
 
-/// Starts the Alertmanager of the example, which tells a server in this process of what there is.
-pub(super) fn alertmanager(told: SocketAddr) -> Alertmanager {
+/// Starts the Alertmanager of the example, whose receivers are paths of a server at `receiver`.
+pub(super) fn alertmanager(receiver: &str) -> Alertmanager {
     let config = replaced(
         &shipped::text("alertmanager.yml"),
         &[
-            ("fill-in.invalid", &told.to_string()),
+            ("fill-in.invalid", receiver),
             ("group_wait: 30s", "group_wait: 1s"),
             ("group_interval: 5m", "group_interval: 1s"),
         ],

@@ -1,11 +1,13 @@
-//! The files of `deploy/monitoring`, read as those read them who use them.
+//! The files of `deploy/monitoring`.
 
 use std::fs;
 use std::path::PathBuf;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use vitals_tests::guests;
+use vitals_tests::{guests, repository};
+
+use super::CASES;
 
 /// The rules.
 #[derive(Debug)]
@@ -19,7 +21,7 @@ pub(super) struct Rules {
 pub(super) struct Alert {
     pub(super) name: String,
     pub(super) severity: String,
-    /// How long it has to hold; empty where it counts at once.
+    /// How long it is pending. Empty if it fires at once.
     pub(super) after: String,
     pub(super) query: String,
     pub(super) runbook: String,
@@ -41,7 +43,7 @@ pub(super) struct Dashboard {
 }
 
 impl Rules {
-    /// Those that are shipped.
+    /// The rules of the directory.
     pub(super) fn shipped() -> Self {
         let mut rules = Self {
             alerts: Vec::new(),
@@ -75,22 +77,19 @@ impl Rules {
 }
 
 impl Dashboard {
-    /// Those that are shipped.
+    /// The dashboards of the directory.
     pub(super) fn shipped() -> Vec<Self> {
-        let files = fs::read_dir(directory().join("grafana/dashboards"));
-        let files = files.expect("there are dashboards");
-        let mut boards: Vec<_> = files
-            .map(|entry| {
-                let file = entry.expect("an entry").file_name();
-                let file = file.into_string().expect("a name");
-                let text = text(&format!("grafana/dashboards/{file}"));
-                let json = serde_json::from_str(&text);
-                let json = json.unwrap_or_else(|error| panic!("{file}: {error}"));
-                Self { file, json }
-            })
-            .collect();
-        boards.sort_by(|one, other| one.file.cmp(&other.file));
-        boards
+        let files = ["check.json", "host.json", "overview.json", "plugin.json"];
+        let there = fs::read_dir(directory().join("grafana/dashboards"));
+        assert_eq!(there.expect("a directory").count(), files.len());
+        let read = |file: &str| {
+            let text = text(&format!("grafana/dashboards/{file}"));
+            let json = serde_json::from_str(&text);
+            let json = json.unwrap_or_else(|error| panic!("{file}: {error}"));
+            let file = file.to_owned();
+            Self { file, json }
+        };
+        files.map(read).into()
     }
 
     pub(super) fn panels(&self) -> &[Value] {
@@ -113,35 +112,26 @@ impl Dashboard {
     }
 }
 
-/// The directory that is shipped.
 pub(super) fn directory() -> PathBuf {
     guests::root().join("deploy/monitoring")
 }
 
-/// A file of it.
+/// A file of the directory.
 pub(super) fn text(file: &str) -> String {
-    let path = directory().join(file);
-    let text = fs::read_to_string(&path);
-    text.unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
+    repository::read(directory().join(file))
 }
 
-/// A file of it in YAML.
+/// A file of the directory in YAML.
 pub(super) fn yaml(file: &str) -> Value {
     serde_norway::from_str(&text(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// A copy of what Prometheus reads, with a token.
+/// A copy of the files that Prometheus reads, with a token.
 pub(super) fn copy() -> TempDir {
     let copy = TempDir::with_prefix("vitals-monitoring-").expect("cannot make a directory");
     fs::create_dir_all(copy.path().join("rules/tests")).expect("the directory is new");
-    for file in [
-        "prometheus.yml",
-        "rules/recording.yml",
-        "rules/alerts.yml",
-        "rules/tests/checks.yml",
-        "rules/tests/host.yml",
-        "rules/tests/recording.yml",
-    ] {
+    let rules = ["prometheus.yml", "rules/recording.yml", "rules/alerts.yml"];
+    for file in rules.iter().chain(&CASES[2..]) {
         let text = text(file).replace(CREDENTIALS, "metrics-token");
         fs::write(copy.path().join(file), text).expect("the directory is new");
     }
@@ -149,10 +139,10 @@ pub(super) fn copy() -> TempDir {
     copy
 }
 
-/// Where the shipped Prometheus finds the token of the metrics.
+/// The file with the token of the metrics.
 pub(super) const CREDENTIALS: &str = "/run/secrets/metrics-token";
 
-/// A text with others in the place of some of its parts, each of which has to be there.
+/// Replaces parts of a text, which must be there.
 pub(super) fn replaced(text: &str, parts: &[(&str, &str)]) -> String {
     let mut text = text.to_owned();
     for (from, to) in parts {

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use vitals_tests::{Shell, TestHost, Vitals, guests};
+use vitals_tests::{Shell, TestHost, Vitals, repository};
 
 use super::walk::is_there;
 use crate::docs::markdown::{Code, Part};
 
-/// Makes of a new crate the one that the guide has for several checks, builds it and drops it in.
+/// Turns a new crate into that of the guide with several checks, builds it and drops it in.
 pub(super) async fn several_checks(check: &Shell, host: &TestHost) {
     let code = Part::of(RUST)
         .section("Put several checks in one crate")
@@ -15,14 +15,13 @@ pub(super) async fn several_checks(check: &Shell, host: &TestHost) {
     let [manifest, shared, queue, worker, commands] = <[Code; 5]>::try_from(code).expect("five");
     let write = |path: &str, text: &str| {
         let path = check.directory().join(path);
-        fs::create_dir_all(path.parent().expect("a directory")).expect("the desk can be written");
-        fs::write(path, text).expect("the desk can be written");
+        fs::create_dir_all(path.parent().expect("a directory")).expect("it can be made");
+        fs::write(path, text).expect("it can be written");
     };
-    let path = check.directory().join("Cargo.toml");
-    let before = fs::read_to_string(&path).expect("it can be read");
+    let before = repository::read(check.directory().join("Cargo.toml"));
     let lib = "[lib]\ncrate-type = [\"cdylib\", \"rlib\"]\n";
     assert!(before.contains(lib));
-    fs::write(&path, before.replace(lib, &manifest.text)).expect("the desk can be written");
+    write("Cargo.toml", &before.replace(lib, &manifest.text));
     write("src/lib.rs", &shared.text);
     write("examples/queue.rs", &queue.text);
     write("examples/worker.rs", &worker.text);
@@ -37,13 +36,13 @@ pub(super) async fn several_checks(check: &Shell, host: &TestHost) {
     }
 }
 
-/// Makes of a new crate the check that the guide explains, tests and builds it, and holds it against the
+/// Turns a new crate into the check that the guide explains, tests and builds it, and validates the
 /// configuration that an operator would write.
 pub(super) fn the_shop(check: &Shell) {
     let rust = Part::of(RUST).section("Understand a check").code();
     let rust: Vec<_> = rust.into_iter().map(|code| code.text).collect();
-    fs::write(check.directory().join("src/lib.rs"), rust.join("\n"))
-        .expect("the desk can be written");
+    let path = check.directory().join("src/lib.rs");
+    fs::write(path, rust.join("\n")).expect("it can be written");
     check.succeed("cargo fmt --check");
     let tested = check.succeed("cargo test");
     assert!(tested.contains("2 passed"), "{tested}");
@@ -56,44 +55,29 @@ pub(super) fn the_shop(check: &Shell) {
         .config(&tables[0].text)
         .env("SHOP_TOKEN", "let-me-in")
         .plugin("shop", fs::read(built).expect("it can be read"))
-        .run();
-    assert_eq!(ended.status, Some(0), "{ended:?}");
+        .exits(0);
     for line in [
         "shop-eu: valid, may reach http https://shop.example\n",
         "shop-us: valid, may reach http https://shop.example.com\n",
     ] {
-        assert!(ended.stdout.contains(line), "{line}: {ended:?}");
+        assert!(ended.stdout.contains(line), "{line}: {ended}");
     }
 }
 
 #[test]
 fn the_scripts_of_the_guide_are_those_of_the_templates() {
-    let read = |path: &str| fs::read_to_string(guests::root().join(path)).expect("it can be read");
-    let sources = SCRIPTS.map(read).join("\n");
+    let sources = SCRIPTS.map(repository::read).join("\n");
     let pages = [RUST, "docs/javascript.md", "docs/python.md"];
-    let code: Vec<_> = pages
-        .into_iter()
-        .flat_map(|page| Part::of(page).code())
-        .collect();
-    let scripts: Vec<_> = code
-        .iter()
-        .filter(|code| ["js", "python"].contains(&code.language.as_str()))
-        .collect();
-    assert!(scripts.len() >= 2, "{scripts:?}");
-    for script in scripts {
-        assert!(
-            sources.contains(&script.text),
-            "nobody runs this:\n{}",
-            script.text
-        );
+    let mut scripts = 0;
+    for code in pages.map(|page| Part::of(page).code()).concat() {
+        let text = code.text;
+        assert!(!code.language.is_empty(), "code without language:\n{text}");
+        if ["js", "python"].contains(&code.language.as_str()) {
+            assert!(sources.contains(&text), "no template has this:\n{text}");
+            scripts += 1;
+        }
     }
-    for code in &code {
-        assert!(
-            !code.language.is_empty(),
-            "code of no language:\n{}",
-            code.text
-        );
-    }
+    assert!(scripts >= 2, "{scripts} scripts");
 }
 
 const RUST: &str = "docs/rust.md";

@@ -1,18 +1,18 @@
-//! A real Alertmanager, and what it passes on.
+//! A real Alertmanager, and the alerts that it sends to its receiver.
 
 use serde_json::{Value, json};
 use vitals_host::check::Status;
+use vitals_tests::guests::STATUS;
 use vitals_tests::servers::{check_metrics, free_address};
-use vitals_tests::{Alertmanager, Inbox, Serving, TestHost, Vitals, eventually, guests};
+use vitals_tests::{Alertmanager, Inbox, Serving, TestHost, Vitals, eventually, sample, when};
 
-use super::{OFTEN, Patient, so_many, value};
+use super::{OFTEN, Patient, so_many};
 
-/// What an Alertmanager has passed on: each alert with its status, in order.
+/// The alerts that an Alertmanager has sent, in order.
 fn passed_on(inbox: &Inbox) -> Vec<Value> {
     let taken = inbox.taken().into_iter();
-    taken
-        .flat_map(|body| body["alerts"].as_array().cloned().unwrap_or_default())
-        .collect()
+    let alerts = taken.map(|body| body["alerts"].as_array().cloned());
+    alerts.flat_map(Option::unwrap_or_default).collect()
 }
 
 fn statuses(inbox: &Inbox) -> Vec<String> {
@@ -23,11 +23,11 @@ fn statuses(inbox: &Inbox) -> Vec<String> {
 }
 
 async fn eventually_passed_on(inbox: &Inbox, expected: &[&str]) {
-    so_many("alerts are passed on", expected.len(), || statuses(inbox)).await;
+    so_many("alerts", expected.len(), || statuses(inbox)).await;
     assert_eq!(statuses(inbox), expected);
 }
 
-/// A time of RFC 3339 in UTC that can be compared, however many digits it was written with.
+/// A time of RFC 3339 in UTC as a text that can be compared, whatever its number of digits.
 fn moment(time: &Value) -> String {
     let time = time.as_str().expect("a time");
     let time = time.strip_suffix('Z').expect("a time in UTC");
@@ -35,23 +35,20 @@ fn moment(time: &Value) -> String {
     format!("{seconds}.{fraction:0<9}")
 }
 
-fn is_clean(metrics: &str) {
-    let said = check_metrics(metrics);
-    let of_ours: Vec<_> = said
-        .lines()
-        .filter(|line| line.contains("vitals_notifications"))
-        .collect();
-    assert!(of_ours.is_empty(), "{of_ours:#?}");
-    let of_syntax = said.contains("error while linting") || said.contains("text format parsing");
-    assert!(!of_syntax, "{said}");
-}
-
 async fn metric(host: &Serving, series: &str) -> f64 {
-    let page = host.get("/metrics").await.expect("it answers");
-    value(page.text(), series).unwrap_or_default()
+    let page = host.get("/metrics").await.expect("it responds");
+    sample(page.text(), series).unwrap_or_default()
 }
 
-/// Waits until so many more requests have arrived at the Alertmanager.
+/// A host with an unhealthy check, `orders`.
+async fn serve(notify: &str) -> Serving {
+    let config = format!("[metrics]\nenabled = true\n[notify.alertmanager]\n{notify}\n{ORDERS}");
+    Vitals::host(&config, [STATUS]).serve().await
+}
+
+const ORDERS: &str = "[checks.orders]\nplugin = 'status'\nconfig = { status = 'unhealthy' }\n";
+
+/// Waits until the Alertmanager has got so many more requests.
 async fn rounds(host: &Serving, alertmanager: &Alertmanager, count: u32) {
     let receiver = alertmanager.url().replace("http://", "");
     let series = format!(
@@ -60,14 +57,13 @@ async fn rounds(host: &Serving, alertmanager: &Alertmanager, count: u32) {
     let before = metric(host, &series).await;
     eventually(&format!("{count} rounds"), async || {
         let now = metric(host, &series).await;
-        let enough = now >= before + f64::from(count);
-        enough.then_some(()).ok_or(format!("{before} {now}"))
+        when(now >= before + f64::from(count), now)
     })
     .await;
 }
 
 #[tokio::test]
-async fn what_fails_and_is_mended_is_seen_at_the_far_end_once_each_with_all_that_is_known() {
+async fn a_failure_and_a_recovery_are_one_alert_each_with_all_facts() {
     let inbox = Inbox::start().await;
     let alertmanager = Alertmanager::notifying(&inbox.url("/far"));
     let config = |settings: &str| {
@@ -80,11 +76,8 @@ async fn what_fails_and_is_mended_is_seen_at_the_far_end_once_each_with_all_that
             alertmanager.url()
         )
     };
-    let host = Vitals::new(["serve", "--listen", "127.0.0.1:0"])
-        .config(&config("{ status = 'unhealthy', message = 'no answer' }"))
-        .plugin("status", guests::STATUS)
-        .serve()
-        .await;
+    let unhealthy = config("{ status = 'unhealthy', message = 'no answer' }");
+    let host = Vitals::host(&unhealthy, [STATUS]).serve().await;
     let firing = so_many("alerts", 1, || passed_on(&inbox)).await.remove(0);
     assert_eq!(firing["status"], "firing");
     let labels = json!({
@@ -99,9 +92,9 @@ async fn what_fails_and_is_mended_is_seen_at_the_far_end_once_each_with_all_that
     let page = "https://vitals.test/health/checks/orders";
     assert_eq!(firing["generatorURL"], page);
 
-    // It is sent again and again, which makes it last longer, and is the same alert.
+    // It is resent, which postpones its end, and stays the same alert.
     let alert = async || {
-        let mut alerts = alertmanager.alerts().await.expect("it answers");
+        let mut alerts = alertmanager.alerts().await.expect("it responds");
         assert_eq!(alerts.len(), 1, "{alerts:#?}");
         alerts.remove(0)
     };
@@ -117,10 +110,18 @@ async fn what_fails_and_is_mended_is_seen_at_the_far_end_once_each_with_all_that
     assert_eq!(statuses(&inbox), ["orders firing"]);
     let runs = "vitals_check_runs_total{check=\"orders\",result=\"unhealthy\"}";
     assert!(metric(&host, runs).await > 1.0);
-    is_clean(host.get("/metrics").await.expect("it answers").text());
+    let page = host.get("/metrics").await.expect("it responds").body;
+    let lint = check_metrics(&page);
+    for problem in [
+        "vitals_notifications",
+        "error while linting",
+        "text format parsing",
+    ] {
+        assert!(!lint.contains(problem), "{lint}");
+    }
 
-    let mended = config("{ status = 'healthy' }");
-    host.place().write("vitals.toml", mended);
+    let healthy = config("{ status = 'healthy' }");
+    host.place().write("vitals.toml", healthy);
     eventually_passed_on(&inbox, &["orders firing", "orders resolved"]).await;
     let resolved = passed_on(&inbox).remove(1);
     assert_eq!(resolved["labels"], firing["labels"]);
@@ -130,76 +131,58 @@ async fn what_fails_and_is_mended_is_seen_at_the_far_end_once_each_with_all_that
 }
 
 #[tokio::test]
-async fn what_a_host_had_said_that_is_gone_ends_by_itself() {
+async fn the_alerts_of_a_host_that_is_gone_end_by_themselves() {
     let inbox = Inbox::start().await;
     let alertmanager = Alertmanager::notifying(&inbox.url("/"));
-    let host = Vitals::new(["serve", "--listen", "127.0.0.1:0"])
-        .config(&format!(
-            "[metrics]\nenabled = true\n[notify.alertmanager]\nurls = ['{}']\nresend = '2s'\n\
-             [checks.orders]\nplugin = 'status'\nconfig = {{ status = 'unhealthy' }}\n",
-            alertmanager.url()
-        ))
-        .plugin("status", guests::STATUS)
-        .serve()
-        .await;
+    let host = serve(&format!("urls = ['{}']\nresend = '2s'", alertmanager.url())).await;
     eventually_passed_on(&inbox, &["orders firing"]).await;
     rounds(&host, &alertmanager, 1).await;
     assert_eq!(statuses(&inbox), ["orders firing"]);
-    // It is killed, and can say nothing.
+    // It is killed, and cannot resolve them.
     drop(host);
     eventually_passed_on(&inbox, &["orders firing", "orders resolved"]).await;
 }
 
 #[tokio::test]
-async fn an_alertmanager_that_comes_later_is_told_what_is_so() {
+async fn an_alertmanager_that_starts_later_gets_the_active_alerts() {
     let inbox = Inbox::start().await;
     let address = free_address();
-    let host = Vitals::new(["serve", "--listen", "127.0.0.1:0"])
-        .config(&format!(
-            "[metrics]\nenabled = true\n[notify.alertmanager]\nurls = ['http://{address}']\n\
-             [checks.orders]\nplugin = 'status'\nconfig = {{ status = 'unhealthy' }}\n"
-        ))
-        .plugin("status", guests::STATUS)
-        .serve()
-        .await;
+    let host = serve(&format!("urls = ['http://{address}']")).await;
     let failed = format!(
         "vitals_notifications_total{{receiver=\"alertmanager/{address}\",result=\"failed\"}}"
     );
     let waiting = format!("vitals_notifications_waiting{{receiver=\"alertmanager/{address}\"}}");
     eventually("it was tried twice", async || {
         let tried = metric(&host, &failed).await;
-        (tried >= 2.0).then_some(()).ok_or(tried.to_string())
+        when(tried >= 2.0, tried)
     })
     .await;
     assert!((metric(&host, &waiting).await - 1.0).abs() < f64::EPSILON);
     let _alertmanager = Alertmanager::notifying_at(address, &inbox.url("/"));
     eventually_passed_on(&inbox, &["orders firing"]).await;
-    eventually("the log says both", async || {
-        let log = host.log();
-        let begun = "notifications cannot be delivered, retrying";
-        let over = "notifications are delivered again";
-        let said = |words: &str| log.iter().filter(|line| line.contains(words)).count();
-        let fits = said(begun) == 1 && said(over) == 1;
-        fits.then_some(()).ok_or(log.join("\n"))
-    })
-    .await;
+    host.eventually_logs("notifications are delivered again")
+        .await;
+    let log = host.log();
+    let retries = "notifications cannot be delivered, retrying";
+    let retries = log.iter().filter(|line| line.contains(retries)).count();
+    assert_eq!(retries, 1, "{log:#?}");
     assert!(metric(&host, &waiting).await.abs() < f64::EPSILON);
 }
 
 #[tokio::test]
-async fn each_of_several_gets_every_alert_and_one_that_is_down_holds_up_no_other() {
+async fn each_of_several_gets_every_alert_even_if_one_is_down() {
     let (one, other) = (Inbox::start().await, Inbox::start().await);
     let first = Alertmanager::notifying(&one.url("/"));
     let second = Alertmanager::notifying(&other.url("/"));
     let nobody = free_address();
     let patient = Patient::new(Status::Unhealthy);
-    let builder = TestHost::builder().config(&format!(
-        "{OFTEN}[notify.alertmanager]\nurls = ['http://{nobody}', '{}', '{}']\n\
+    let config = format!(
+        "[notify.alertmanager]\nurls = ['http://{nobody}', '{}', '{}']\n\
          [checks.native]\ncritical = false",
         first.url(),
         second.url()
-    ));
-    let host = patient.watched_as("native", builder).start().await;
+    );
+    let host = patient.watched(&config).start().await;
     for inbox in [&one, &other] {
         eventually_passed_on(inbox, &["native firing"]).await;
     }
@@ -215,7 +198,7 @@ async fn each_of_several_gets_every_alert_and_one_that_is_down_holds_up_no_other
 }
 
 #[tokio::test]
-async fn a_check_that_is_taken_out_is_resolved() {
+async fn the_alert_of_a_check_that_is_removed_is_resolved() {
     let inbox = Inbox::start().await;
     let alertmanager = Alertmanager::notifying(&inbox.url("/"));
     let notify = format!("[notify.alertmanager]\nurls = ['{}']\n", alertmanager.url());
@@ -224,8 +207,8 @@ async fn a_check_that_is_taken_out_is_resolved() {
     };
     let host = TestHost::builder()
         .config(&format!("{notify}{}{}", check("stays"), check("goes")))
-        .library("status", guests::STATUS)
-        .plugin("dropped-in", guests::STATUS)
+        .library("status", STATUS)
+        .plugin("dropped-in", STATUS)
         .reloading()
         .start()
         .await;
@@ -235,7 +218,7 @@ async fn a_check_that_is_taken_out_is_resolved() {
     so_many("alerts", 3, || passed_on(&inbox)).await;
     let alerts = statuses(&inbox);
     assert_eq!(alerts[2], "goes resolved", "{alerts:?}");
-    // As one of which nobody is to be told any more.
+    // So is that of a check that no longer notifies anybody.
     host.reconfigure(&format!("{notify}{}notify = false\n", check("stays")));
     host.reload(&[]).await;
     so_many("alerts", 4, || passed_on(&inbox)).await;
@@ -244,22 +227,15 @@ async fn a_check_that_is_taken_out_is_resolved() {
 }
 
 #[tokio::test]
-async fn other_labels_end_what_was_said_under_the_old_ones_and_a_new_alertmanager_is_told_all() {
+async fn new_labels_resolve_the_old_alerts_and_a_new_alertmanager_gets_the_active_ones() {
     let (one, other) = (Inbox::start().await, Inbox::start().await);
     let first = Alertmanager::notifying(&one.url("/"));
     let second = Alertmanager::notifying(&other.url("/"));
     let config = |urls: &[String], team: &str| {
-        format!(
-            "[notify.alertmanager]\nurls = {urls:?}\nlabels.team = '{team}'\n\
-             [checks.orders]\nplugin = 'status'\nconfig = {{ status = 'unhealthy' }}\n"
-        )
+        format!("[notify.alertmanager]\nurls = {urls:?}\nlabels.team = '{team}'\n{ORDERS}")
     };
-    let host = TestHost::builder()
-        .config(&config(&[first.url()], "shop"))
-        .plugin("status", guests::STATUS)
-        .reloading()
-        .start()
-        .await;
+    let builder = TestHost::builder().config(&config(&[first.url()], "shop"));
+    let host = builder.guests([STATUS]).reloading().start().await;
     eventually_passed_on(&one, &["orders firing"]).await;
     host.reconfigure(&config(&[first.url(), second.url()], "bank"));
     host.reload(&[]).await;
@@ -271,7 +247,7 @@ async fn other_labels_end_what_was_said_under_the_old_ones_and_a_new_alertmanage
     };
     assert_eq!(of_team("resolved", "shop"), 1, "{alerts:#?}");
     assert_eq!(of_team("firing", "bank"), 1, "{alerts:#?}");
-    // One that is named no more hears that it is over.
+    // An Alertmanager that is removed from the configuration gets the end of its alerts.
     host.reconfigure(&config(&[second.url()], "bank"));
     host.reload(&[]).await;
     let alerts = so_many("alerts", 4, || passed_on(&one)).await;

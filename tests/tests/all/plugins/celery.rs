@@ -1,208 +1,127 @@
-//! The plugin `celery` on a real broker with real workers, as a real Flower tells of them.
+//! The plugin `celery` on a real broker with real workers, through a real Flower.
 
 use std::fmt::Write as _;
 
 use vitals_tests::servers::Celery;
-use vitals_tests::{Reply, Target, TestHost, guests};
+use vitals_tests::{TestHost, guests};
 
-use super::{measured, told, watch};
+use super::{measured, told};
 
-/// A host with these checks, each with its settings without the URL.
-async fn host(celery: &Celery, checks: &[(&str, &str)]) -> TestHost {
-    let flower = celery.flower.address();
-    let mut config = "[defaults]\ninterval = '1s'\ntimeout = '1s'\n".to_owned();
-    for (name, settings) in checks {
-        let user = match *name {
-            "stranger" => "ops:wrong",
-            _ => "ops:secret",
-        };
-        // Flower waits a second for what the workers answer.
-        let time = match *name {
-            "named" | "missing" => "interval = '3s'\ntimeout = '3s'\n",
-            _ => "",
-        };
-        write!(
-            config,
-            "[checks.{name}]\nplugin = 'celery'\n{time}config = {{ url = 'http://{user}@{flower}', {settings} }}\n"
-        )
-        .expect("a text takes it");
+/// A host with checks of one Flower.
+struct Checks {
+    host: TestHost,
+    flower: String,
+}
+
+impl Checks {
+    /// Starts a host with checks of these names, users and further settings.
+    async fn start(celery: &Celery, checks: &[(&str, &str, &str)]) -> Self {
+        let flower = celery.flower.address();
+        // Flower waits a second for the queues of the workers.
+        let mut config = "[defaults]\ninterval = '3s'\ntimeout = '3s'\n".to_owned();
+        for (name, user, settings) in checks {
+            write!(
+                config,
+                "[checks.{name}]\nplugin = 'celery'\nconfig = {{ url = 'http://{user}@{flower}', {settings} }}\n"
+            )
+            .expect("a string can grow");
+        }
+        let builder = TestHost::builder().library("celery", guests::CELERY);
+        Self {
+            host: builder.config(&config).start().await,
+            flower: format!("http://{flower}/"),
+        }
     }
-    let host = TestHost::builder().library("celery", guests::CELERY);
-    host.config(&config).start().await
+
+    /// Waits until checks begin like these texts of name, status and message, with `<flower>/` for
+    /// the URL of Flower.
+    async fn show(&self, texts: &[&str]) {
+        for text in texts {
+            let (name, expected) = text.split_once(": ").expect("name, status and message");
+            let is_so = |check: &_| {
+                let (status, message) = told(check);
+                let shown = format!("{status}: {}", message.replace(&self.flower, "<flower>/"));
+                shown.starts_with(expected)
+            };
+            self.host.eventually_check(name, text, is_so).await;
+        }
+    }
 }
 
-/// Waits until a check says this, with the address of Flower left out.
-async fn eventually(host: &TestHost, celery: &Celery, name: &str, status: &str, message: &str) {
-    let flower = format!("http://{}/", celery.flower.address());
-    let what = format!("`{name}` is {status}: {message}");
-    host.eventually_check(name, &what, |check| {
-        let (is, says) = told(check);
-        is == status && says.replace(&flower, "<flower>/").starts_with(message)
-    })
-    .await;
-}
+const USER: &str = "ops:secret";
 
 #[tokio::test]
-async fn workers_and_queues_are_what_flower_tells_of_them() {
+async fn workers_and_queues_are_judged_as_they_come_and_go() {
     let celery = Celery::start().await;
-    // These come later than Flower, which has not asked them for their queues then.
-    let workers = ["shop@one", "shop@two"].map(|name| celery.worker(name, "mail"));
-    let host = host(
-        &celery,
-        &[
-            (
-                "named",
-                "workers = ['shop@one', 'shop@two'], queues = ['mail']",
-            ),
-            ("counted", "min_workers = 1, degraded_below_workers = 2"),
-            (
-                "queue",
-                "min_workers = 0, queues = ['mail'], degraded_above = 5, unhealthy_above = 20",
-            ),
-            ("missing", "queues = ['post']"),
-            ("stranger", ""),
-        ],
-    )
-    .await;
-    let sees = async |name: &str, status: &str, message: &str| {
-        eventually(&host, &celery, name, status, message).await;
-    };
-    sees(
-        "named",
-        "healthy",
-        "2 workers are online, queue mail has no messages",
-    )
-    .await;
-    sees("counted", "healthy", "2 workers are online, ").await;
-    sees(
-        "missing",
-        "unhealthy",
-        "no worker consumes the queue post (known: mail), 2 workers are online",
-    )
-    .await;
-    sees(
-        "stranger",
-        "unhealthy",
-        "<flower>/api/workers?… responded with 401 Unauthorized: `url` lacks a valid user and password",
-    )
-    .await;
-    let check = host.check("counted").await;
-    let online = measured(&check, "workers_online");
-    assert_eq!(online["value"], 2.0, "{check:#}");
-    assert_eq!(online["degraded_at"]["below"], 2.0, "{check:#}");
+    // They start after Flower, which therefore does not know their queues.
+    let [one, two] = ["shop@one", "shop@two"].map(|name| celery.worker(name, "mail"));
+    let named = "workers = ['shop@one', 'shop@two'], queues = ['mail']";
+    let queue = "min_workers = 0, queues = ['mail'], degraded_above = 5, unhealthy_above = 20";
+    let checks = [
+        ("named", USER, named),
+        ("counted", USER, "degraded_below_workers = 2"),
+        ("queue", USER, queue),
+        ("missing", USER, "queues = ['post']"),
+        ("stranger", "ops:wrong", ""),
+    ];
+    let checks = Checks::start(&celery, &checks).await;
+    let up = [
+        "named: healthy: 2 workers are online, queue mail has no messages",
+        "counted: healthy: 2 workers are online, ",
+        "missing: unhealthy: no worker consumes the queue post (known: mail), 2 workers are online",
+        "stranger: unhealthy: <flower>/api/workers?… responded with 401 Unauthorized: \
+         `url` lacks a valid user and password",
+    ];
+    checks.show(&up).await;
 
-    let [one, two] = workers;
     two.kill();
-    sees(
-        "named",
-        "unhealthy",
-        "1 of 2 workers is online, shop@two is not",
-    )
-    .await;
-    sees(
-        "counted",
-        "degraded",
-        "1 of 2 workers is online (degraded below 2), shop@two is not",
-    )
-    .await;
-
+    let one_is_left = [
+        "named: unhealthy: 1 of 2 workers is online, shop@two is not",
+        "counted: degraded: 1 of 2 workers is online (degraded below 2), shop@two is not",
+    ];
+    checks.show(&one_is_left).await;
     one.kill();
-    sees("counted", "unhealthy", "none of 2 workers is online").await;
-    for (count, status, message) in [
+    let none = "none of 2 workers is online";
+    checks.show(&[&format!("counted: unhealthy: {none}")]).await;
+
+    for (count, text) in [
         (
             10,
-            "degraded",
-            "queue mail has 10 messages (degraded above 5), none of 2 workers is online",
+            "degraded: queue mail has 10 messages (degraded above 5)",
         ),
         (
             15,
-            "unhealthy",
-            "queue mail has 25 messages (unhealthy above 20), none of 2 workers is online",
+            "unhealthy: queue mail has 25 messages (unhealthy above 20)",
         ),
     ] {
         celery.send("mail", count);
-        sees("queue", status, message).await;
+        checks.show(&[&format!("queue: {text}, {none}")]).await;
     }
-    let check = host.check("queue").await;
-    assert_eq!(
-        measured(&check, "longest_queue")["value"],
-        25.0,
-        "{check:#}"
-    );
+    let check = checks.host.check("queue").await;
+    let longest = &measured(&check, "longest_queue")["value"];
+    assert_eq!(*longest, 25.0, "{check:#}");
     assert_eq!(check["details"]["queues"]["mail"], 25, "{check:#}");
-
     let _again = celery.worker("shop@one", "mail");
-    sees(
-        "queue",
-        "healthy",
-        "1 of 2 workers is online, shop@two is not, queue mail has no messages",
-    )
-    .await;
+    let emptied =
+        "queue: healthy: 1 of 2 workers is online, shop@two is not, queue mail has no messages";
+    checks.show(&[emptied]).await;
 }
 
 #[tokio::test]
-async fn a_flower_or_broker_that_is_away_is_said() {
+async fn a_flower_or_broker_that_stops_or_freezes_is_unhealthy() {
     let mut celery = Celery::start().await;
-    let host = host(&celery, &[("any", "min_workers = 0")]).await;
-    let sees = async |celery: &Celery, status: &str, message: &str| {
-        eventually(&host, celery, "any", status, message).await;
-    };
-    let well = "Flower knows no workers, queue celery has no messages";
-    sees(&celery, "healthy", well).await;
-
+    let checks = Checks::start(&celery, &[("any", USER, "min_workers = 0")]).await;
+    let up = "any: healthy: Flower knows no workers, queue celery has no messages";
+    checks.show(&[up]).await;
+    let down = "any: unhealthy: Flower does not respond: cannot get <flower>/api/workers?…: ";
     celery.flower.freeze();
-    sees(
-        &celery,
-        "unhealthy",
-        "Flower does not respond: cannot get <flower>/api/workers?…: timed out after ",
-    )
-    .await;
+    checks.show(&[&format!("{down}timed out after ")]).await;
     celery.flower.thaw();
-    sees(&celery, "healthy", well).await;
-
+    checks.show(&[up]).await;
     celery.broker.stop();
-    sees(
-        &celery,
-        "unhealthy",
-        "<flower>/api/queues/length responded with 500 Internal Server Error: Flower probably cannot reach the broker",
-    )
-    .await;
-
+    let broker = "any: unhealthy: <flower>/api/queues/length responded with 500 Internal Server Error: \
+                  Flower probably cannot reach the broker";
+    checks.show(&[broker]).await;
     celery.flower.stop();
-    let refused = "Flower does not respond: cannot get <flower>/api/workers?…: connection refused";
-    sees(&celery, "unhealthy", refused).await;
-}
-
-#[tokio::test]
-async fn what_is_no_flower_is_said() {
-    for (reply, message) in [
-        (
-            Reply::ok("<html>"),
-            "<flower>/api/workers?… did not return a Flower response: ",
-        ),
-        (
-            Reply::ok(r#"["shop@one"]"#),
-            "<flower>/api/workers?… did not return a Flower response: ",
-        ),
-        (
-            Reply::status("404 Not Found", "no"),
-            "<flower>/api/workers?… responded with 404 Not Found: ",
-        ),
-        (
-            Reply::redirect("/login?next=%2Fapi"),
-            "<flower>/api/workers?… responded with 302 Found: it requires an interactive login",
-        ),
-        (
-            Reply::Bytes(b"\x00\x01garbage\r\n".to_vec()),
-            "Flower does not respond: ",
-        ),
-    ] {
-        let target = Target::start(reply);
-        let config = format!("config = {{ url = '{}' }}", target.url(""));
-        let check = watch(guests::CELERY, &config).await;
-        let (status, says) = told(&check);
-        let says = says.replace(&target.url("/"), "<flower>/");
-        assert_eq!(status, "unhealthy", "{check:#}");
-        assert!(says.starts_with(message), "{message}\n{check:#}");
-    }
+    checks.show(&[&format!("{down}connection refused")]).await;
 }

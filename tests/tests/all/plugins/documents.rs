@@ -1,5 +1,5 @@
-//! What is true of every first-party plugin: its README has an example that is valid and the settings that
-//! it has, and the page of plugins has a row for it.
+//! The documents of every first-party plugin: its README has a valid example and the settings of the
+//! schema, and the page of plugins has a row for it.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use vitals_tests::{Finished, Vitals, guests};
 
 use super::readme::{self, Document};
 
-/// A plugin as the command line and its own README tell of it.
+/// A plugin with its README and its inspection.
 struct Documented {
     code: String,
     component: Vec<u8>,
     readme: Document,
-    /// What `vitals inspect` says.
+    /// The output of `vitals inspect`.
     inspection: Value,
 }
 
@@ -27,7 +27,7 @@ impl Documented {
                 let inspect = Vitals::new(["inspect", "--format", "json", &file]);
                 let ended = inspect.plugin(&code, component.clone()).run();
                 assert_eq!(ended.status, Some(0), "{code}: {ended:?}");
-                // Numbers that differ from run to run stand as words.
+                // The harness replaces numbers that differ from run to run by this word.
                 let json = ended.stdout.replace("<varies>", "0");
                 Self {
                     readme: Document::open(&format!("plugins/{code}/README.md")),
@@ -45,7 +45,7 @@ impl Documented {
         self.inspection["summary"].as_str().unwrap_or_default()
     }
 
-    /// A command with the example of its README as configuration, and something for each variable in it.
+    /// Runs a command with the README's example as configuration, and a value for each variable in it.
     fn with_example(&self, command: &str) -> Finished {
         let example = self.readme.code("toml");
         let vitals = Vitals::new([command]).config(example);
@@ -59,13 +59,12 @@ impl Documented {
             .run()
     }
 
-    /// What an operator has to write so that it reaches what it looks at: the settings that grant it, and the
-    /// `allow` of the example.
+    /// Returns what grants the plugin its access: settings, and entries in `allow` of the example.
     fn grants(&self) -> String {
         let wants = self.inspection["wants"].as_array().into_iter().flatten();
-        let settings: BTreeSet<_> = wants
-            .filter_map(|want| want[0].as_str()?.trim_matches(['/', '*']).to_owned().into())
-            .map(|key: String| format!("`{}`", key.replace('/', ".")))
+        let keys = wants.filter_map(|want| Some(want[0].as_str()?.trim_matches(['/', '*'])));
+        let settings: BTreeSet<_> = keys
+            .map(|key| format!("`{}`", key.replace('/', ".")))
             .collect();
         let mut parts: Vec<String> = settings.into_iter().collect();
         let example: toml::Table = self.readme.code("toml").parse().expect("TOML");
@@ -78,13 +77,13 @@ impl Documented {
     }
 }
 
-/// Fails with all that is wrong at once.
-fn none(complaints: &[String]) {
-    assert!(complaints.is_empty(), "{}", complaints.join("\n\n"));
+/// Fails with all problems at once.
+fn assert_none(problems: &[String]) {
+    assert!(problems.is_empty(), "{}", problems.join("\n\n"));
 }
 
 #[test]
-fn every_plugin_has_the_name_and_the_words_of_its_readme() {
+fn every_readme_begins_with_code_and_summary_and_every_setting_is_described() {
     for plugin in Documented::all() {
         let Documented { code, readme, .. } = &plugin;
         assert_eq!(plugin.inspection["code"], code.as_str());
@@ -96,16 +95,10 @@ fn every_plugin_has_the_name_and_the_words_of_its_readme() {
         let shown = Vitals::new(["inspect", &format!("plugins/{code}.wasm")]);
         let shown = shown.plugin(code, plugin.component.clone()).run();
         for row in rows(&plugin.inspection["schema"]) {
-            assert!(
-                shown.stdout.contains(&format!("\n  {} ", row.key)),
-                "{code}: {}",
-                shown.stdout
-            );
-            assert!(
-                !row.description.is_empty(),
-                "{code}: `{}` says nothing of itself",
-                row.key
-            );
+            let line = format!("\n  {} ", row.key);
+            assert!(shown.stdout.contains(&line), "{code}: {}", shown.stdout);
+            let has_description = !row.description.is_empty();
+            assert!(has_description, "{code}: `{}` has no description", row.key);
         }
     }
 }
@@ -114,40 +107,33 @@ fn every_plugin_has_the_name_and_the_words_of_its_readme() {
 fn the_example_of_every_plugin_is_valid() {
     for plugin in Documented::all() {
         let code = &plugin.code;
-        assert!(
-            plugin
-                .readme
-                .code("toml")
-                .contains(&format!("plugin = \"{code}\"")),
-            "{code}"
-        );
+        let line = format!("plugin = \"{code}\"");
+        assert!(plugin.readme.code("toml").contains(&line), "{code}");
         let ended = plugin.with_example("validate");
         assert_eq!(ended.status, Some(0), "{code}: {ended:?}");
-        assert!(
-            ended.stdout.contains(": valid, may reach "),
-            "{code}: {ended:?}"
-        );
+        let is_valid = ended.stdout.contains(": valid, may reach ");
+        assert!(is_valid, "{code}: {ended:?}");
     }
 }
 
 #[test]
-fn the_settings_in_the_readme_of_every_plugin_are_those_of_its_schema() {
+fn the_settings_in_every_readme_are_those_of_the_schema() {
     let all = Documented::all();
-    let complaints = all.iter().filter_map(|plugin| {
+    let problems = all.iter().filter_map(|plugin| {
         let table = readme::settings(&rows(&plugin.inspection["schema"]));
-        plugin.readme.holds("settings", &table).err()
+        plugin.readme.check_part("settings", &table).err()
     });
-    none(&complaints.collect::<Vec<_>>());
+    assert_none(&problems.collect::<Vec<_>>());
 }
 
 #[test]
-fn the_table_of_plugins_has_a_row_for_each() {
+fn the_page_of_plugins_has_a_row_for_each() {
     let mut table = "| plugin | | is granted by |\n|---|---|---|\n".to_owned();
     for plugin in Documented::all() {
         let code = &plugin.code;
         let link = format!("[`{code}`](../plugins/{code}/README.md)");
         table += &readme::line(&[&link, plugin.summary(), &plugin.grants()]);
     }
-    let complaint = Document::open("docs/plugins.md").holds("plugins", &table);
-    none(&complaint.err().into_iter().collect::<Vec<_>>());
+    let page = Document::open("docs/plugins.md");
+    assert_none(page.check_part("plugins", &table).err().as_slice());
 }

@@ -1,13 +1,35 @@
-//! The plugin `memory` on the memory of the machine of the tests.
+//! The plugin `memory` on the machine's own memory.
 
 use serde_json::json;
 use vitals_tests::guests;
 
 use super::{measured, number, told, watch};
 
-const ALLOWED: &str = "allow = { system = ['memory'] }\n";
+#[tokio::test]
+async fn memory_is_what_the_kernel_reports() {
+    let lines = "allow = { system = ['memory'] }\n\
+                 config = { degraded_below = 0, unhealthy_below = 0 }";
+    let check = watch(guests::MEMORY, lines).await;
+    let (status, message) = told(&check);
+    assert_eq!(status, "healthy", "{check:#}");
+    let part = " of the memory is available, ";
+    assert!(message.contains(part), "{message}");
+    let total = kernel("MemTotal:");
+    assert_eq!(check["details"]["total_bytes"], total, "{check:#}");
+    let available = number(&check, "memory_available_bytes");
+    #[expect(clippy::cast_precision_loss, reason = "only shares are compared")]
+    let (expected, total) = (kernel("MemAvailable:") as f64, total as f64);
+    assert!(
+        available > expected / 4.0 && available <= total,
+        "{expected}: {check:#}"
+    );
+    let share = number(&check, "memory_available");
+    assert!((share - available / total).abs() < 1e-9, "{check:#}");
+    let has_swap = measured(&check, "swap_used").is_object();
+    assert_eq!(has_swap, kernel("SwapTotal:") > 0, "{check:#}");
+}
 
-/// A line of `/proc/meminfo`, in bytes.
+/// Returns a line of `/proc/meminfo`, in bytes.
 fn kernel(key: &str) -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").expect("it is Linux");
     let line = text.lines().find_map(|line| line.strip_prefix(key));
@@ -17,64 +39,7 @@ fn kernel(key: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn memory_is_what_the_kernel_says() {
-    let check = watch(
-        guests::MEMORY,
-        &format!("{ALLOWED}config = {{ degraded_below = 0, unhealthy_below = 0 }}"),
-    )
-    .await;
-    let (status, message) = told(&check);
-    assert_eq!(status, "healthy", "{check:#}");
-    assert!(
-        message.contains(" of the memory is available, "),
-        "{message}"
-    );
-    assert_eq!(
-        check["details"]["total_bytes"],
-        kernel("MemTotal:"),
-        "{check:#}"
-    );
-    let available = number(&check, "memory_available_bytes");
-    #[expect(clippy::cast_precision_loss, reason = "a share of it is meant")]
-    let (truly, total) = (kernel("MemAvailable:") as f64, kernel("MemTotal:") as f64);
-    assert!(
-        available > truly / 4.0 && available <= total,
-        "{truly}: {check:#}"
-    );
-    let share = number(&check, "memory_available");
-    assert!((share - available / total).abs() < 1e-9, "{check:#}");
-    let has_swap = kernel("SwapTotal:") > 0;
-    assert_eq!(
-        measured(&check, "swap_used").is_object(),
-        has_swap,
-        "{check:#}"
-    );
-}
-
-#[tokio::test]
-async fn too_little_of_it_is_degraded_or_unhealthy() {
-    for (key, status) in [
-        ("degraded_below", "degraded"),
-        ("unhealthy_below", "unhealthy"),
-    ] {
-        // Nobody has all of it.
-        let other = if key == "degraded_below" {
-            "unhealthy_below"
-        } else {
-            "degraded_below"
-        };
-        let config = format!("{ALLOWED}config = {{ {key} = 1, {other} = 0 }}");
-        let check = watch(guests::MEMORY, &config).await;
-        let (found, message) = told(&check);
-        assert_eq!(found, status, "{check:#}");
-        let said = format!(" of the memory is available ({status} below 100 %), ");
-        assert!(message.contains(&said), "{message}");
-        assert!(!message.starts_with("100 %"), "{message}");
-    }
-}
-
-#[tokio::test]
-async fn what_is_not_allowed_says_what_to_write() {
+async fn a_missing_grant_is_named_with_the_key_to_set() {
     let check = watch(guests::MEMORY, "").await;
     assert_eq!(
         told(&check),

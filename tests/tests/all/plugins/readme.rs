@@ -1,12 +1,12 @@
-//! The parts of the documents that are made from the plugins: where they stand, and how their tables are
-//! written. It must not know what a plugin is.
+//! The generated parts of documents: where they are, and how tables are written. It must not know
+//! what a plugin is.
 
 use std::fs;
 
 use vitals_host::workbench::settings::Row;
 use vitals_tests::guests;
 
-/// A document of the repository with parts that are made.
+/// A document of the repository with generated parts.
 pub(super) struct Document {
     file: String,
     text: String,
@@ -25,20 +25,17 @@ impl Document {
         &self.text
     }
 
-    /// The first code in it of this language.
+    /// Returns the first code block of this language.
     pub(super) fn code(&self, language: &str) -> &str {
         let fence = format!("\n```{language}\n");
-        let code = self
-            .text
-            .split_once(&fence)
-            .and_then(|(_, rest)| rest.split_once("\n```"));
+        let block = self.text.split_once(&fence);
+        let code = block.and_then(|(_, rest)| Some(rest.split_once("\n```")?.0));
         code.unwrap_or_else(|| panic!("{} has no code in {language}", self.file))
-            .0
     }
 
-    /// Complains where the part of this name is another one than `current`; writes it, where the
-    /// environment says `UPDATE_DOCS=1`.
-    pub(super) fn holds(&self, part: &str, current: &str) -> Result<(), String> {
+    /// Returns an error if the part of this name is not `current`; with `UPDATE_DOCS=1` in the
+    /// environment, writes it instead.
+    pub(super) fn check_part(&self, part: &str, current: &str) -> Result<(), String> {
         let (begin, end) = (format!("<!-- generated: {part} -->\n"), "<!-- end -->");
         let pieces = self.text.split_once(&begin).and_then(|(before, rest)| {
             let (found, after) = rest.split_once(end)?;
@@ -50,20 +47,19 @@ impl Document {
         if found == current {
             return Ok(());
         }
-        if is_to_be_updated() {
+        if updates_documents() {
             let text = format!("{before}{begin}{current}{end}{after}");
             return fs::write(guests::root().join(&self.file), text)
                 .map_err(|error| format!("cannot write {}: {error}", self.file));
         }
         Err(format!(
-            "{} is not current: run `UPDATE_DOCS=1 cargo test --test all plugins`. Its part `{part}` has to be\n\
-             {current}",
+            "{} is not current: run `UPDATE_DOCS=1 cargo test --test all plugins`. Its part `{part}` must be\n{current}",
             self.file
         ))
     }
 }
 
-/// Settings as a table.
+/// Formats settings as a table.
 pub(super) fn settings(rows: &[Row]) -> String {
     if rows.is_empty() {
         return "It has no settings.\n".to_owned();
@@ -87,11 +83,11 @@ pub(super) fn settings(rows: &[Row]) -> String {
     table
 }
 
-/// A row of a table.
+/// Formats a row of a table.
 pub(super) fn line(cells: &[&str]) -> String {
     let mut line = "|".to_owned();
     for cell in cells {
-        // Also in code, where a table is looked for first.
+        // Markdown splits cells before it looks for code.
         let cell = cell.trim().replace('|', "\\|");
         let space = if cell.is_empty() { "" } else { " " };
         line.extend([space, &cell, " |"]);
@@ -101,14 +97,14 @@ pub(super) fn line(cells: &[&str]) -> String {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "who changes a plugin says so that its documents are to be written"
+    reason = "the developer who runs the tests decides whether they write documents"
 )]
-fn is_to_be_updated() -> bool {
+fn updates_documents() -> bool {
     std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1")
 }
 
 #[test]
-fn rows_are_written_as_the_documents_have_them() {
+fn a_row_has_key_type_default_and_description() {
     let row = Row {
         key: "url".to_owned(),
         kind: "`a`|`b`".to_owned(),
@@ -125,19 +121,16 @@ fn rows_are_written_as_the_documents_have_them() {
 }
 
 #[test]
-fn a_part_that_is_missing_or_old_is_a_complaint() {
+fn a_missing_or_outdated_part_is_an_error() {
     let document = Document {
         file: "no/such/README.md".to_owned(),
         text: "a\n<!-- generated: settings -->\nold\n<!-- end -->\nb".to_owned(),
     };
-    assert_eq!(document.holds("settings", "old\n"), Ok(()));
-    let complaint = document.holds("settings", "new\n").unwrap_err();
-    assert!(
-        complaint.contains("UPDATE_DOCS") || is_to_be_updated(),
-        "{complaint}"
-    );
-    let complaint = document.holds("plugins", "").unwrap_err();
-    assert!(
-        complaint.starts_with("no/such/README.md lacks the lines\n<!-- generated: plugins -->")
-    );
+    assert_eq!(document.check_part("settings", "old\n"), Ok(()));
+    let error = document.check_part("settings", "new\n").unwrap_err();
+    let says_how = error.contains("UPDATE_DOCS") || updates_documents();
+    assert!(says_how, "{error}");
+    let error = document.check_part("plugins", "").unwrap_err();
+    let text = "no/such/README.md lacks the lines\n<!-- generated: plugins -->\n<!-- end -->";
+    assert_eq!(error, text);
 }

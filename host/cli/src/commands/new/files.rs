@@ -1,9 +1,9 @@
-//! The files that `vitals new` writes: a template under the name of the check, and copies of what is not
-//! published yet, the SDK or the contract.
+//! The files that `vitals new` writes: a template under the name of the check, and copies of what
+//! is not published yet, the SDK or the contract.
 //!
-//! Everything is part of this package: `vendor` links to the files of the repository, and `cargo package`
-//! follows the links. A manifest is called `manifest.toml` in here, because `cargo package` leaves out
-//! directories that have a `Cargo.toml`.
+//! Everything is part of this package: `vendor` links to the files of the repository, and `cargo
+//! package` follows the links. A manifest is called `manifest.toml` in here, because `cargo
+//! package` leaves out directories that have a `Cargo.toml`.
 
 use std::path::{Path, PathBuf};
 
@@ -91,8 +91,8 @@ fn all_files<'a>(directory: &'a Dir<'a>) -> Vec<&'a include_dir::File<'a>> {
     files
 }
 
-/// Makes a lock file with the versions of an example, which has the same dependencies. Packages are in the
-/// order of cargo.
+/// Makes a lock file with the versions of an example, which has the same dependencies. Packages are
+/// in the order of cargo.
 fn cargo_lock(name: &str) -> String {
     let mut parts = CARGO_LOCK.split("\n[[package]]\n");
     let head = parts.next().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Standalone manifests: replaces the values that a crate inherits from its workspace by the values themselves.
+//! Standalone manifests: replaces the values that a crate inherits from its workspace by the values
+//! themselves.
 //!
 //! This file knows the ways in which cargo inherits. It does not know the crates.
 
@@ -57,7 +58,8 @@ impl Workspace {
         for (name, dependency) in dependencies {
             if is_inherited(dependency) {
                 *dependency = self.value("dependencies", name);
-                // In the repository the path starts at the root. The copy is in the directory of the SDK.
+                // In the repository the path starts at the root. The copy is in the directory of
+                // the SDK.
                 if let Some(Value::String(path)) = dependency.get_mut("path")
                     && let Some(name) = Path::new(path).file_name()
                 {

@@ -46,7 +46,8 @@ pub(super) fn list(dir: &Path, keep: &Keep) -> io::Result<Listing> {
     Err(io::Error::other("it is replaced each time it is read"))
 }
 
-fn identity(dir: &Path) -> io::Result<(u64, u64)> {
+/// Returns device and inode of the directory at a path.
+pub(super) fn identity(dir: &Path) -> io::Result<(u64, u64)> {
     fs::metadata(dir).map(|it| (it.dev(), it.ino()))
 }
 

@@ -1,3 +1,4 @@
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -5,6 +6,7 @@ use std::thread;
 use super::plugin_file::placeholder_name;
 use super::*;
 use crate::catalog::Stamp;
+use vitals_model::PluginName;
 
 fn keep() -> Keep {
     Keep {
@@ -123,21 +125,21 @@ fn a_library_that_cannot_be_read_keeps_what_was_in_it() {
     let plugins = directories(dir.path(), &library);
     let name = "a".parse::<PluginName>().unwrap();
     let before = Files::scan(&plugins, &keep());
-    let path = before.in_library(&name).unwrap().path.clone();
-    assert!(before.can_read(&path) && before.library_error().is_none());
+    let path = before.in_library[&name].path.clone();
+    assert!(before.can_read(&path) && before.library_error.is_none());
 
     // Missing permissions would not stop a test that runs as root.
     fs::remove_dir_all(&library).unwrap();
     fs::write(&library, "").unwrap();
     let during = Files::scan(&plugins, &keep()).with_earlier(&before);
-    let error = during.library_error().unwrap().to_string();
+    let error = during.library_error.as_ref().unwrap().to_string();
     assert!(error.contains("`plugins.library`"), "{error}");
-    assert_eq!(during.in_library(&name).unwrap().path, path);
+    assert_eq!(during.in_library[&name].path, path);
     assert!(!during.can_read(&path));
 
     fs::remove_file(&library).unwrap();
     let after = Files::scan(&plugins, &keep()).with_earlier(&during);
-    assert!(after.library_error().is_none() && after.in_library(&name).is_none());
+    assert!(after.library_error.is_none() && !after.in_library.contains_key(&name));
 }
 
 #[test]
@@ -166,13 +168,13 @@ fn a_briefly_missing_file_is_kept_and_not_read() {
     let during = Files::scan(&plugins, &keep).with_missing(&before, may_return);
     for path in &paths {
         let name = plugin(path.file_stem().unwrap().to_str().unwrap());
-        let file = during.dropped_in(&name).or(during.in_library(&name));
+        let file = during.in_dir.get(&name).or(during.in_library.get(&name));
         assert_eq!(file.is_some(), may_return(path));
         assert_eq!(during.can_read(path), !may_return(path));
     }
     fs::write(&paths[0], "").unwrap();
     let after = Files::scan(&plugins, &keep).with_missing(&during, |_| false);
-    assert!(after.can_read(&paths[0]) && after.names_in_dir().count() == 1);
+    assert!(after.can_read(&paths[0]) && after.in_dir.len() == 1);
     assert!(after.in_library.is_empty());
 }
 
@@ -215,14 +217,20 @@ fn only_plugins_are_listed_and_only_named_ones_in_the_library() {
     );
     let path = |file: Option<&PluginFile>| file.map(|file| file.path.clone());
     let at = |path: &str| Some(place.path().join(path));
-    assert_eq!(path(files.dropped_in(&plugin("a"))), at("plugins/a.wasm"));
-    assert_eq!(path(files.in_library(&plugin("a"))), at("library/a.wasm"));
-    assert_eq!(path(files.in_library(&plugin("d"))), at("library/d.wasm"));
-    assert_eq!(path(files.in_library(&plugin("e"))), None);
-    assert_eq!(files.names_in_dir().count(), 1);
-    assert_eq!(files.invalid_files().len(), 1);
-    assert_eq!(files.invalid_files()[0].stem, "Bad Name");
-    assert!(files.error().is_none() && files.excess().is_none());
+    assert_eq!(path(files.in_dir.get(&plugin("a"))), at("plugins/a.wasm"));
+    assert_eq!(
+        path(files.in_library.get(&plugin("a"))),
+        at("library/a.wasm")
+    );
+    assert_eq!(
+        path(files.in_library.get(&plugin("d"))),
+        at("library/d.wasm")
+    );
+    assert_eq!(path(files.in_library.get(&plugin("e"))), None);
+    assert_eq!(files.in_dir.len(), 1);
+    assert_eq!(files.invalid.len(), 1);
+    assert_eq!(files.invalid[0].stem, "Bad Name");
+    assert!(files.error.is_none() && files.excess().is_none());
 }
 
 #[test]
@@ -244,17 +252,13 @@ fn too_many_files_displace_no_named_or_known_one() {
     };
     let (_place, files) = seen(&files, &keep);
     for name in ["d", "known", "aa-00000"] {
-        assert!(files.dropped_in(&plugin(name)).is_some(), "{name}");
+        assert!(files.in_dir.contains_key(&plugin(name)), "{name}");
     }
-    assert!(files.dropped_in(&plugin("late")).is_none());
-    assert_eq!(
-        files.names_in_dir().count(),
-        MAX_FILES + 1,
-        "and one that is named"
-    );
-    assert_eq!(files.invalid_files().len(), MAX_INVALID_FILES);
+    assert!(!files.in_dir.contains_key(&plugin("late")));
+    assert_eq!(files.in_dir.len(), MAX_FILES + 1, "and one that is named");
+    assert_eq!(files.invalid.len(), MAX_INVALID_FILES);
     let excess = files.excess().unwrap();
-    assert_eq!(excess.left_out(), MAX_FILES + 2 + MAX_INVALID_FILES);
+    assert_eq!(excess.left_out, MAX_FILES + 2 + MAX_INVALID_FILES);
     assert!(
         excess
             .to_string()
@@ -268,7 +272,7 @@ fn too_many_files_displace_no_named_or_known_one() {
         ..keep
     };
     let (_place, files) = seen(&[("plugins", "d.wasm"), ("plugins", "x.wasm")], &keep);
-    assert_eq!(files.names_in_dir().count(), 1);
+    assert_eq!(files.in_dir.len(), 1);
 }
 
 #[test]
@@ -279,9 +283,11 @@ fn one_directory_for_both_counts_as_the_library() {
     symlink(place.path(), place.path().join("link")).unwrap();
     let plugins = directories(place.path(), place.path().join("link"));
     let files = Files::scan(&plugins, &keep());
-    assert!(files.is_one_directory());
-    assert!(files.in_library(&plugin("a")).is_some() && files.in_library(&plugin("x")).is_none());
-    assert!(files.dropped_in(&plugin("x")).is_some());
+    assert!(files.is_one_directory);
+    assert!(
+        files.in_library.contains_key(&plugin("a")) && !files.in_library.contains_key(&plugin("x"))
+    );
+    assert!(files.in_dir.contains_key(&plugin("x")));
 }
 
 #[test]
@@ -293,7 +299,7 @@ fn a_link_has_no_stamp_because_its_target_may_hang() {
     let mut plugins = Plugins::default();
     plugins.dir = place.path().into();
     let files = Files::scan(&plugins, &keep());
-    let stamp = |name: &str| files.dropped_in(&plugin(name)).unwrap().stamp;
+    let stamp = |name: &str| files.in_dir[&plugin(name)].stamp;
     assert_eq!(stamp("a"), Stamp::of(&place.path().join("a.wasm")).ok());
     assert_eq!(stamp("d"), None);
 }
@@ -302,7 +308,7 @@ fn a_link_has_no_stamp_because_its_target_may_hang() {
 fn a_missing_directory_is_an_error_that_says_what_to_do() {
     let mut plugins = Plugins::default();
     plugins.dir = "/nowhere/plugins".into();
-    let error = Files::scan(&plugins, &keep()).error().unwrap().to_string();
+    let error = Files::scan(&plugins, &keep()).error.unwrap().to_string();
     assert!(
         error.contains("/nowhere/plugins") && error.contains("VITALS_PLUGINS_DIR"),
         "{error}"

@@ -30,10 +30,9 @@ fn promotion(
     interval: Duration,
     probe: Arc<dyn Probe>,
     report: RunReport,
-) -> JobPromotion {
+) -> (Job, RunReport) {
     let job = job(name, interval, probe);
-    let job = Arc::into_inner(job).expect("nobody else has it");
-    JobPromotion { job, report }
+    (Arc::into_inner(job).expect("nobody else has it"), report)
 }
 
 #[tokio::test]
@@ -126,11 +125,9 @@ async fn jobs_are_promoted_with_their_trial_runs() {
     let first_run = RunReport::answered(Outcome::healthy("first_run"), Duration::ZERO);
     let new = promotion("a", interval, Arc::new(Says("new")), first_run.clone());
     let stranger = promotion("b", interval, Arc::new(Says("new")), first_run);
-    let runs = schedule.promote(vec![new, stranger]);
-    let [run] = &runs[..] else {
-        panic!("one of them is followed: {runs:?}");
-    };
-    assert_eq!((run.check.as_str(), message(run)), ("a", "first_run"));
+    assert!(schedule.promote(stranger.0, stranger.1).is_none());
+    let run = schedule.promote(new.0, new.1).expect("it is scheduled");
+    assert_eq!((run.check.as_str(), message(&run)), ("a", "first_run"));
     let next = finished.recv().await.unwrap();
     assert_eq!(message(&next), "new");
     let late = Instant::now().saturating_duration_since(run.next_due);
@@ -149,8 +146,9 @@ async fn the_history_survives_a_promotion() {
     let hour = Duration::from_hours(1);
     schedule.upsert(job("a", hour, Arc::new(Fails)));
     assert_eq!(finished.recv().await.unwrap().consecutive_failures, 1);
-    let new = promotion("a", hour, Arc::new(Fails), failing("first_run"));
-    assert_eq!(schedule.promote(vec![new])[0].consecutive_failures, 2);
+    let (job_of_a, report) = promotion("a", hour, Arc::new(Fails), failing("first_run"));
+    let run = schedule.promote(job_of_a, report);
+    assert_eq!(run.unwrap().consecutive_failures, 2);
     schedule.upsert(job("a", hour, Arc::new(Fails)));
     assert_eq!(finished.recv().await.unwrap().consecutive_failures, 3);
 }
@@ -163,8 +161,8 @@ async fn a_promotion_discards_the_result_of_a_run_in_flight() {
     schedule.upsert(job("a", hour, Arc::clone(&old) as _));
     eventually("a run", || old.running.load(Ordering::SeqCst) == 1).await;
     let first_run = RunReport::answered(Outcome::healthy("first_run"), Duration::ZERO);
-    let new = promotion("a", hour, Arc::new(Says("new")), first_run);
-    assert_eq!(schedule.promote(vec![new]).len(), 1);
+    let (new, report) = promotion("a", hour, Arc::new(Says("new")), first_run);
+    assert!(schedule.promote(new, report).is_some());
     eventually("its end", || schedule.in_flight() == 0).await;
     schedule.upsert(job("a", hour, Arc::new(Says("newest"))));
     let run = finished.recv().await.unwrap();

@@ -16,6 +16,15 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// How a scan treats recent changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::watch) enum Debounce {
+    /// Files that may still be written or return shortly get time.
+    On,
+    /// The files are taken as they are now, because a caller waits.
+    Off,
+}
+
 /// How long a path must be unchanged before it is scanned.
 pub(in crate::watch) const DEBOUNCE: Duration = Duration::from_millis(200);
 

@@ -189,9 +189,9 @@ async fn lost_events_cause_a_full_rescan() {
             identity,
             is_gone: false,
         };
-        lock(&watched).insert(dir.clone(), root);
+        watched.lock().insert(dir.clone(), root);
         handle_event(&debouncer, &watched, event);
-        assert!(lock(&watched)[&dir].is_gone);
+        assert!(watched.lock()[&dir].is_gone);
         let (sender, mut scan_requested) = mpsc::unbounded_channel();
         let task = debouncer
             .clone()

@@ -1,7 +1,6 @@
 //! `vitals:health/files@0.1.0`.
 
 use super::generated::vitals::health::files::{self, FileError, Metadata};
-use crate::contract;
 use crate::state::State;
 
 impl files::Host for State {
@@ -26,27 +25,10 @@ impl files::Host for State {
     }
 }
 
-impl From<contract::Metadata> for Metadata {
-    fn from(metadata: contract::Metadata) -> Self {
-        let contract::Metadata {
-            is_directory,
-            size_bytes,
-            modified,
-        } = metadata;
-        Self {
-            is_directory,
-            size_bytes,
-            modified,
-        }
-    }
+convert_fields! {
+    Metadata { is_directory, size_bytes, modified }
 }
 
-impl From<contract::FileError> for FileError {
-    fn from(error: contract::FileError) -> Self {
-        match error {
-            contract::FileError::Denied(why) => Self::Denied(why),
-            contract::FileError::NotFound => Self::NotFound,
-            contract::FileError::Failed(why) => Self::Failed(why),
-        }
-    }
+convert_cases! {
+    FileError { Denied(why), NotFound, Failed(why) }
 }

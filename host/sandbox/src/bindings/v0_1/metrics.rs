@@ -15,13 +15,8 @@ impl Host for State {
         labels: Vec<Label>,
         amount: f64,
     ) -> wasmtime::Result<Taken> {
-        Ok(sample(
-            self,
-            &name,
-            &help,
-            labels,
-            MetricUpdate::Add(amount),
-        ))
+        let update = MetricUpdate::Add(amount);
+        Ok(sample(self, &name, &help, labels, update))
     }
 
     fn gauge_set(
@@ -31,7 +26,8 @@ impl Host for State {
         labels: Vec<Label>,
         value: f64,
     ) -> wasmtime::Result<Taken> {
-        Ok(sample(self, &name, &help, labels, MetricUpdate::Set(value)))
+        let update = MetricUpdate::Set(value);
+        Ok(sample(self, &name, &help, labels, update))
     }
 
     fn histogram_observe(
@@ -61,12 +57,6 @@ fn sample(
     taken.map_err(MetricsError::from)
 }
 
-impl From<contract::MetricsError> for MetricsError {
-    fn from(error: contract::MetricsError) -> Self {
-        match error {
-            contract::MetricsError::Invalid(why) => Self::Invalid(why),
-            contract::MetricsError::Conflict(how) => Self::Conflict(how),
-            contract::MetricsError::TooManySeries => Self::TooManySeries,
-        }
-    }
+convert_cases! {
+    MetricsError { Invalid(why), Conflict(how), TooManySeries }
 }

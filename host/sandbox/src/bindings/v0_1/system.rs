@@ -1,7 +1,6 @@
 //! `vitals:health/system@0.1.0`.
 
 use super::generated::vitals::health::system::{Disk, Host, Load, Memory, SystemError};
-use crate::contract;
 use crate::state::State;
 
 impl Host for State {
@@ -21,62 +20,12 @@ impl Host for State {
     }
 }
 
-impl From<contract::Disk> for Disk {
-    fn from(disk: contract::Disk) -> Self {
-        let contract::Disk {
-            total_bytes,
-            available_bytes,
-            total_inodes,
-            available_inodes,
-        } = disk;
-        Self {
-            total_bytes,
-            available_bytes,
-            total_inodes,
-            available_inodes,
-        }
-    }
+convert_fields! {
+    Disk { total_bytes, available_bytes, total_inodes, available_inodes }
+    Memory { total_bytes, available_bytes, swap_total_bytes, swap_free_bytes }
+    Load { one, five, fifteen, cpus }
 }
 
-impl From<contract::Memory> for Memory {
-    fn from(memory: contract::Memory) -> Self {
-        let contract::Memory {
-            total_bytes,
-            available_bytes,
-            swap_total_bytes,
-            swap_free_bytes,
-        } = memory;
-        Self {
-            total_bytes,
-            available_bytes,
-            swap_total_bytes,
-            swap_free_bytes,
-        }
-    }
-}
-
-impl From<contract::Load> for Load {
-    fn from(load: contract::Load) -> Self {
-        let contract::Load {
-            one,
-            five,
-            fifteen,
-            cpus,
-        } = load;
-        Self {
-            one,
-            five,
-            fifteen,
-            cpus,
-        }
-    }
-}
-
-impl From<contract::SystemError> for SystemError {
-    fn from(error: contract::SystemError) -> Self {
-        match error {
-            contract::SystemError::Denied(why) => Self::Denied(why),
-            contract::SystemError::Unavailable(why) => Self::Unavailable(why),
-        }
-    }
+convert_cases! {
+    SystemError { Denied(why), Unavailable(why) }
 }

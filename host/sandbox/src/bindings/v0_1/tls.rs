@@ -81,36 +81,10 @@ impl From<contract::Handshake> for Handshake {
     }
 }
 
-impl From<contract::Certificate> for Certificate {
-    fn from(certificate: contract::Certificate) -> Self {
-        let contract::Certificate {
-            subject,
-            issuer,
-            names,
-            serial,
-            not_before,
-            not_after,
-            sha256,
-        } = certificate;
-        Self {
-            subject,
-            issuer,
-            names,
-            serial,
-            not_before,
-            not_after,
-            sha256,
-        }
-    }
+convert_fields! {
+    Certificate { subject, issuer, names, serial, not_before, not_after, sha256 }
 }
 
-impl From<contract::TlsError> for TlsError {
-    fn from(error: contract::TlsError) -> Self {
-        match error {
-            contract::TlsError::Denied(why) => Self::Denied(why),
-            contract::TlsError::Timeout => Self::Timeout,
-            contract::TlsError::Closed => Self::Closed,
-            contract::TlsError::Failed(why) => Self::Failed(why),
-        }
-    }
+convert_cases! {
+    TlsError { Denied(why), Timeout, Closed, Failed(why) }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use rcgen::{CertificateParams, DistinguishedName, KeyPair, date_time_ymd};
+use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -41,11 +41,7 @@ impl Server {
             let acceptor = acceptor.clone();
             async move {
                 if let Ok(mut stream) = acceptor.accept(stream).await {
-                    reply(
-                        &mut stream,
-                        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
-                    )
-                    .await;
+                    reply(&mut stream, EMPTY_ANSWER).await;
                 }
             }
         })
@@ -55,95 +51,53 @@ impl Server {
         Self { address, root }
     }
 
-    /// A way out that may reach the server as `name`.
-    fn builder(&self, name: &'static str, roots: Vec<Root>) -> EgressBuilder {
-        let port = self.address.port();
-        let names = vec![(name, &["127.0.0.1"][..])];
-        EgressBuilder {
-            names,
-            roots,
-            ..EgressBuilder::granted("http", format!("https://{name}:{port}"))
-        }
-        .and("http", format!("https://127.0.0.1:{port}"))
-    }
-
     fn trusted(&self) -> Vec<Root> {
         vec![Root::File(self.root.path().to_owned())]
     }
 
-    async fn get(&self, name: &'static str, roots: Vec<Root>) -> Result<HttpReply, Error> {
-        let uri = format!("https://{name}:{}/", self.address.port());
-        get(&self.builder(name, roots).open(), &uri).await
+    /// Requests the server as `web.test`.
+    async fn get(&self, roots: Vec<Root>) -> Result<HttpReply, Error> {
+        let uri = format!("https://web.test:{}", self.address.port());
+        let egress = EgressBuilder {
+            roots,
+            ..EgressBuilder::granted("http", &uri)
+        }
+        .and("http", format!("https://{}", self.address))
+        .resolves("web.test", &["127.0.0.1"])
+        .open();
+        get(&egress, &uri).await
     }
 }
 
-fn untrusted(name: &str, reason: &str) -> String {
-    format!("InternalError(Some(\"the certificate of {name} is not trusted: {reason}\"))")
-}
-
 #[tokio::test]
-async fn a_trusted_certificate_is_accepted() {
+async fn https_needs_a_trusted_certificate_and_explains_the_error() {
     let server = Server::with(|_| {}).await;
-    assert_eq!(
-        server.get("web.test", server.trusted()).await.unwrap().body,
-        "ok"
-    );
-}
-
-#[tokio::test]
-async fn an_untrusted_certificate_explains_the_error() {
-    let server = Server::with(|_| {}).await;
+    assert_eq!(server.get(server.trusted()).await.unwrap().status, 200);
     let other = Server::with(|params| params.distinguished_name = DistinguishedName::new()).await;
     assert_eq!(
-        error_of(server.get("web.test", other.trusted()).await),
-        untrusted("web.test", "its issuer is not among the trusted roots")
-    );
-    assert_eq!(
-        error_of(server.get("web.test", vec![]).await),
-        untrusted(
-            "web.test",
-            "its issuer is not among the trusted roots; the host has no trusted roots"
-        )
-    );
-    assert_eq!(
-        error_of(server.get("other.test", server.trusted()).await),
-        untrusted("other.test", "it is for another name")
-    );
-    let expired = Server::with(|params| params.not_after = date_time_ymd(2020, 1, 1)).await;
-    assert_eq!(
-        error_of(expired.get("web.test", expired.trusted()).await),
-        untrusted("web.test", "it has expired")
-    );
-    let early = Server::with(|params| params.not_before = date_time_ymd(4000, 1, 1)).await;
-    assert_eq!(
-        error_of(early.get("web.test", early.trusted()).await),
-        untrusted("web.test", "it is not valid yet")
+        error_of(server.get(other.trusted()).await),
+        "InternalError(Some(\"the certificate of web.test is not trusted: its issuer is not among \
+         the trusted roots\"))"
     );
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_recognised() {
+async fn a_server_that_never_shakes_hands_is_recognised() {
+    let error = async |server: SocketAddr, connect| {
+        let egress = EgressBuilder::granted("http", format!("https://{server}")).open();
+        let request = Request::get(format!("https://{server}/")).body("").unwrap();
+        error_of(send(&egress, request, Some(timeouts(connect, 9_000, 9_000))).await)
+    };
     let plain = serve(|mut stream| async move {
-        stream
-            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            .await
-            .ok();
+        stream.write_all(EMPTY_ANSWER.as_bytes()).await.ok();
         while stream.read_u8().await.is_ok() {}
     })
     .await;
-    let egress = EgressBuilder::granted("http", format!("https://{plain}")).open();
-    let uri = format!("https://{plain}/");
-    assert_eq!(error_of(get(&egress, &uri).await), "TlsProtocolError");
+    assert_eq!(error(plain, 9_000).await, "TlsProtocolError");
 
-    // Takes the connection and never shakes hands.
     let tarpit = serve(|mut stream| async move { while stream.read_u8().await.is_ok() {} }).await;
-    let egress = EgressBuilder::granted("http", format!("https://{tarpit}")).open();
-    let request = Request::get(format!("https://{tarpit}/")).body("").unwrap();
     let started = Instant::now();
-    assert_eq!(
-        error_of(send(&egress, request, Some(timeouts(100, 9_000, 9_000))).await),
-        "ConnectionTimeout"
-    );
+    assert_eq!(error(tarpit, 100).await, "ConnectionTimeout");
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 

@@ -17,33 +17,17 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::messages::{ConnectionError, connection_error, not_tls_message, untrusted_message};
-use super::server_name;
 use crate::egress::Egress;
 use crate::egress::budgeted::BudgetedStream;
 use crate::grants::Host;
-use vitals_io::blocking_pool::PoolError;
 use vitals_io::trust::{self, Verifier, protocol_error, verification_error, weak_key_error};
 
 /// An established TLS connection.
 #[derive(Debug)]
 pub(crate) struct TlsSession {
-    /// The connection.
     pub(crate) stream: TlsStream<BudgetedStream<TcpStream>>,
     /// Why the chain is not trusted for the name; `None` if it is.
     pub(crate) verification_error: Option<String>,
-}
-
-/// Why a handshake failed. The connection is closed.
-#[derive(Debug)]
-pub(crate) enum HandshakeError {
-    /// The handshake timed out.
-    Timeout,
-    /// The server closed the connection.
-    Closed,
-    /// The server broke the protocol or sent an alert; with a message for a person.
-    Protocol(Error, String),
-    /// The reason, for a person.
-    Failed(String),
 }
 
 /// The purpose of a connection.
@@ -69,11 +53,11 @@ impl Egress {
         host: &Host,
         purpose: Purpose,
         deadline: Instant,
-    ) -> Result<TlsSession, HandshakeError> {
+    ) -> Result<TlsSession, ConnectionError> {
         let handshake = self.tls_handshake_untimed(stream, host, purpose);
         match timeout_at(deadline.into(), handshake).await {
             Ok(ended) => ended,
-            Err(_) => Err(HandshakeError::Timeout),
+            Err(_) => Err(ConnectionError::Timeout),
         }
     }
 
@@ -82,15 +66,15 @@ impl Egress {
         stream: TcpStream,
         host: &Host,
         purpose: Purpose,
-    ) -> Result<TlsSession, HandshakeError> {
+    ) -> Result<TlsSession, ConnectionError> {
         let name = server_name(host).map_err(|why| {
-            HandshakeError::Failed(match purpose {
+            ConnectionError::Failed(match purpose {
                 Purpose::Https => untrusted_message(host, why),
                 Purpose::Guest { .. } => format!("{host}: {why}"),
             })
         })?;
         let client = self.0.roots.client().await;
-        let verifier = Arc::new(Verifier::without_chain_check());
+        let verifier = Arc::new(Verifier::new(None));
         let mut config = ClientConfig::clone(&client.config);
         if let Purpose::Guest { .. } = purpose {
             config.alpn_protocols.clear();
@@ -127,7 +111,7 @@ impl Egress {
             .await?;
         match verification_error {
             Some(verification_error) if purpose != (Purpose::Guest { verify: false }) => Err(
-                HandshakeError::Failed(untrusted_message(host, &verification_error)),
+                ConnectionError::Failed(untrusted_message(host, &verification_error)),
             ),
             verification_error => Ok(TlsSession {
                 stream,
@@ -137,21 +121,29 @@ impl Egress {
     }
 
     /// Why the server failed to prove that it holds the key of `leaf`.
-    async fn proof_error(&self, error: io::Error, leaf: CertificateDer<'static>) -> HandshakeError {
+    async fn proof_error(
+        &self,
+        error: io::Error,
+        leaf: CertificateDer<'static>,
+    ) -> ConnectionError {
         match self
             .run_with_certificates(move || weak_key_error(&leaf))
             .await
         {
-            Ok(Some(text)) => HandshakeError::Failed(text),
+            Ok(Some(text)) => ConnectionError::Failed(text),
             Ok(None) => handshake_error(error, &[]),
             Err(error) => error.into(),
         }
     }
 }
 
-impl From<PoolError> for HandshakeError {
-    fn from(error: PoolError) -> Self {
-        Self::Failed(error.to_string())
+/// The name that the certificate must be valid for. It is sent to the server unless it is an
+/// address.
+fn server_name(host: &Host) -> Result<ServerName<'static>, &'static str> {
+    match host {
+        Host::Address(address) => Ok(ServerName::from(*address)),
+        Host::Name(name) => ServerName::try_from(name.to_string())
+            .map_err(|_| "no certificate can be valid for this name"),
     }
 }
 
@@ -196,15 +188,15 @@ pub(crate) fn verify(
     )
 }
 
-fn handshake_error(error: io::Error, first_bytes: &[u8]) -> HandshakeError {
+fn handshake_error(error: io::Error, first_bytes: &[u8]) -> ConnectionError {
     match connection_error(&error) {
-        ConnectionError::Closed => HandshakeError::Closed,
         ConnectionError::Failed(text) => {
             let text = not_tls_message(first_bytes).unwrap_or(text);
-            match error.downcast::<Error>() {
-                Ok(error) => HandshakeError::Protocol(error, text),
-                Err(_) => HandshakeError::Failed(text),
+            match error.downcast() {
+                Ok(error) => ConnectionError::Protocol(error, text),
+                Err(_) => ConnectionError::Failed(text),
             }
         }
+        closed => closed,
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use wasmtime_wasi_http::Error;
 
 use crate::grants::Host;
+use vitals_io::blocking_pool::PoolError;
 use vitals_io::trust::protocol_error;
 use vitals_model::Text;
 
@@ -19,13 +20,24 @@ pub(in crate::egress) fn http_error(error: &rustls::Error) -> Error {
     }
 }
 
-/// Why a connection broke.
-#[derive(Debug, PartialEq, Eq)]
+/// Why a connection could not be made, or broke.
+#[derive(Debug, PartialEq)]
 pub(crate) enum ConnectionError {
+    /// The peer is not granted; the text says what to grant, or where to read it.
+    Denied(String),
+    Timeout,
     /// The peer closed the connection.
     Closed,
-    /// The reason.
+    /// The server broke the protocol of TLS or sent an alert; with a message for a person.
+    Protocol(rustls::Error, String),
+    /// The reason, for a person.
     Failed(String),
+}
+
+impl From<PoolError> for ConnectionError {
+    fn from(error: PoolError) -> Self {
+        Self::Failed(error.to_string())
+    }
 }
 
 /// Why an operation on a connection failed.
@@ -67,7 +79,6 @@ pub(super) fn not_tls_message(first_bytes: &[u8]) -> Option<String> {
     })
 }
 
-/// The message for an untrusted certificate.
 pub(super) fn untrusted_message(host: &Host, reason: &str) -> String {
     format!("the certificate of {host} is not trusted: {reason}")
 }
@@ -84,7 +95,7 @@ mod tests {
     fn errors_read_as_sentences() {
         let broken = |error: rustls::Error| match connection_error(&io::Error::other(error)) {
             ConnectionError::Failed(text) => text,
-            ConnectionError::Closed => "closed".to_owned(),
+            other => panic!("{other:?}"),
         };
         for (error, text) in [
             (

@@ -1,4 +1,0 @@
-;; Traps in `describe`.
-(core module $module
-  ;; + memory realloc post healthy well
-  (func (export "describe") (result i32) unreachable))

@@ -1,4 +1,0 @@
-;; Traps at once.
-(core module $module
-  ;; + memory realloc describe post never
-)

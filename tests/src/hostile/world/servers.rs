@@ -1,0 +1,225 @@
+//! Servers that misbehave: what each sends to a client, and how it continues.
+
+use std::fmt::Write as _;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::setpriority_process;
+use rustix::thread::gettid;
+use rustls::{ServerConnection, StreamOwned};
+
+use super::chains::{HEAVY, LONG, TANGLED, TRUSTED, TlsConfig};
+
+/// A server; it stops when this is dropped.
+pub(super) struct Server {
+    address: SocketAddr,
+    stopped: Arc<AtomicBool>,
+}
+
+/// What a server does with a connection.
+pub(super) struct Behaviour {
+    tls: Option<&'static TlsConfig>,
+    /// Whether it reads the head of a request first.
+    reads: bool,
+    sends: Vec<u8>,
+    then: Then,
+}
+
+/// How a server continues.
+enum Then {
+    /// It closes the connection.
+    Closes,
+    /// It reads until the client closes the connection.
+    Waits,
+    /// It responds with the head of the request.
+    Echoes,
+    /// It sends this again and again, so long apart.
+    Repeats(Vec<u8>, Duration),
+}
+
+/// Returns the servers of the world.
+#[rustfmt::skip]
+pub(super) fn behaviours() -> Vec<(&'static str, Behaviour)> {
+    use Then::{Closes, Echoes, Waits};
+    let hint = format!("HTTP/1.1 103 Early Hints\r\n{}\r\n", "a:\r\n".repeat(90));
+    let large = format!("content-length: 0\r\nx-large: {}", "x".repeat(200_000));
+    let mut many = String::from("content-length: 0");
+    for number in 0..5000 {
+        write!(many, "\r\nx-{number}: y").expect("memory takes it");
+    }
+    vec![
+        ("ok", ok()),
+        ("echo", after_request("", Echoes)),
+        ("stall", response("content-length: 10", "half", Waits)),
+        ("short", response("content-length: 10", "half", Closes)),
+        ("drip", response("content-length: 100000", "", drips("."))),
+        ("drip-head", after_request("HTTP/1.1 200 OK\r\nx-slow: ", drips("x"))),
+        ("endless", response("connection: close", "", pours("x".repeat(64 << 10)))),
+        ("endless-chunks", response("transfer-encoding: chunked", "", pours("1\r\nx\r\n".repeat(1000)))),
+        ("endless-head", after_request("HTTP/1.1 200 OK\r\n", pours("x-more: and more\r\n".repeat(100)))),
+        ("large-header", response(&large, "", Closes)),
+        ("many-headers", response(&many, "", Closes)),
+        ("two-lengths", response("content-length: 2\r\ncontent-length: 2000", "ok", Waits)),
+        ("huge-length", response("content-length: 18446744073709551615", "ok", Waits)),
+        ("early-end", response("content-length: 2000", "ok", Closes)),
+        ("continues", after_request("", pours("HTTP/1.1 100 Continue\r\n\r\n"))),
+        ("all-continues", after_request("", pours("HTTP/1.1 100 Continue\r\n\r\n".repeat(1000)))),
+        ("hints", after_request("", pours(hint.repeat(100)))),
+        ("hints-tls", after_request("", pours(hint)).over(&TRUSTED)),
+        ("chunk-size", response("transfer-encoding: chunked", "", pours("0".repeat(64 << 10)))),
+        ("redirect", after_request("HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest/\r\n\
+                                    content-length: 0\r\n\r\n", Closes)),
+        ("silent", at_once("", Waits)),
+        ("greedy", at_once("", Waits)),
+        // It reads nothing, so that what it is sent piles up.
+        ("deaf", at_once("", Then::Repeats(Vec::new(), Duration::from_millis(100)))),
+        ("flood", at_once("", pours("x".repeat(64 << 10)))),
+        ("no-http", at_once(b"\x16\x03\x01\x02\x00SSH-2.0-\x00\xff\r\n\r\n", Waits)),
+        // The head of a TLS record, a handshake message of 16 KiB, the rest of which comes slowly.
+        ("tls-drip", at_once(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc", drips("\x03"))),
+        // Empty handshake records.
+        ("tls-endless", at_once("", pours(b"\x16\x03\x03\x00\x01\x00".repeat(1000)))),
+        // The head of a handshake message of 64 KiB, the rest of which comes in records of one
+        // byte.
+        ("tls-crumbs", at_once(b"\x16\x03\x03\x00\x04\x02\x00\xff\xf0",
+            pours(b"\x16\x03\x03\x00\x01\x03".repeat(1000)))),
+        ("chain-long", ok().over(&LONG)),
+        ("chain-tangled", ok().over(&TANGLED)),
+        ("chain-heavy", ok().over(&HEAVY)),
+    ]
+}
+
+/// Responds with `ok`.
+pub(super) fn ok() -> Behaviour {
+    response("content-length: 2", "ok", Then::Closes)
+}
+
+fn response(headers: &str, body: &str, then: Then) -> Behaviour {
+    after_request(format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\n{body}"), then)
+}
+
+fn after_request(sends: impl Into<Vec<u8>>, then: Then) -> Behaviour {
+    let reads = true;
+    Behaviour {
+        reads,
+        ..at_once(sends, then)
+    }
+}
+
+fn at_once(sends: impl Into<Vec<u8>>, then: Then) -> Behaviour {
+    Behaviour {
+        tls: None,
+        reads: false,
+        sends: sends.into(),
+        then,
+    }
+}
+
+fn pours(bytes: impl Into<Vec<u8>>) -> Then {
+    Then::Repeats(bytes.into(), Duration::ZERO)
+}
+
+fn drips(byte: &str) -> Then {
+    Then::Repeats(byte.into(), Duration::from_millis(20))
+}
+
+impl Behaviour {
+    fn over(self, tls: &'static TlsConfig) -> Self {
+        let tls = Some(tls);
+        Self { tls, ..self }
+    }
+
+    /// Goes on until it fails, which it does when the client is gone.
+    fn serve(&self, mut stream: TcpStream, stopped: &AtomicBool) -> io::Result<()> {
+        let Some(config) = self.tls else {
+            return self.talk(&mut stream, stopped);
+        };
+        let session = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+        let mut stream = StreamOwned::new(session, stream);
+        self.talk(&mut stream, stopped)?;
+        stream.conn.send_close_notify();
+        stream.flush()
+    }
+
+    fn talk(&self, stream: &mut (impl Read + Write), stopped: &AtomicBool) -> io::Result<()> {
+        let mut head = Vec::new();
+        while self.reads && !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte)?;
+            head.extend(byte);
+        }
+        stream.write_all(&self.sends)?;
+        match &self.then {
+            Then::Closes => Ok(()),
+            Then::Waits => io::copy(stream, &mut io::sink()).map(drop),
+            Then::Echoes => {
+                let length = head.len();
+                write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n"
+                )?;
+                stream.write_all(&head)
+            }
+            Then::Repeats(bytes, apart) => {
+                while !stopped.load(Ordering::Acquire) {
+                    stream.write_all(bytes)?;
+                    pause(*apart);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Server {
+    /// Starts a server on a free port.
+    pub(super) fn start(at: IpAddr, behaviour: Behaviour) -> Self {
+        let listener = TcpListener::bind((at, 0)).expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let stopped = Arc::new(AtomicBool::new(false));
+        let here = Arc::clone(&stopped);
+        let behaviour = Arc::new(behaviour);
+        thread::spawn(move || {
+            // A server that floods sixty connections must not take the processors from the host's
+            // guest threads: those of its connections inherit this.
+            let _ = setpriority_process(Some(gettid()), NICE);
+            for stream in listener.incoming() {
+                if here.load(Ordering::Acquire) {
+                    return;
+                }
+                let Ok(stream) = stream else { continue };
+                let (here, behaviour) = (Arc::clone(&here), Arc::clone(&behaviour));
+                // A client that goes away is no failure of the server.
+                thread::spawn(move || behaviour.serve(stream, &here).unwrap_or_default());
+            }
+        });
+        Self { address, stopped }
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Release);
+        // Wakes the thread that accepts.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "these servers are slow on purpose"
+)]
+fn pause(time: Duration) {
+    thread::sleep(time);
+}
+
+/// How much nicer a server is than the suite; guest threads have 10.
+const NICE: i32 = 19;
