@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::http::{HeaderMap, Request, StatusCode};
+use ::http::{Request, StatusCode};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -103,7 +103,6 @@ impl Egress {
 
 struct HttpReply {
     status: StatusCode,
-    headers: HeaderMap,
     body: String,
 }
 
@@ -126,7 +125,6 @@ async fn send(
     let body = String::from_utf8(body?.to_bytes().to_vec()).unwrap();
     Ok(HttpReply {
         status: parts.status,
-        headers: parts.headers,
         body,
     })
 }
