@@ -137,8 +137,7 @@ async fn targets_of_every_form_go_to_the_host_that_was_decided_on() {
 async fn authorities_that_are_odd_are_refused_or_denied() {
     let egress = EgressBuilder::granted("http", "http://allowed").open();
     let refused = "allowed@evil evil@allowed allowed:80@evil allowed: allowed:0 allowed:65536 \
-                   allowed:080808080 allowed:+80 allowed.. .allowed allowed%2eevil allowed%00 \
-                   [::1%25eth0] [::1";
+                   allowed:080808080 allowed:+80 allowed.. .allowed [::1%25eth0]";
     let denied = "evil allowed.evil 169.254.169.254 0xa9fea9fe 2852039166 0251.0376.0251.0376 \
                   [::ffff:a9fe:a9fe] [64:ff9b::a9fe:a9fe]";
     for (authorities, expected) in [
@@ -151,8 +150,14 @@ async fn authorities_that_are_odd_are_refused_or_denied() {
             assert_eq!(found, expected, "{authority}");
         }
     }
-    // Every spelling of an address needs the same grant.
-    let denials = ["evil", "allowed.evil", "169.254.169.254"].map(|host| {
+    // An address has one spelling; through a NAT64 gateway it is another one.
+    let hosts = [
+        "evil",
+        "allowed.evil",
+        "169.254.169.254",
+        "[64:ff9b::a9fe:a9fe]",
+    ];
+    let denials = hosts.map(|host| {
         format!("denied: http http://{host} (add it to `allow.http` of check `orders-db`)")
     });
     assert_eq!(egress.refused(), denials);
