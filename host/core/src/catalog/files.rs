@@ -42,9 +42,9 @@ pub(crate) struct Files {
 
 /// The plugins directory or the library can't be read. Plugins loaded from it keep running.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot read the {what} {path}: {why}; {remedy}")]
+#[error("{failure} {path}: {why}{remedy}")]
 pub(crate) struct DirectoryError {
-    what: &'static str,
+    failure: &'static str,
     path: String,
     why: String,
     remedy: &'static str,
@@ -125,20 +125,20 @@ impl Files {
 
     fn unreadable(&self, why: &str, is_host_error: bool) -> DirectoryError {
         DirectoryError {
-            what: "plugins directory",
+            failure: "cannot read the plugins directory",
             path: self.dir.display().to_string(),
             why: why.to_owned(),
-            remedy: "make it, or set `plugins.dir` or VITALS_PLUGINS_DIR",
+            remedy: "; make it, or set `plugins.dir` or VITALS_PLUGINS_DIR",
             is_host_error,
         }
     }
 
     fn unreadable_library(&self, why: &str, is_host_error: bool) -> DirectoryError {
         DirectoryError {
-            what: "plugin library",
+            failure: "cannot read the plugin library",
             path: self.library.display().to_string(),
             why: why.to_owned(),
-            remedy: "`plugins.library` names it",
+            remedy: "; `plugins.library` names it",
             is_host_error,
         }
     }
