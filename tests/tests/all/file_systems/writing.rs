@@ -14,12 +14,12 @@ use super::{by_events_alone, messages, shows};
 #[tokio::test]
 async fn a_slow_copy_is_no_failure_and_ends_in_the_new_plugin() {
     let host = by_events_alone().plugin("a", guests::HELLO).start().await;
-    shows(&host, &[("module:a", "hello")]).await;
     let clock = "the clock is plausible";
     for (name, generation, others) in [
         ("a", 2, &[("module:a", "hello")][..]),
         ("new", 1, &[("module:a", clock)]),
     ] {
+        shows(&host, others).await;
         let bytes = guests::EXAMPLE_CLOCK.bytes();
         let path = host.place().plugins().join(format!("{name}.wasm"));
         let mut file = File::create(path).unwrap();
