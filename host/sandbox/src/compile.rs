@@ -13,6 +13,7 @@ mod error;
 mod frame;
 #[cfg(feature = "compile-in-process")]
 mod job;
+mod limits;
 mod loaded;
 mod memory;
 #[cfg(feature = "compile-in-process")]
@@ -23,7 +24,6 @@ mod thread;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Engine;
@@ -33,6 +33,7 @@ use self::child::Program;
 pub use self::error::CompileError;
 #[cfg(feature = "compile-in-process")]
 pub use self::job::CompileJob;
+pub use self::limits::CompileLimits;
 pub(super) use self::loaded::{LoadedBytes, LoadedCode};
 #[cfg(feature = "compile-in-process")]
 use self::thread::CompilerThread;
@@ -78,26 +79,6 @@ impl Compiler {
     #[must_use]
     pub fn limits(self, limits: CompileLimits) -> Self {
         Self { limits, ..self }
-    }
-}
-
-/// The limits of one compilation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CompileLimits {
-    /// Processor time, and wall-clock time. A child that the machine starves gets five times as
-    /// much wall-clock time. Default: 60 s.
-    pub time: Duration,
-    /// Memory of the child process, in bytes. It does not limit a thread of this process. Default:
-    /// 2 GiB.
-    pub memory: u64,
-}
-
-impl Default for CompileLimits {
-    fn default() -> Self {
-        Self {
-            time: Duration::from_mins(1),
-            memory: 2 << 30,
-        }
     }
 }
 
