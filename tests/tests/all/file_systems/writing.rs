@@ -15,9 +15,10 @@ use super::{by_events_alone, messages, shows};
 async fn a_slow_copy_is_no_failure_and_ends_in_the_new_plugin() {
     let host = by_events_alone().plugin("a", guests::HELLO).start().await;
     let clock = "the clock is plausible";
-    for (name, generation, others) in [
-        ("a", 2, &[("module:a", "hello")][..]),
-        ("new", 1, &[("module:a", clock)]),
+    let both = [("module:a", clock), ("module:new", clock)];
+    for (name, generation, others, after) in [
+        ("a", 2, &[("module:a", "hello")][..], &both[..1]),
+        ("new", 1, &[("module:a", clock)], &both),
     ] {
         shows(&host, others).await;
         let bytes = guests::EXAMPLE_CLOCK.bytes();
@@ -31,12 +32,12 @@ async fn a_slow_copy_is_no_failure_and_ends_in_the_new_plugin() {
             assert!(others.iter().all(|(check, text)| shown[check] == *text));
         }
         drop(file);
+        shows(&host, after).await;
         let is_loaded =
             |plugin: &Value| plugin["generation"] == generation && plugin["last_error"].is_null();
         host.eventually_plugin(name, "the new one is loaded", is_loaded)
             .await;
     }
-    shows(&host, &[("module:a", clock), ("module:new", clock)]).await;
 }
 
 #[tokio::test]

@@ -52,7 +52,8 @@ async fn a_server_that_stops_or_freezes_is_unhealthy_until_it_is_back() {
     redis.restart().await;
     becomes(ANSWERED).await;
     redis.freeze();
-    becomes("unhealthy: PING failed: cannot read from <redis>: timed out after ").await;
+    becomes("unhealthy: cannot select database 3: cannot read from <redis>: timed out after ")
+        .await;
     redis.thaw();
     becomes(ANSWERED).await;
 }
