@@ -17,7 +17,7 @@ pub(crate) async fn exchanges(
     let exchanges = move || {
         let (started, before, mut count) = (Instant::now(), cpu_seconds(), 0);
         while started.elapsed() < ROUND {
-            std::thread::sleep((every * count).saturating_sub(started.elapsed()));
+            std::thread::park_timeout((every * count).saturating_sub(started.elapsed()));
             let mut stream = TcpStream::connect(address)?;
             if let Some(request) = &request {
                 stream.write_all(request.as_bytes())?;

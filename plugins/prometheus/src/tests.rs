@@ -44,6 +44,10 @@ fn vector(series: &[(&str, &str)]) -> Response {
     result("vector", json!(series))
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the tests make the value in place"
+)]
 fn result(kind: &str, result: Value) -> Response {
     let data = json!({ "resultType": kind, "result": result });
     Response::new(200).json(&json!({ "status": "success", "data": data }))

@@ -6,12 +6,11 @@ use vitals_sdk::prelude::*;
 pub(crate) fn server_error(reply: &str) -> Error {
     let (code, message) = reply.split_once(' ').unwrap_or((reply, ""));
     let shown = shortened(message, MESSAGE);
-    match meaning(code, message) {
-        Some(meaning) => Error::new(format_args!("{meaning}: {shown}")),
-        None => {
-            let code = shortened(code, CODE);
-            Error::new(format_args!("the server returned {code}: {shown}"))
-        }
+    if let Some(meaning) = meaning(code, message) {
+        Error::new(format_args!("{meaning}: {shown}"))
+    } else {
+        let code = shortened(code, CODE);
+        Error::new(format_args!("the server returned {code}: {shown}"))
     }
 }
 

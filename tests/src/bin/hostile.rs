@@ -125,7 +125,7 @@ fn page(reports: &[GroupReport]) -> String {
         if sighting.is_bulk {
             worst_bulk = worst_bulk.max(over);
         } else if worst.is_none_or(|(worst, _)| over > worst) {
-            worst = Some((over, &sighting.case));
+            worst = Some((over, sighting.case));
         }
     }
     let (worst, who) = worst.unwrap_or_default();

@@ -115,11 +115,10 @@ impl Files {
         let method = worker.choose(&WriteMethod::ALL);
         let broken = worker.choose(&self.broken);
         let suits = |it: &&mut PluginFile| match kind {
-            Kind::Replace => it.suits(method),
             Kind::Corrupt if broken == Broken::TrapsInCheck => {
                 it.suits(method) && !method.removes() && is_loaded(&state, &it.name)
             }
-            Kind::Corrupt => it.suits(method),
+            Kind::Replace | Kind::Corrupt => it.suits(method),
             Kind::Permissions => it.layout == Layout::Plain,
             Kind::Remove => it.is_removable,
             Kind::Move => it.is_removable && it.is_good,
@@ -285,11 +284,11 @@ impl Files {
             .state
             .log
             .operation(Kind::Mount, &on.unwrap_or_default());
-        self.mount(corrupted)
+        self.mount(corrupted.as_ref())
     }
 
     /// Writes all mounted plugins.
-    fn mount(&mut self, corrupted: Option<(String, Broken)>) -> io::Result<()> {
+    fn mount(&mut self, corrupted: Option<&(String, Broken)>) -> io::Result<()> {
         let state = Arc::clone(&self.worker.state);
         let directory = state.plugins();
         self.mounts += 1;
@@ -297,7 +296,7 @@ impl Files {
         fs::create_dir(directory.join(&mount))?;
         let plugins = self.plugins.iter_mut();
         for plugin in plugins.filter(|it| it.layout == Layout::Mounted) {
-            let broken = corrupted.as_ref().filter(|(name, _)| *name == plugin.name);
+            let broken = corrupted.filter(|(name, _)| *name == plugin.name);
             let content = broken.map_or(Content::New, |(_, broken)| Content::Broken(*broken));
             let bytes = plugin.prepare(content, &mut self.worker);
             // The host may lose the directory while it reads.

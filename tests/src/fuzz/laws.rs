@@ -33,7 +33,7 @@ pub(super) fn bounded(outcome: &Outcome) {
     assert!(message.len() <= 2 << 10, "a message of {}", message.len());
     let details = outcome.details();
     assert!(details.len() <= 64, "{} details", details.len());
-    let longest = details.keys().map(|key| key.len()).max().unwrap_or(0);
+    let longest = details.keys().map(String::len).max().unwrap_or(0);
     assert!(longest <= 128, "a key of {longest} bytes");
     let details = json!(details);
     texts(&details, &mut |text| clean("a detail", text));

@@ -34,8 +34,8 @@ async fn is_now(host: &Serving, status: &str) {
 /// Asserts that an event has the plugin's version and digest of the check's page, and other tags.
 pub(crate) fn assert_tags(event: &Digested, check: &Value, others: &[(&str, &str)]) {
     let plugin = &check["plugin"];
-    let digest = plugin["digest"].as_str().unwrap();
-    let version = plugin["version"].as_str().unwrap();
+    let digest = plugin["digest"].as_str().expect("the event has it");
+    let version = plugin["version"].as_str().expect("the event has it");
     let of_plugin = [("version", version), ("digest", &digest[..12])];
     for (tag, value) in others.iter().chain(&of_plugin) {
         let found = event.tags.get(*tag).map(String::as_str);
@@ -177,8 +177,12 @@ async fn the_embedding_program_reports_errors_and_messages_and_gets_their_ids() 
 /// A host in this program, without plugins.
 async fn embedded(sentry: &str) -> Host {
     let config = format!("[plugins]\ndir = ''\n{sentry}");
-    let host = Host::builder().config(config.parse::<Config>().unwrap());
-    host.start().await.unwrap()
+    let host = Host::builder().config(
+        config
+            .parse::<Config>()
+            .expect("the configuration is valid"),
+    );
+    host.start().await.expect("the host starts")
 }
 
 #[tokio::test]

@@ -56,6 +56,10 @@ fn faults(
 
 /// Requires that a response has this fault, or none if it is empty.
 #[track_caller]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the tests pass texts and documents that they make in place"
+)]
 fn judge(change: Change, page: Page, status: u16, body: impl fmt::Display, fault: &str) {
     let body = body.to_string();
     let faults = faults(change, false, &page, &[(status, body)]);
@@ -248,7 +252,12 @@ fn stale_and_slow_results_are_excused_while_the_machine_stalls() {
     for checks in ["a:old b:stale", "a:old b:timeout"] {
         let page = (200, health("degraded", checks).to_string());
         for is_stalled in [false, true] {
-            let faults = faults(NOTHING, is_stalled, &Page::Health, &[page.clone()]);
+            let faults = faults(
+                NOTHING,
+                is_stalled,
+                &Page::Health,
+                std::slice::from_ref(&page),
+            );
             assert_eq!(faults.is_empty(), is_stalled, "{faults:?}");
         }
     }

@@ -20,7 +20,9 @@ async fn start(cache: &Path) -> TestHost {
 
 fn only_entry(cache: &Path) -> PathBuf {
     let entries = fs::read_dir(cache).expect("a directory");
-    let paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    let paths: Vec<_> = entries
+        .map(|entry| entry.expect("the directory is readable").path())
+        .collect();
     let [path] = <[PathBuf; 1]>::try_from(paths).expect("one entry");
     path
 }

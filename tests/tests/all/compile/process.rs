@@ -36,7 +36,7 @@ pub(super) async fn gone(id: u32) {
     .await;
 }
 
-/// The fields of proc_pid_stat(5) from the state on.
+/// The fields of `proc_pid_stat(5)` from the state on.
 pub(super) fn stat(id: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(file(id, "stat")).ok()?;
     // The name before the state is in parentheses.

@@ -120,7 +120,9 @@ impl Modules {
             parent,
             ..Module::default()
         };
-        items.iter().for_each(|item| module.visit_item(item));
+        for item in items {
+            module.visit_item(item);
+        }
         self.0.push(module);
         for item in items {
             let Item::Mod(module) = item else { continue };
@@ -296,7 +298,7 @@ fn paths_of(tokens: TokenStream) -> Vec<Vec<String>> {
             TokenTree::Ident(name) if before != "." => paths.push(vec![name.to_string()]),
             TokenTree::Group(group) => paths.extend(paths_of(group.stream())),
             TokenTree::Punct(punct) if before == ":" && punct.as_char() == ':' => {
-                before = "::".to_owned();
+                "::".clone_into(&mut before);
                 continue;
             }
             TokenTree::Punct(punct)
