@@ -40,5 +40,5 @@ pub async fn within<T>(
 /// The time that the host may take for something it does by itself. Plugins are compiled at low
 /// priority: while other tests keep the processors busy, the first compilation of a guest takes
 /// long.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);

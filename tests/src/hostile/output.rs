@@ -71,7 +71,8 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .ends("trap"),
         local("splice", "makes the host splice from a stream that never delivers", "does = 'splice'")
             .unhealthy(),
-        local("log-flood", "2,000 log lines of 100 KB", "does = 'log', count = 2000").healthy()
+        local("log-flood", "2,000 log lines of 100 KB", "does = 'log', count = 2000")
+            .timeout(20_000).healthy()
             .fact("/result/dropped_log_lines", Is::Equal(1936.into())),
         local("log-foul", "log lines of line breaks and terminal codes",
             "does = 'log', what = 'foul', count = 10").healthy(),

@@ -39,7 +39,7 @@ impl Patience {
                 control_interval: Duration::from_secs(1),
                 control_latency_ms: 1000.0,
                 probe: Duration::from_secs(2),
-                slack: Duration::from_secs(30),
+                slack: Duration::from_secs(90),
             },
             Self::Quiet => Bounds {
                 overrun_ms: 15.0,
