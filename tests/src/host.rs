@@ -122,10 +122,15 @@ impl TestHost {
     ///
     /// Panics if there is none.
     pub async fn plugin(&self, name: &str) -> Value {
+        let plugin = self.find_plugin(name).await;
+        plugin.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    async fn find_plugin(&self, name: &str) -> Result<Value, String> {
         let page = self.get("/plugins").await.json();
         let mut plugins = page["plugins"].as_array().into_iter().flatten();
         let plugin = plugins.find(|plugin| plugin["name"] == name).cloned();
-        plugin.unwrap_or_else(|| panic!("`{name}` is not in {page:#}"))
+        plugin.ok_or_else(|| format!("`{name}` is not in {page:#}"))
     }
 
     /// Waits until `/health` meets the condition, and returns it.
@@ -172,7 +177,7 @@ impl TestHost {
         is_so: impl Fn(&Value) -> bool,
     ) -> Value {
         eventually(what, async || {
-            let plugin = self.plugin(name).await;
+            let plugin = self.find_plugin(name).await?;
             when(is_so(&plugin), plugin)
         })
         .await
