@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use vitals_servers::eventually;
 use vitals_tests::{TestHost, guests};
 
 use super::is_healthy;
@@ -18,13 +19,18 @@ async fn start(cache: &Path) -> TestHost {
     host
 }
 
-fn only_entry(cache: &Path) -> PathBuf {
-    let entries = fs::read_dir(cache).expect("a directory");
-    let paths: Vec<_> = entries
-        .map(|entry| entry.expect("the directory is readable").path())
-        .collect();
-    let [path] = <[PathBuf; 1]>::try_from(paths).expect("one entry");
-    path
+/// The only entry, once it is written: a host writes it while its plugin already runs.
+async fn only_entry(cache: &Path) -> PathBuf {
+    eventually("the code is in the cache", async || {
+        let entries = fs::read_dir(cache).map_err(|error| error.to_string())?;
+        let paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        match &paths[..] {
+            // While it is written, the name begins with a dot.
+            [path] if !path.display().to_string().contains("/.new-") => Ok(path.clone()),
+            _ => Err(format!("{paths:?}")),
+        }
+    })
+    .await
 }
 
 #[tokio::test]
@@ -32,7 +38,7 @@ async fn code_is_cached_for_this_user_alone_and_a_damaged_entry_is_replaced() {
     let directory = tempfile::tempdir().expect("a directory");
     let cache = directory.path().join("cache");
     let _host = start(&cache).await;
-    let entry = only_entry(&cache);
+    let entry = only_entry(&cache).await;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&cache), mode(&entry)), (0o700, 0o600));
     let written = fs::read(&entry).unwrap();
@@ -40,7 +46,7 @@ async fn code_is_cached_for_this_user_alone_and_a_damaged_entry_is_replaced() {
     // A file that is still the same one was not written again.
     let before = fs::metadata(&entry).unwrap();
     let _again = start(&cache).await;
-    let after = fs::metadata(only_entry(&cache)).unwrap();
+    let after = fs::metadata(only_entry(&cache).await).unwrap();
     assert_eq!(after.ino(), before.ino());
     assert_eq!(fs::read(&entry).unwrap(), written);
     let (after, before) = (after.modified().unwrap(), before.modified().unwrap());
@@ -50,9 +56,15 @@ async fn code_is_cached_for_this_user_alone_and_a_damaged_entry_is_replaced() {
     damaged[written.len() / 2] ^= 1;
     fs::write(&entry, &damaged).unwrap();
     let _again = start(&cache).await;
-    assert_eq!(only_entry(&cache), entry);
-    let replaced = fs::read(&entry).unwrap();
-    assert!(replaced.len() == written.len() && replaced != damaged);
+    eventually("the entry is replaced", async || {
+        let replaced = fs::read(&entry).map_err(|error| error.to_string())?;
+        let is_whole = replaced.len() == written.len() && replaced != damaged;
+        is_whole
+            .then_some(())
+            .ok_or_else(|| "it is damaged".to_owned())
+    })
+    .await;
+    assert_eq!(only_entry(&cache).await, entry);
 }
 
 #[tokio::test]
