@@ -57,7 +57,7 @@ pub use vitals_model::reload;
 pub use vitals_report::metrics;
 #[cfg(feature = "sentry")]
 pub use vitals_report::sentry::NoReports;
-pub use vitals_sandbox::{CompileLimits, Compiler, SandboxError};
+pub use vitals_sandbox::{CompileLimits, Compiler, SandboxError, UnusableIdentities};
 
 // For the binary, the tests and the benchmarks of this repository, without any promise.
 #[doc(hidden)]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 pub use check::CheckBuilder;
 
+use super::clients::Proxy;
 use super::config::Config;
 use super::diagnostic::Diagnostics;
 use super::diagnostics_collector::DiagnosticsCollector;
@@ -118,6 +119,12 @@ impl ConfigBuilder {
         sentry: Sentry;
         /// Sets keys of `[notify]`, and adds receivers.
         notify: Notify;
+    }
+
+    /// Adds a proxy that HTTP requests of checks may use, or replaces the one of that name.
+    pub fn proxy(mut self, name: &str, proxy: Proxy) -> Self {
+        self.sections.proxies.insert(name.to_owned(), proxy);
+        self
     }
 
     /// Sets the URL of a page that `GET /health/tools` lists.

@@ -101,6 +101,11 @@ pub struct Allow {
     /// Facts about the machine: how full the disk with a path is (`disk:/`), `memory`, `load`.
     /// Default: `[]`.
     pub system: Vec<AllowEntry>,
+    /// Names of tables `[tls.identities.NAME]`, which HTTP requests may show to servers. Default:
+    /// `[]`.
+    pub identities: Vec<AllowEntry>,
+    /// Names of tables `[proxies.NAME]`, which HTTP requests may use. Default: `[]`.
+    pub proxies: Vec<AllowEntry>,
 }
 
 /// One entry of [`Allow`], a text that the sandbox parses. Two are equal if they say the same,
@@ -162,7 +167,7 @@ impl CheckConfig {
 
 impl Allow {
     /// Returns the entries by their keys.
-    pub fn kinds(&self) -> [(&'static str, &[AllowEntry]); 8] {
+    pub fn kinds(&self) -> [(&'static str, &[AllowEntry]); 10] {
         [
             ("http", &self.http),
             ("tcp", &self.tcp),
@@ -172,6 +177,8 @@ impl Allow {
             ("files", &self.files),
             ("env", &self.env),
             ("system", &self.system),
+            ("identities", &self.identities),
+            ("proxies", &self.proxies),
         ]
     }
 
@@ -186,6 +193,8 @@ impl Allow {
             "files" => &mut self.files,
             "env" => &mut self.env,
             "system" => &mut self.system,
+            "identities" => &mut self.identities,
+            "proxies" => &mut self.proxies,
             _ => return None,
         })
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use vitals_model::{CheckName, Secrets};
 
 use super::checks::{CheckConfig, Defaults};
+use super::clients::Proxy;
 use super::notify::Notify;
 use super::sections::{self, Engine, Logging, Metrics, Plugins, Sentry, Server, Tls, Tools};
 use super::supervision::Supervision;
@@ -35,6 +36,8 @@ pub struct Config {
     pub sentry: Sentry,
     /// Notifications of transitions.
     pub notify: Notify,
+    /// The proxies that HTTP requests of checks may use, by name.
+    pub proxies: BTreeMap<String, Proxy>,
     /// Pages of other tools.
     pub tools: Tools,
     /// The values for checks that do not set their own.
@@ -46,7 +49,7 @@ pub struct Config {
     /// What the service manager that started the process expects.
     pub supervision: Supervision,
     /// The texts that must not leave the host: values from `${…}` in the `config` and `allow` of
-    /// checks and in webhooks, tokens and passwords, and the Sentry DSN.
+    /// checks, in webhooks and in proxies, tokens and passwords, and the Sentry DSN.
     pub secrets: Secrets,
     /// The files that `${file:…}` names. When one of them changes, the configuration is read again.
     pub referenced_files: BTreeSet<PathBuf>,
@@ -70,6 +73,14 @@ impl Config {
         let own = self.checks.values().filter_map(|it| it.roots.as_deref());
         let own = own.flat_map(sections::root_files);
         self.tls.root_files().chain(own).collect()
+    }
+
+    /// Returns the PEM files of identities that the configuration names.
+    pub fn identity_files(&self) -> BTreeSet<&PathBuf> {
+        let identities = self.tls.identities.values();
+        identities
+            .flat_map(|identity| [&identity.certificate, &identity.key])
+            .collect()
     }
 }
 

@@ -17,8 +17,8 @@ use vitals_model::Text;
 /// What expanding the strings of a file found.
 #[derive(Default)]
 pub(super) struct Expansion {
-    /// The values that were inserted into the `config` and `allow` of checks and into webhooks, and
-    /// the whole strings that contain them.
+    /// The values that were inserted into the `config` and `allow` of checks, into webhooks and into
+    /// proxies, and the whole strings that contain them.
     pub(super) secrets: Vec<String>,
     /// Every file that was named, also those that could not be read.
     pub(super) files: BTreeSet<PathBuf>,
@@ -160,6 +160,7 @@ fn is_secret(keys: &[&str]) -> bool {
         ["checks", _, "config" | "allow", ..]
             | ["notify", "webhooks", _, "url"]
             | ["notify", "webhooks", _, "headers", _]
+            | ["proxies", _, "user" | "password"]
     )
 }
 

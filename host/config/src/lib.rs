@@ -5,6 +5,7 @@
 
 mod builder;
 mod checks;
+mod clients;
 mod config;
 mod decode;
 mod diagnostic;
@@ -29,6 +30,7 @@ mod write;
 
 pub use builder::{CheckBuilder, ConfigBuilder};
 pub use checks::{Allow, AllowEntry, CheckConfig, Defaults, Schedule, Settings};
+pub use clients::{Proxy, TlsIdentity};
 pub use config::{Config, Origin};
 pub use diagnostic::{Diagnostic, Diagnostics, Location};
 pub use environment::{Environment, VARIABLES, Variable};
@@ -43,4 +45,4 @@ pub use sections::{
 };
 pub use sources::{Argument, Sources};
 pub use supervision::Supervision;
-pub use vitals_model::{Limits, Root, Secrets};
+pub use vitals_model::{InvalidProxyUrl, Limits, ProxyScheme, ProxyUrl, Root, Secrets};

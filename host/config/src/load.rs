@@ -14,7 +14,7 @@ use super::diagnostics_collector::DiagnosticsCollector;
 use super::sources::{self, Sources};
 use super::supervision::Supervision;
 use super::tree::Node;
-use super::{expand, notify, resolve};
+use super::{clients, expand, notify, resolve};
 
 impl Config {
     /// Reads the configuration from `sources`. The command line overrides the environment, which
@@ -83,6 +83,7 @@ pub(super) fn mark_secrets(root: &mut Node) {
     root.mark_secret(&["metrics", "token"]);
     root.mark_secret(&["sentry", "dsn"]);
     notify::mark_secrets(root);
+    clients::mark_secrets(root);
 }
 
 /// Reads the text of a file, with an empty environment.

@@ -14,6 +14,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::checks::{Allow, Connections, Fuel, HttpBody, Memory, Output, Schedule};
+use super::clients::Proxy;
 use super::notify::Notify;
 use super::sections::{Engine, Metrics, Plugins, Sentry, Server, Tls};
 use super::values::{As, PageUrl, Period, RunCount};
@@ -33,6 +34,9 @@ pub(super) struct RawFile {
     pub(super) metrics: Metrics,
     pub(super) sentry: Sentry,
     pub(super) notify: Notify,
+    /// The proxies that HTTP requests of checks may use, by name. Limits: names match
+    /// `[a-z0-9][a-z0-9._-]{0,63}`.
+    pub(super) proxies: BTreeMap<String, Proxy>,
     #[schemars(with = "ToolsTable")]
     pub(super) tools: BTreeMap<String, PageUrl>,
     pub(super) defaults: RawDefaults,

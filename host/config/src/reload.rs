@@ -11,6 +11,7 @@ impl Config {
             && self.tls == running.tls
             && self.tools == running.tools
             && self.notify == running.notify
+            && self.proxies == running.proxies
             && self.defaults == running.defaults
             && self.checks == running.checks
             && self.server.unhealthy_status == running.server.unhealthy_status

@@ -1,7 +1,9 @@
 //! From the tree to the configuration: fills in defaults, and validates values against each other.
 
 mod check;
+mod clients;
 mod notify;
+mod report;
 mod schedule;
 
 use std::collections::BTreeMap;
@@ -48,9 +50,12 @@ pub(super) fn resolve(
         }
     }
     notify::validate(&file.notify, root, collector);
+    clients::validate(&file, root, collector);
     let (admin, metrics) = (&file.server.admin_token, &file.metrics.token);
     let tokens = [admin, metrics, &file.sentry.dsn].into_iter().flatten();
-    let tokens = tokens.map(Secret::expose).chain(file.notify.secrets());
+    let passwords = file.proxies.values().filter_map(|it| it.password.as_ref());
+    let tokens = tokens.chain(passwords).map(Secret::expose);
+    let tokens = tokens.chain(file.notify.secrets());
     Config {
         secrets: Secrets::new(expansion.secrets.iter().map(String::as_str).chain(tokens)),
         server: file.server,
@@ -60,6 +65,7 @@ pub(super) fn resolve(
         metrics: file.metrics,
         sentry: file.sentry,
         notify: file.notify,
+        proxies: file.proxies,
         tools: tools(file.tools),
         defaults,
         checks,
@@ -299,6 +305,8 @@ mod tests {
             ("files", 0),
             ("env", 0),
             ("system", 1),
+            ("identities", 0),
+            ("proxies", 0),
         ];
         assert_eq!(texts, expected);
         let roots = [Root::System, Root::File("ca.pem".into())];

@@ -11,6 +11,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clients::TlsIdentity;
 use super::hosts::HostPattern;
 use super::secret::Secret;
 use super::values::{self, As, Count, Period};
@@ -135,7 +136,8 @@ pub struct Engine {
 }
 
 /// Certificates that the host trusts in TLS connections of checks, and in its own to receivers and
-/// Sentry. Connections to Sentry keep the roots with which the host started.
+/// Sentry, and identities that it shows. Connections to Sentry keep the roots with which the host
+/// started.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -143,6 +145,9 @@ pub struct Tls {
     /// Trusted root certificates: `system` for those of the machine, and paths of PEM files.
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR` replace those of the machine. Default: `["system"]`.
     pub roots: Vec<Root>,
+    /// The identities that HTTP requests of checks may show to servers, by name. Limits: names match
+    /// `[a-z0-9][a-z0-9._-]{0,63}`. Default: none.
+    pub identities: BTreeMap<String, TlsIdentity>,
 }
 
 impl Tls {
@@ -258,6 +263,7 @@ impl Default for Tls {
     fn default() -> Self {
         Self {
             roots: vec![Root::System],
+            identities: BTreeMap::new(),
         }
     }
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use vitals_values::{duration_text, parse_duration};
 
 use super::secret::Secret;
+use vitals_model::ProxyUrl;
 
 /// Adapter for `#[serde(with)]`: the field has one type and is written as another one, `T`.
 pub(super) struct As<T>(PhantomData<T>);
@@ -158,6 +159,14 @@ pub(super) fn secret<'de, D: Deserializer<'de>>(
     deserializer.deserialize_any(text_only("a string that is not empty", |text| {
         (!text.is_empty()).then(|| Some(Secret::from(text)))
     }))
+}
+
+pub(super) fn proxy_url<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<ProxyUrl>, D::Error> {
+    let expected = "an http, socks5 or socks5h URL without a user, a path or a query: write for \
+                    example \"http://proxy.example.com:3128\"";
+    deserializer.deserialize_any(text_only(expected, |text| text.parse().ok().map(Some)))
 }
 
 /// Reads the URL of a server, and drops slashes at its end.

@@ -54,11 +54,15 @@ pub(super) fn sections(config: &Config, collector: &DiagnosticsCollector) -> Nod
     root.put(&["metrics"], node("metrics", metrics, collector));
     root.put(&["sentry"], node("sentry", sentry, collector));
     root.put(&["notify"], notify(&config.notify, collector));
+    root.put(&["proxies"], node("proxies", &config.proxies, collector));
     root.put(&["tools"], node("tools", &tools.0, collector));
     // Serde leaves secrets out.
     put_secret(&mut root, &["server", "admin_token"], &server.admin_token);
     put_secret(&mut root, &["metrics", "token"], &metrics.token);
     put_secret(&mut root, &["sentry", "dsn"], &sentry.dsn);
+    for (name, proxy) in &config.proxies {
+        put_secret(&mut root, &["proxies", name, "password"], &proxy.password);
+    }
     root
 }
 

@@ -16,6 +16,7 @@ use vitals_sandbox::{Compiler, Sandbox, SandboxOptions};
 
 use crate::board::Board;
 use crate::catalog::{Catalog, RegisterError, ReservedNames};
+use crate::client_options::client_options;
 use crate::events::Events;
 use crate::liveness::{Heartbeats, Loops, sweep};
 use crate::native::NativeCheck;
@@ -220,6 +221,7 @@ pub fn sandbox_options(config: &Config, tracker: Option<Arc<dyn ErrorTracker>>) 
         cache_dir: config.plugins.cache_dir.clone(),
         compiler: Compiler::default(),
         roots: config.tls.roots.clone(),
+        clients: client_options(config),
         tracker,
         metrics: None,
     }

@@ -6,6 +6,7 @@
 
 pub mod board;
 mod catalog;
+mod client_options;
 pub mod events;
 mod exposition;
 #[doc(hidden)]

@@ -89,6 +89,51 @@ async fn an_invalid_configuration_changes_nothing() {
 }
 
 #[tokio::test]
+async fn an_identity_follows_its_file_and_checks_need_it_to_be_defined() {
+    let builder = TestHost::builder().reloading().plugin("thing", STATUS);
+    let file = builder.place().path().join("identity.pem");
+    let renew = || {
+        let made = rcgen::generate_simple_self_signed(["client.test".to_owned()]).unwrap();
+        fs::write(&file, made.cert.pem() + &made.signing_key.serialize_pem()).unwrap();
+        made.cert.pem()
+    };
+    let identity = format!("[tls.identities.shop]\ncertificate = {file:?}\nkey = {file:?}\n");
+    let check = saying("a", "1") + "allow.identities = ['shop']\n";
+    let certificate = renew();
+    let config = format!("{HOURLY}{identity}{check}");
+    let host = builder.config(&config).start().await;
+    let before = host.check("a").await;
+    let page = host.get("/health/checks/a").await.json();
+    assert_eq!(page["grants"], json!(["identity shop"]), "{page:#}");
+
+    // Without its key it cannot be used, and nothing changes.
+    fs::write(&file, &certificate).unwrap();
+    let answer = host.reload(&[]).await;
+    assert_eq!(answer.configuration.state, ConfigurationState::Rejected);
+    let errors = &answer.configuration.errors;
+    let error = "`[tls.identities.shop]` cannot be used: its `key` ";
+    assert!(errors.len() == 1 && errors[0].contains(error), "{errors:?}");
+    assert_eq!(host.check("a").await, before);
+    for state in [ConfigurationState::Applied, ConfigurationState::Unchanged] {
+        if state == ConfigurationState::Applied {
+            renew();
+        }
+        assert_eq!(host.reload(&[]).await.configuration.state, state);
+        assert_eq!(host.check("a").await, before, "it is unaffected");
+    }
+
+    host.reconfigure(&format!("{HOURLY}{check}"));
+    let is_wrong = |check: &Value| check["error"]["code"] == "load";
+    let wrong = host.eventually_check("a", "it is wrong", is_wrong).await;
+    let message = wrong["message"].as_str().unwrap_or_default();
+    let error = "cannot grant `shop` in `allow.identities`: the configuration has no \
+                 `[tls.identities.shop]` (";
+    assert!(message.contains(error), "{message}");
+    host.reconfigure(&config);
+    with_message(&host, "a", "1").await;
+}
+
+#[tokio::test]
 async fn an_error_in_one_check_affects_only_that_check() {
     let host = reloading(&[saying("a", "1"), saying("b", "1")].concat());
     let host = host.start().await;

@@ -107,6 +107,10 @@ impl CheckBuilder {
         allow_env("allow"."env"): impl IntoIterator<Item = impl Into<String>> => texts;
         /// Grants facts about the machine: `disk:/`, `memory`, `load`.
         allow_system("allow"."system"): impl IntoIterator<Item = impl Into<String>> => texts;
+        /// Grants identities of `[tls.identities]` to show to servers, by their names.
+        allow_identities("allow"."identities"): impl IntoIterator<Item = impl Into<String>> => texts;
+        /// Grants proxies of `[proxies]`, by their names.
+        allow_proxies("allow"."proxies"): impl IntoIterator<Item = impl Into<String>> => texts;
     }
 
     /// Sets one of the plugin's own settings; `vitals inspect FILE.wasm` lists them.

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::*;
-use crate::{Details, NotifyStatus, Sources, UnhealthyStatus, Webhook};
+use crate::{Details, NotifyStatus, Sources, TlsIdentity, UnhealthyStatus, Webhook};
 use vitals_model::Root;
 
 const SHA256: &str = "5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f";
@@ -31,6 +31,13 @@ max_runs = 65
 guest_threads = 1
 [tls]
 roots = ["system", "ca.pem"]
+[tls.identities.shop]
+certificate = "cert.pem"
+key = "key.pem"
+[proxies.corp]
+url = "http://proxy.example.com:3128"
+user = "user-of-proxy"
+password = "password-of-proxy"
 [metrics]
 enabled = true
 token = "token-of-prometheus"
@@ -86,6 +93,8 @@ names = ["example.com"]
 files = ["/var/backups"]
 env = ["TZ"]
 system = ["load"]
+identities = ["shop"]
+proxies = ["corp"]
 "#
     )
 }
@@ -114,7 +123,15 @@ fn builder() -> ConfigBuilder {
             engine.max_runs = 65;
             engine.guest_threads = 1;
         })
-        .tls(|tls| tls.roots.push(Root::File("ca.pem".into())))
+        .tls(|tls| {
+            tls.roots.push(Root::File("ca.pem".into()));
+            let identity = TlsIdentity::new("cert.pem", "key.pem");
+            tls.identities.insert("shop".into(), identity);
+        })
+        .proxy("corp", {
+            let url = "http://proxy.example.com:3128".parse().expect("a URL");
+            Proxy::new(url).user("user-of-proxy", "password-of-proxy")
+        })
         .metrics(|metrics| {
             metrics.enabled = true;
             metrics.token = Some("token-of-prometheus".into());
@@ -181,6 +198,8 @@ fn full() -> CheckBuilder {
         .allow_files(["/var/backups"])
         .allow_env(["TZ"])
         .allow_system(["load"])
+        .allow_identities(["shop"])
+        .allow_proxies(["corp"])
 }
 
 #[test]
@@ -197,7 +216,7 @@ fn a_builder_and_a_file_make_equal_configurations() {
     assert!(built.secrets.occur_in("password-of-db"));
     assert_eq!((built.validate(), file.validate()), (Ok(()), Ok(())));
     let debugged = format!("{built:?} {:?}", builder());
-    for secret in ["token-of", "key-of-hook", "password-of", "key@"] {
+    for secret in ["token-of", "key-of-hook", "password-of", "user-of", "key@"] {
         assert!(!debugged.contains(secret), "{debugged}");
     }
 }

@@ -1,10 +1,9 @@
 //! Validates the keys of `[notify]` against each other.
 
-use crate::diagnostic::Diagnostic;
+use super::report::{report, report_missing, report_name};
 use crate::diagnostics_collector::DiagnosticsCollector;
 use crate::notify::{Notify, header_error, label_error};
 use crate::tree::{KeyPath, Node};
-use vitals_model::PluginName;
 
 /// Reports keys that are missing or exclude each other. What is wrong with a single value has been
 /// reported when it was read.
@@ -20,20 +19,14 @@ pub(super) fn validate(notify: &Notify, root: &Node, collector: &DiagnosticsColl
             continue;
         };
         let path = KeyPath::Key(&webhooks, name);
-        // Names of webhooks follow the rule for names of plugins.
-        if let Err(error) = name.parse::<PluginName>() {
-            let rule = error.rule();
-            let message = format!("`[{path}]` cannot be the table of a webhook: {rule}");
-            collector.report_at(table.location.clone(), path.to_string(), message);
-        }
-        if table.find(&["url"]).is_none() {
-            collector.push(Diagnostic {
-                location: table.location.clone(),
-                key: path.to_string(),
-                message: format!("`{path}` has no `url`"),
-                remedy: "set the URL to post transitions to".to_owned(),
-            });
-        }
+        report_name(name, table, &path, "a webhook", collector);
+        report_missing(
+            table,
+            &path,
+            "url",
+            "set the URL to post transitions to",
+            collector,
+        );
         for (name, value) in &webhook.headers {
             let problem = header_error(name, value.expose());
             report(table, &path, &["headers", name], problem, collector);
@@ -68,27 +61,4 @@ fn alertmanager(
     for name in notify.alertmanager.labels.keys() {
         report(table, path, &["labels", name], label_error(name), collector);
     }
-}
-
-/// Reports a problem of the node at `keys` in `table`. It says after a colon what to do.
-fn report(
-    table: &Node,
-    path: &KeyPath<'_>,
-    keys: &[&str],
-    problem: Option<&str>,
-    collector: &DiagnosticsCollector,
-) {
-    let Some(problem) = problem else {
-        return;
-    };
-    if let [key, rest @ ..] = keys {
-        if let Some(node) = table.find(&[*key]) {
-            let path = KeyPath::Key(path, key);
-            report(node, &path, rest, Some(problem), collector);
-        }
-        return;
-    }
-    let (problem, remedy) = problem.split_once(": ").unwrap_or((problem, ""));
-    let message = format!("`{path}` {problem}");
-    collector.report(table, path, message, remedy.to_owned());
 }

@@ -33,7 +33,9 @@ impl Catalog {
         self.config = config;
         self.revision.0 += 1;
         self.bindings.retain(|_, bound| {
-            matches!(bound.state, CheckState::Guest(_)) && !bound.trusts(changed_roots, other_roots)
+            matches!(bound.state, CheckState::Guest(_))
+                && !bound.trusts(changed_roots, other_roots)
+                && !bound.names_undefined(&self.config)
         });
         if other_secrets {
             for bound in self.bindings.values() {

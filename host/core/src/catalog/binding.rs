@@ -12,7 +12,7 @@ use super::check_error::{BindError, CheckError};
 use super::check_state::{CheckState, GRANT_BYTES, GuestCheck};
 use vitals_config::{CheckConfig, Config, Environment, Location, Root, Settings};
 use vitals_model::{CheckName, Text};
-use vitals_sandbox::grants::{self, Grants};
+use vitals_sandbox::grants::{self, Grant, Grants, Origin, Target};
 use vitals_sandbox::{BindingError, LoadError, Plugin, Task};
 
 /// Binds plugins to checks under one configuration. Cheap to clone.
@@ -75,6 +75,17 @@ impl CheckBinding {
         };
         let of_file = |root: &Root| matches!(root, Root::File(path) if files.contains(path));
         own.iter().any(of_file)
+    }
+
+    /// Returns whether the check may use an identity or a proxy that `config` does not define.
+    pub(super) fn names_undefined(&self, config: &Config) -> bool {
+        let CheckState::Guest(guest) = &self.state else {
+            return false;
+        };
+        let task = guest.task();
+        task.grants
+            .iter()
+            .any(|grant| undefined(config, grant).is_some())
     }
 }
 
@@ -222,12 +233,18 @@ impl Binder {
         let config = Value::Object(settings.values.clone());
         let mut granted =
             grants::granted_by_marks(plugin.schema().document(), &config).map_err(refuse)?;
+        let undefined = |grant: &Grant| undefined(&self.config, grant);
+        if let Some(error) = granted.iter().find_map(undefined) {
+            return Err(BindError::Grant(self.shown(&error)));
+        }
         for (key, entries) in check.allow.kinds() {
             for entry in entries {
-                let grant = grants::Grant::allowed(key, &entry.text)
+                let grant = Grant::allowed(key, &entry.text)
                     .map_err(|error| {
                         error.showing(self.config.secrets.line(&entry.text, GRANT_BYTES).as_str())
                     })
+                    .map_err(|error| error.to_string())
+                    .and_then(|grant| undefined(&grant).map_or(Ok(grant), Err))
                     .map_err(|error| format!("{error} ({})", entry.location))
                     .map_err(|error| BindError::Grant(self.shown(&error)))?;
                 granted.push(grant);
@@ -241,6 +258,30 @@ impl Binder {
     fn shown(&self, error: &str) -> Text {
         self.config.secrets.line(error, ERROR_BYTES)
     }
+}
+
+/// Returns why an identity or a proxy can't be granted, if the configuration does not define it.
+fn undefined(config: &Config, grant: &Grant) -> Option<String> {
+    let target = grant.target();
+    let (key, table, is_defined) = match target {
+        Target::Identity(name) => {
+            let is_defined = config.tls.identities.contains_key(&**name);
+            ("identities", "tls.identities", is_defined)
+        }
+        Target::Proxy(name) => ("proxies", "proxies", config.proxies.contains_key(&**name)),
+        _ => return None,
+    };
+    let error = || match grant.origin() {
+        Origin::Allow => format!(
+            "cannot grant `{target}` in `allow.{key}`: the configuration has no `[{table}.{target}]`"
+        ),
+        // The value may be a secret.
+        Origin::Config(pointer) => format!(
+            "cannot grant the value at `{pointer}` of `config`: it is not `NAME` of a table \
+             `[{table}.NAME]` of the configuration"
+        ),
+    };
+    (!is_defined).then(error)
 }
 
 /// The time limit for binding all checks of one plugin.
@@ -257,6 +298,34 @@ mod tests {
         let all = |limit| call_within(limit, &[1, 2], |n| n * 10, |_| 0).collect::<Vec<_>>();
         assert_eq!(all(Duration::MAX), [10, 20]);
         assert_eq!(all(Duration::ZERO), [0, 0]);
+    }
+
+    #[test]
+    fn identities_and_proxies_must_be_defined() {
+        let config: Config = "[tls.identities.shop]\ncertificate = 'c'\nkey = 'k'\n\
+                              [proxies.corp]\nurl = 'http://proxy.test'"
+            .parse()
+            .unwrap();
+        let undefined = |key, entry| undefined(&config, &Grant::allowed(key, entry).unwrap());
+        for (key, entry) in [("identities", "shop"), ("proxies", "corp"), ("tcp", "a:1")] {
+            assert_eq!(undefined(key, entry), None);
+        }
+        assert_eq!(
+            undefined("identities", "corp").unwrap(),
+            "cannot grant `corp` in `allow.identities`: the configuration has no \
+             `[tls.identities.corp]`"
+        );
+        assert_eq!(
+            undefined("proxies", "shop").unwrap(),
+            "cannot grant `shop` in `allow.proxies`: the configuration has no `[proxies.shop]`"
+        );
+        let schema = serde_json::json!({"properties": {"p": {"x-vitals-grant": "proxy"}}});
+        let marked = grants::granted_by_marks(&schema, &serde_json::json!({"p": "hunter2"}));
+        assert_eq!(
+            super::undefined(&config, &marked.unwrap()[0]).unwrap(),
+            "cannot grant the value at `/p` of `config`: it is not `NAME` of a table \
+             `[proxies.NAME]` of the configuration"
+        );
     }
 
     #[test]

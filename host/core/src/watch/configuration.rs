@@ -7,9 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::directory::{DEBOUNCE, Debounce};
 use crate::catalog::Stamp;
+use crate::client_options::client_options;
 use vitals_config::{Config, Origin, Sources};
 use vitals_io::regular_file;
 use vitals_model::{CheckName, Digest};
+use vitals_sandbox::ClientSettings;
 
 /// Says why a host can't run under a configuration, if it can't.
 pub type Accepts = fn(&Config) -> Result<(), String>;
@@ -45,8 +47,9 @@ pub(super) enum ReadOutcome {
     Unchanged,
     /// Somebody may still be writing. The files are checked again after [`DEBOUNCE`].
     Unstable,
-    /// A new configuration, and the files with trusted roots that have changed.
-    Changed(Box<Config>, BTreeSet<PathBuf>),
+    /// A new configuration, its identities and proxies, and the files with trusted roots that have
+    /// changed.
+    Changed(Box<Config>, ClientSettings, BTreeSet<PathBuf>),
     /// The configuration is invalid; one text for each error.
     Invalid(Vec<String>),
 }
@@ -104,7 +107,7 @@ impl Configuration {
         let found = self.read();
         let may_be_half = match &found {
             ReadOutcome::Invalid(_) => true,
-            ReadOutcome::Changed(config, _) => {
+            ReadOutcome::Changed(config, ..) => {
                 let mut known = before.checks.iter();
                 known.any(|check| !config.checks.contains_key(check))
             }
@@ -152,6 +155,13 @@ impl Configuration {
         if let Err(why) = (self.accepts)(&config) {
             return self.invalid(vec![format!("{}: {why}", path.display())]);
         }
+        let clients = match ClientSettings::read(client_options(&config)) {
+            Ok(clients) => clients,
+            Err(found) => {
+                let text = |why| format!("{}: {why}", path.display());
+                return self.invalid(found.texts().map(text).collect());
+            }
+        };
         if let (Origin::File(file), Origin::Defaults) = (&self.origin, &config.origin) {
             let why = format!(
                 "the configuration file {} is gone, and its last content stays active: restore it, \
@@ -177,7 +187,7 @@ impl Configuration {
         if is_same {
             return ReadOutcome::Unchanged;
         }
-        ReadOutcome::Changed(Box::new(config), changed_roots)
+        ReadOutcome::Changed(Box::new(config), clients, changed_roots)
     }
 
     fn invalid(&mut self, errors: Vec<String>) -> ReadOutcome {
@@ -190,10 +200,11 @@ impl Configuration {
 }
 
 /// Returns the files of a configuration: the configuration file, the files that values come from,
-/// and the files with trusted roots.
+/// and the files with trusted roots and identities.
 fn files(sources: &Sources, config: &Config) -> BTreeSet<PathBuf> {
     let mut files = config.referenced_files.clone();
     files.extend(config.root_files().into_iter().cloned());
+    files.extend(config.identity_files().into_iter().cloned());
     files.insert(sources.path());
     files
 }
@@ -299,7 +310,7 @@ mod tests {
     fn only_changed_content_is_read() {
         let mut rig = Rig::new("[tools]\na = 'http://a.test'");
         rig.write("vitals.toml", "[tools]\nb = 'http://b.test'");
-        let ReadOutcome::Changed(config, _) = rig.check() else {
+        let ReadOutcome::Changed(config, ..) = rig.check() else {
             panic!("it has changed");
         };
         assert!(config.tools.0.contains_key("b"));
@@ -349,7 +360,7 @@ mod tests {
         let mut rig = Rig::new(&text);
         assert!(rig.configuration.directories().contains(dir.path()));
         fs::write(&secret, "two\n").unwrap();
-        let ReadOutcome::Changed(config, _) = rig.check() else {
+        let ReadOutcome::Changed(config, ..) = rig.check() else {
             panic!("it has changed");
         };
         let check = config.checks.values().next().unwrap();
@@ -366,10 +377,57 @@ mod tests {
         let text = format!("[tls]\nroots = ['{}']", roots.display());
         let mut rig = Rig::new(&text);
         fs::write(&roots, "two").unwrap();
-        let ReadOutcome::Changed(_, changed) = rig.check() else {
+        let ReadOutcome::Changed(_, _, changed) = rig.check() else {
             panic!("it has changed");
         };
         assert_eq!(changed, BTreeSet::from([roots]));
+    }
+
+    #[test]
+    fn identities_are_read_again_and_the_last_ones_stay_if_they_cannot_be_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let [certificate, key] = ["cert.pem", "key.pem"].map(|name| dir.path().join(name));
+        let renew = |name: &str| {
+            let signing = rcgen::KeyPair::generate().unwrap();
+            let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+            let made = params.self_signed(&signing).unwrap();
+            fs::write(&certificate, made.pem()).unwrap();
+            fs::write(&key, signing.serialize_pem()).unwrap();
+        };
+        renew("one.test");
+        let text = format!(
+            "[tls.identities.shop]\ncertificate = '{}'\nkey = '{}'",
+            certificate.display(),
+            key.display()
+        );
+        let mut rig = Rig::new(&text);
+        assert!(rig.configuration.directories().contains(dir.path()));
+        renew("two.test");
+        let ReadOutcome::Changed(_, two, _) = rig.check() else {
+            panic!("it has changed");
+        };
+        renew("three.test");
+        let ReadOutcome::Changed(_, three, _) = rig.check() else {
+            panic!("it has changed");
+        };
+        assert_ne!(two, three);
+        let good = fs::read(&key).unwrap();
+        fs::write(&key, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
+        let ReadOutcome::Invalid(errors) = rig.check() else {
+            panic!("the key is another one");
+        };
+        let expected = format!(
+            "`[tls.identities.shop]` cannot be used: its `key` {} does not belong to the certificate \
+             in {}: name two files that belong together",
+            key.display(),
+            certificate.display()
+        );
+        assert!(errors[0].ends_with(&expected), "{errors:?}");
+        fs::write(&key, good).unwrap();
+        let ReadOutcome::Changed(_, again, _) = rig.check() else {
+            panic!("it can be used again");
+        };
+        assert_eq!(again, three);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::events::{ConfigurationApplied, Event};
 use vitals_config::Config;
 use vitals_model::CheckName;
 use vitals_model::reload::ReloadReport;
+use vitals_sandbox::ClientSettings;
 use vitals_sandbox::LoadError;
 
 impl Watcher {
@@ -79,15 +80,24 @@ impl Watcher {
                 self.reloads.configuration_rejected(&errors);
                 self.needs_reconciling = true;
             }
-            ReadOutcome::Changed(config, changed_roots) => self.apply(*config, &changed_roots),
+            ReadOutcome::Changed(config, clients, changed_roots) => {
+                self.apply(*config, clients, &changed_roots);
+            }
         }
     }
 
     /// Applies a configuration, except for keys that need a restart.
-    fn apply(&mut self, config: Config, changed_roots: &BTreeSet<PathBuf>) {
+    fn apply(
+        &mut self,
+        config: Config,
+        clients: ClientSettings,
+        changed_roots: &BTreeSet<PathBuf>,
+    ) {
         let running = Arc::clone(self.catalog.config());
         let (config, restart_needed) = config.merge_reloadable(&running);
+        let other_clients = self.services.sandbox.set_clients(clients);
         let is_same = changed_roots.is_empty()
+            && !other_clients
             && restart_needed == self.restart_needed
             && config.is_equivalent(&running);
         let config = Arc::new(config);

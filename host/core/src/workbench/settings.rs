@@ -241,7 +241,7 @@ fn kinds_of_grant(mark: &Value) -> Option<String> {
 }
 
 /// The number of kinds.
-const KINDS: usize = 7;
+const KINDS: usize = 9;
 const ANY: &str = "any value";
 const ROWS: usize = 200;
 const STEPS: usize = 2_000;

@@ -12,7 +12,13 @@ use super::rows::{is_table, resolved, rows, table};
 #[test]
 fn every_section_has_an_example_that_is_valid_and_sets_keys_of_it() {
     let page = Part::of("docs/configuration.md");
-    let tokens = ["ADMIN_TOKEN", "METRICS_TOKEN", "OPS_TOKEN"].map(|name| (name, "s3cret"));
+    let tokens = [
+        "ADMIN_TOKEN",
+        "METRICS_TOKEN",
+        "OPS_TOKEN",
+        "PROXY_PASSWORD",
+    ];
+    let tokens = tokens.map(|name| (name, "s3cret"));
     let mut sources = Sources::default();
     sources.environment = Environment::fixed(tokens);
     let schema = json_schema();
@@ -107,7 +113,7 @@ pub(super) fn keys(schema: &Value) -> Vec<String> {
 }
 
 /// Breaks a paragraph into lines of at most 100 characters.
-fn wrapped(text: &str) -> String {
+pub(super) fn wrapped(text: &str) -> String {
     let mut lines = String::new();
     let mut length = 0;
     for word in text.split_whitespace() {
