@@ -1,5 +1,5 @@
-//! Threads for work that a deadline can't interrupt: file system calls that block, and the
-//! verification of certificates.
+//! Threads for work that a deadline can't interrupt: file system calls that block, the verification
+//! of certificates, and the decoding of compressed bodies.
 //!
 //! A file system that hangs, such as a mount whose server is gone, can block a thread for ever. The
 //! pool then counts that thread as abandoned and starts another one in its place. A caller with an
@@ -46,6 +46,8 @@ pub enum Work {
     Files,
     /// Verifying and parsing the certificates of servers.
     Certificates,
+    /// Decoding the compressed bodies of responses.
+    Decoding,
 }
 
 /// Why a call was not made.
@@ -80,6 +82,7 @@ impl Work {
         match self {
             Self::Files => "vitals-file",
             Self::Certificates => "vitals-cert",
+            Self::Decoding => "vitals-decode",
         }
     }
 
@@ -87,6 +90,7 @@ impl Work {
         match self {
             Self::Files => "the file systems of this machine",
             Self::Certificates => "the verification of certificates",
+            Self::Decoding => "the decoding of compressed responses",
         }
     }
 
@@ -99,6 +103,7 @@ impl Work {
             Self::Certificates => {
                 "certificates from an earlier run of this check are still being verified"
             }
+            Self::Decoding => "a response to an earlier run of this check is still being decoded",
         }
     }
 }

@@ -5,25 +5,25 @@
 //! version is another module and another arm of [`ContractVersion`] and [`PluginPre`]. Nothing
 //! outside this directory names a version.
 
-/// Converts types of the host to those of a version that have the same fields.
+/// Converts types of the host to those of a version whose fields have the same names.
 macro_rules! convert_fields {
     ($($type:ident { $($field:ident),* })*) => {$(
         impl From<crate::contract::$type> for $type {
             fn from(value: crate::contract::$type) -> Self {
                 let crate::contract::$type { $($field),* } = value;
-                Self { $($field),* }
+                Self { $($field: $field.into()),* }
             }
         }
     )*};
 }
 
-/// Converts types of the host to those of a version that have the same cases.
+/// Converts types of the host to those of a version whose cases have the same names.
 macro_rules! convert_cases {
     ($($type:ident { $($case:ident $(($inner:ident))?),* })*) => {$(
         impl From<crate::contract::$type> for $type {
             fn from(value: crate::contract::$type) -> Self {
                 match value {
-                    $(crate::contract::$type::$case $(($inner))? => Self::$case $(($inner))?),*
+                    $(crate::contract::$type::$case $(($inner))? => Self::$case $(($inner.into()))?),*
                 }
             }
         }

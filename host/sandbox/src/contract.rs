@@ -3,7 +3,11 @@
 //! These types belong to no version of the contract. `bindings` converts between them and the types
 //! of each version, and nothing else knows that there are versions.
 
+mod http;
+
 use std::time::Duration;
+
+pub(super) use self::http::*;
 
 use vitals_model::{CheckName, OutcomeParts, Status};
 
@@ -48,7 +52,7 @@ pub(super) enum MetricsError {
 }
 
 /// A certificate as guests see it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Certificate {
     pub(super) subject: String,
     pub(super) issuer: String,
@@ -62,15 +66,19 @@ pub(super) struct Certificate {
     pub(super) not_after: i64,
     /// The digest of the whole certificate, in hexadecimal.
     pub(super) sha256: String,
+    /// The digest of its public key, in hexadecimal.
+    pub(super) public_key_sha256: String,
 }
 
 /// The result of a TLS handshake.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Handshake {
     /// In the order of the server, its own certificate first.
     pub(super) chain: Vec<Certificate>,
     pub(super) protocol: String,
     pub(super) cipher: String,
+    /// The protocol that the server selected by ALPN.
+    pub(super) alpn: Option<String>,
     /// Why the chain is not trusted for the name; `None` if it is.
     pub(super) verification_error: Option<String>,
 }

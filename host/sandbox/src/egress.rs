@@ -8,10 +8,13 @@ mod body;
 mod budgeted;
 mod client;
 mod connect;
+mod fetch;
 mod http_error;
+mod identity;
 mod local_address;
 mod name_lookup;
 mod network;
+mod proxy;
 mod requests;
 mod resolver;
 mod sockets;
@@ -32,7 +35,9 @@ pub(super) use self::network::Network;
 pub(super) use self::requests::{RetainedBytesExceeded, add_http_to_linker};
 use self::resolver::{LookupRequest, ResolveError};
 pub(super) use self::sockets::{NewSockets, add_new_sockets_to_linker};
-pub(super) use self::tls::{ConnectionError, Purpose, TlsSession, connection_error, verify};
+pub(super) use self::tls::{
+    ConnectionError, HandshakeOptions, connection_error, untrusted_message, verify,
+};
 use super::grants::{Denial, GrantKind, Grants, Host, Peer, ResolvedAddress};
 use vitals_io::blocking_pool::PoolError;
 use vitals_io::trust::Roots;

@@ -148,6 +148,29 @@ impl Grants {
         Err(refused.unwrap_or_else(|| Denial::new(GrantKind::Name, &name.to_string())))
     }
 
+    /// Decides whether requests may show the identity `name` to servers.
+    pub(super) fn permit_identity(&self, name: &str) -> Result<(), Denial> {
+        let is_it = |target: &Target| matches!(target, Target::Identity(it) if **it == *name);
+        self.permit_table(GrantKind::Identity, name, is_it)
+    }
+
+    /// Decides whether requests may use the proxy `name`.
+    pub(super) fn permit_proxy(&self, name: &str) -> Result<(), Denial> {
+        let is_it = |target: &Target| matches!(target, Target::Proxy(it) if **it == *name);
+        self.permit_table(GrantKind::Proxy, name, is_it)
+    }
+
+    fn permit_table(
+        &self,
+        kind: GrantKind,
+        name: &str,
+        is_it: impl Fn(&Target) -> bool,
+    ) -> Result<(), Denial> {
+        let is_granted = self.grants.iter().any(|grant| is_it(&grant.target));
+        let denial = || Denial::new(kind, name);
+        is_granted.then_some(()).ok_or_else(denial)
+    }
+
     /// Whether the operator granted the name itself, and not only a wildcard that covers it.
     pub(super) fn is_written(&self, name: &Host) -> bool {
         self.grants.iter().any(|grant| match &grant.target {

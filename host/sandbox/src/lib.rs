@@ -9,6 +9,7 @@ mod bindings;
 mod cache;
 mod call;
 mod classify;
+mod clients;
 mod compile;
 mod contract;
 mod describe;
@@ -36,6 +37,7 @@ mod system;
 mod threads;
 mod tls;
 
+pub use clients::{ClientOptions, ClientSettings, IdentityFiles, Proxy, UnusableIdentities};
 #[cfg(feature = "compile-in-process")]
 pub use compile::CompileJob;
 pub use compile::{CompileError, CompileLimits, Compiler};

@@ -15,6 +15,7 @@ use wasmtime::component::Linker;
 use self::linker::linker;
 use super::admitted::AdmittedByDigest;
 use super::cache::CodeCache;
+use super::clients::{ClientOptions, ClientSettings, UnusableIdentities};
 use super::compile::{Artifact, Compilation, Compiler, LoadedCode};
 use super::egress::Network;
 use super::engine::{self, EpochClock};
@@ -63,6 +64,8 @@ pub struct SandboxOptions {
     pub compiler: Compiler,
     /// The roots that TLS connections of guests trust, unless their check has its own.
     pub roots: Vec<Root>,
+    /// What HTTP requests of guests may name.
+    pub clients: ClientOptions,
     /// The receiver of guests' reports.
     pub tracker: Option<Arc<dyn ErrorTracker>>,
     /// The receiver of guests' metrics; without it metrics are accepted and ignored.
@@ -78,6 +81,7 @@ impl Default for SandboxOptions {
             cache_dir: None,
             compiler: Compiler::default(),
             roots: Vec::new(),
+            clients: ClientOptions::default(),
             tracker: None,
             metrics: None,
         }
@@ -97,6 +101,9 @@ pub enum SandboxError {
     /// The TLS roots could not be read.
     #[error(transparent)]
     Roots(#[from] RootsError),
+    /// Identities in TLS could not be read.
+    #[error(transparent)]
+    Identities(#[from] UnusableIdentities),
 }
 
 impl Sandbox {
@@ -110,6 +117,7 @@ impl Sandbox {
         let engine = engine::build(runs).map_err(engine_error)?;
         let linker = linker(&engine).map_err(engine_error)?;
         let network = Network::new(&options.roots)?;
+        network.set_clients(ClientSettings::read(options.clients)?);
         let threads = GuestThreads::start(options.guest_threads).map_err(SandboxError::Thread)?;
         let mut stall_guard = threads.stall_guard();
         let clock = EpochClock::start(&engine, move || stall_guard.check());
@@ -134,6 +142,12 @@ impl Sandbox {
             engine,
             linker,
         })))
+    }
+
+    /// Replaces what HTTP requests of guests may name, for requests from now on. Returns whether it
+    /// differs from before.
+    pub fn set_clients(&self, clients: ClientSettings) -> bool {
+        self.0.network.set_clients(clients)
     }
 
     /// The number of ticks of the epoch clock.

@@ -55,27 +55,79 @@ pub fn check_size(
     Ok(())
 }
 
-/// Verifies that a chain leads to one of `roots` and that `leaf` is valid for `name`.
+/// The certificates that a server's chain may lead to.
+#[derive(Debug)]
+pub struct TrustStore {
+    /// Those that may sign others, including the machine's.
+    pub(super) roots: RootCertStore,
+    /// Those that the operator named. A server may show one of them as its own, which need not be
+    /// marked as an authority's then.
+    pub(super) certificates: Vec<CertificateDer<'static>>,
+}
+
+impl TrustStore {
+    /// Trusts these certificates, and no others. What can't be parsed is ignored.
+    pub fn of(certificates: Vec<CertificateDer<'static>>) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates.iter().cloned());
+        Self {
+            roots,
+            certificates,
+        }
+    }
+
+    /// The number of roots.
+    pub fn len(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// Whether nobody is trusted.
+    pub fn is_empty(&self) -> bool {
+        self.roots.is_empty()
+    }
+}
+
+/// Verifies that a chain leads to a certificate of `store`, and that `leaf` is valid for `name` if
+/// there is one.
 pub fn verify(
     leaf: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
-    name: &ServerName<'_>,
-    roots: &RootCertStore,
+    name: Option<&ServerName<'_>>,
+    store: &TrustStore,
     now: UnixTime,
 ) -> Result<(), Error> {
     check_size(leaf, intermediates)?;
     let parsed = ParsedCertificate::try_from(leaf)?;
-    if !is_search_bounded(leaf, intermediates) {
-        return Err(ChainError::Steps.into());
+    if store.certificates.contains(leaf) {
+        check_validity(leaf, now)?;
+    } else {
+        if !is_search_bounded(leaf, intermediates) {
+            return Err(ChainError::Steps.into());
+        }
+        verify_server_cert_signed_by_trust_anchor(
+            &parsed,
+            &store.roots,
+            intermediates,
+            now,
+            algorithms().all,
+        )?;
     }
-    verify_server_cert_signed_by_trust_anchor(
-        &parsed,
-        roots,
-        intermediates,
-        now,
-        algorithms().all,
-    )?;
-    verify_server_name(&parsed, name)
+    name.map_or(Ok(()), |name| verify_server_name(&parsed, name))
+}
+
+/// Checks the validity period of a certificate.
+fn check_validity(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), CertificateError> {
+    let (_, parsed) =
+        X509Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
+    let validity = parsed.validity();
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if now < validity.not_before.timestamp() {
+        Err(CertificateError::NotValidYet)
+    } else if now > validity.not_after.timestamp() {
+        Err(CertificateError::Expired)
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether the search for a path through a chain ends soon, whatever the certificates contain.
@@ -196,11 +248,11 @@ mod tests {
 
     fn verified(chain: &[CertificateDer<'_>]) -> String {
         let name = ServerName::try_from("web.test").unwrap();
-        let roots = RootCertStore::empty();
+        let store = TrustStore::of(Vec::new());
         let [leaf, intermediates @ ..] = chain else {
             panic!("no certificate");
         };
-        let verified = verify(leaf, intermediates, &name, &roots, UnixTime::now());
+        let verified = verify(leaf, intermediates, Some(&name), &store, UnixTime::now());
         format!("{:?}", verified.unwrap_err())
     }
 
@@ -241,6 +293,36 @@ mod tests {
         assert!(is_search_bounded(&layers[0], &layers[1..]));
         layers.push(linked("6", "7"));
         assert!(!is_search_bounded(&layers[0], &layers[1..]));
+    }
+
+    #[test]
+    fn a_server_may_show_a_certificate_that_the_operator_named() {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(["web.test".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = rcgen::date_time_ymd(2100, 1, 1);
+        let leaf = params.self_signed(&key).unwrap().der().clone();
+        let verified = |store: &TrustStore, name: &str, seconds: u64| {
+            let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+            let name = ServerName::try_from(name.to_owned()).unwrap();
+            let verified = verify(&leaf, &[], Some(&name), store, now);
+            verified.map_err(|error| format!("{error:?}"))
+        };
+        let named = TrustStore::of(vec![leaf.clone()]);
+        let (during, after) = (1_800_000_000, 4_200_000_000);
+        assert_eq!(verified(&named, "web.test", during), Ok(()));
+        assert!(
+            verified(&named, "other.test", during)
+                .unwrap_err()
+                .contains("NotValidForName")
+        );
+        assert!(
+            verified(&named, "web.test", after)
+                .unwrap_err()
+                .contains("Expired")
+        );
+        let others = TrustStore::of(vec![linked("x", "x")]);
+        assert!(verified(&others, "web.test", during).is_err());
     }
 
     #[test]

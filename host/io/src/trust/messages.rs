@@ -26,9 +26,7 @@ pub fn verification_error(
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it is for another name".into()
         }
-        CertificateError::UnknownIssuer if leaf.is_some_and(is_self_signed) => {
-            "it is self-signed, and not among the trusted roots".into()
-        }
+        CertificateError::UnknownIssuer if leaf.is_some_and(is_self_signed) => NOT_A_ROOT.into(),
         CertificateError::UnknownIssuer => "its issuer is not among the trusted roots".into(),
         CertificateError::BadSignature => "its issuer did not sign it".into(),
         CertificateError::Revoked => "it was revoked".into(),
@@ -40,11 +38,8 @@ pub fn verification_error(
             "it has a critical extension that is not understood".into()
         }
         CertificateError::Other(other) => match other.to_string().as_str() {
-            "CaUsedAsEndEntity" if leaf.is_some_and(is_self_signed) => {
-                "it is self-signed and marked as a certificate authority's, which a server's must \
-                 not be"
-                    .into()
-            }
+            // It would be trusted as a root, although it is marked as a certificate authority's.
+            "CaUsedAsEndEntity" if leaf.is_some_and(is_self_signed) => NOT_A_ROOT.into(),
             "CaUsedAsEndEntity" => {
                 "it is marked as a certificate authority, which a server's certificate must not \
                  be"
@@ -121,7 +116,10 @@ pub fn protocol_error(error: &rustls::Error) -> String {
 
 /// Explains an alert of the server (RFC 8446, section 6).
 fn alert_text(alert: AlertDescription) -> String {
-    let name = split_words(&format!("{alert:?}"));
+    let name = match alert {
+        AlertDescription::UnknownCA => "unknown authority".to_owned(),
+        _ => split_words(&format!("{alert:?}")),
+    };
     let mut text = format!(
         "the server refused with the alert {} ({name})",
         u8::from(alert)
@@ -136,8 +134,20 @@ fn alert_text(alert: AlertDescription) -> String {
             text.push_str("; it supports neither TLS 1.2 nor 1.3");
         }
         AlertDescription::UnrecognisedName => text.push_str("; it does not know that name"),
+        // A server has no other certificate to judge.
+        AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::CertificateExpired
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::UnknownCA => {
+            text.push_str("; it does not accept the client certificate");
+        }
         AlertDescription::CertificateRequired => {
-            text.push_str("; it requires a client certificate, which checks do not have");
+            text.push_str(
+                "; it requires a client certificate: define one in `[tls.identities]`, and name it \
+                 in the check's settings",
+            );
         }
         _ => {}
     }
@@ -160,6 +170,7 @@ fn split_words(name: &str) -> String {
     text
 }
 
+const NOT_A_ROOT: &str = "it is self-signed, and not among the trusted roots";
 const MIN_RSA_BITS: usize = 2048;
 const MAX_TEXT_BYTES: usize = 512;
 
@@ -179,6 +190,11 @@ mod tests {
         assert_eq!(
             verification_error(&other("CaUsedAsEndEntity"), None, 1),
             "it is marked as a certificate authority, which a server's certificate must not be"
+        );
+        let authority = CertificateDer::from_pem_slice(WEAK.as_bytes()).unwrap();
+        assert_eq!(
+            verification_error(&other("CaUsedAsEndEntity"), Some(&authority), 1),
+            NOT_A_ROOT
         );
         assert_eq!(
             verification_error(&other("PathLenConstraintViolated"), None, 1),

@@ -14,6 +14,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::chain::TrustStore;
 use super::verifier::Verifier;
 use crate::regular_file::{self, ReadError};
 use vitals_model::Root;
@@ -33,8 +34,8 @@ struct RootSet {
 pub struct Client {
     /// The configuration of an HTTP/1.1 client whose handshake verifies the whole chain.
     pub config: Arc<ClientConfig>,
-    /// The certificates of the set, including those of the machine.
-    pub roots: Arc<RootCertStore>,
+    /// What a server's chain must lead to.
+    pub store: Arc<TrustStore>,
 }
 
 impl Roots {
@@ -105,20 +106,24 @@ impl RootSet {
             }
             store.add_parsable_certificates(parsed.certs);
         }
-        store.add_parsable_certificates(self.files.certificates.iter().cloned());
-        let roots = Arc::new(store);
+        let certificates = &self.files.certificates;
+        store.add_parsable_certificates(certificates.iter().cloned());
+        let store = Arc::new(TrustStore {
+            roots: store,
+            certificates: certificates.clone(),
+        });
         let provider = Arc::new(ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring has what TLS 1.2 and 1.3 need")
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verifier::new(Some(Arc::clone(&roots)))))
+            .with_custom_certificate_verifier(Arc::new(Verifier::new(Some(Arc::clone(&store)))))
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
         Client {
             config: Arc::new(config),
-            roots,
+            store,
         }
     }
 }

@@ -10,25 +10,25 @@ use std::sync::{Arc, OnceLock};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
+use rustls::{DigitallySignedStruct, Error, OtherError, SignatureScheme};
 
-use super::chain::{self, algorithms};
+use super::chain::{self, TrustStore, algorithms};
 use super::messages::{protocol_error, verification_error};
 
 /// Verifies the servers of one client, or the server of one handshake.
 #[derive(Debug)]
 pub struct Verifier {
-    /// The roots that a chain must lead to; `None` if the chain is verified later.
-    roots: Option<Arc<RootCertStore>>,
+    /// What a chain must lead to; `None` if the chain is verified later.
+    store: Option<Arc<TrustStore>>,
     failed_proof: OnceLock<CertificateDer<'static>>,
 }
 
 impl Verifier {
-    /// Creates a verifier of chains that lead to `roots`. Without roots it leaves
-    /// [`chain::verify`] to its caller.
-    pub fn new(roots: Option<Arc<RootCertStore>>) -> Self {
+    /// Creates a verifier of chains that `store` trusts. Without one it leaves [`chain::verify`] to
+    /// its caller.
+    pub fn new(store: Option<Arc<TrustStore>>) -> Self {
         Self {
-            roots,
+            store,
             failed_proof: OnceLock::new(),
         }
     }
@@ -68,14 +68,14 @@ impl ServerCertVerifier for Verifier {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let Some(roots) = &self.roots else {
+        let Some(store) = &self.store else {
             chain::check_size(leaf, intermediates)?;
             return Ok(ServerCertVerified::assertion());
         };
-        let verified = chain::verify(leaf, intermediates, name, roots, now);
+        let verified = chain::verify(leaf, intermediates, Some(name), store, now);
         verified.map_err(|error| match error {
             Error::InvalidCertificate(reason) => {
-                let verification_error = verification_error(&reason, Some(leaf), roots.len());
+                let verification_error = verification_error(&reason, Some(leaf), store.len());
                 text_error(format!(
                     "the server's certificate is not trusted: {verification_error}"
                 ))

@@ -3,6 +3,7 @@
 //! The modules below implement the interfaces that the world imports.
 
 mod files;
+mod http;
 mod metrics;
 mod reporting;
 mod system;
@@ -24,6 +25,7 @@ mod generated {
         world: "plugin",
         imports: {
             "vitals:health/files": async | trappable,
+            "vitals:health/http": async | trappable,
             "vitals:health/system": async | trappable,
             "vitals:health/tls": async | trappable,
             default: trappable,
@@ -36,7 +38,15 @@ mod generated {
 
 pub(super) const VERSION: &str = "0.1.0";
 /// The interfaces of the package that a component may import.
-pub(super) const INTERFACES: &[&str] = &["types", "metrics", "reporting", "tls", "files", "system"];
+pub(super) const INTERFACES: &[&str] = &[
+    "types",
+    "metrics",
+    "reporting",
+    "tls",
+    "http",
+    "files",
+    "system",
+];
 
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     Plugin::add_to_linker::<State, HasSelf<State>>(linker, |state| state)

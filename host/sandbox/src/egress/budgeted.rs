@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -19,7 +20,8 @@ use tokio::net::TcpStream;
 pub(crate) struct BudgetedStream<S> {
     stream: S,
     budget: usize,
-    received: ByteCounter,
+    traffic: Traffic,
+    max_received: u64,
     first_bytes: Vec<u8>,
 }
 
@@ -28,13 +30,53 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// The number of bytes that a stream has read so far.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ByteCounter(Arc<AtomicU64>);
+/// What has passed through a stream so far.
+#[derive(Clone, Debug)]
+pub(super) struct Traffic(Arc<TrafficCounters>);
 
-impl ByteCounter {
-    pub(super) fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+#[derive(Debug)]
+struct TrafficCounters {
+    opened: Instant,
+    received: AtomicU64,
+    written: AtomicU64,
+    /// The time of the last write, in nanoseconds since the stream was opened.
+    last_written: AtomicU64,
+}
+
+impl Traffic {
+    fn new() -> Self {
+        Self(Arc::new(TrafficCounters {
+            opened: Instant::now(),
+            received: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            last_written: AtomicU64::new(0),
+        }))
+    }
+
+    /// The number of bytes that were read.
+    pub(super) fn received(&self) -> u64 {
+        self.0.received.load(Ordering::Relaxed)
+    }
+
+    /// The number of bytes that were written.
+    pub(super) fn written(&self) -> u64 {
+        self.0.written.load(Ordering::Relaxed)
+    }
+
+    /// When bytes were last written; when the stream was opened if there were none.
+    pub(super) fn last_written(&self) -> Instant {
+        self.0.opened + Duration::from_nanos(self.0.last_written.load(Ordering::Relaxed))
+    }
+
+    fn add_received(&self, bytes: usize) {
+        self.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn add_written(&self, bytes: usize) {
+        self.0.written.fetch_add(bytes as u64, Ordering::Relaxed);
+        let nanoseconds = self.0.opened.elapsed().as_nanos();
+        let nanoseconds = u64::try_from(nanoseconds).unwrap_or(u64::MAX);
+        self.0.last_written.store(nanoseconds, Ordering::Relaxed);
     }
 }
 
@@ -43,14 +85,31 @@ impl<S> BudgetedStream<S> {
         Self {
             stream,
             budget: BUDGET_BYTES,
-            received: ByteCounter::default(),
+            traffic: Traffic::new(),
+            max_received: u64::MAX,
             first_bytes: Vec::new(),
         }
     }
 
-    /// A counter of the bytes that the stream reads, which outlives the stream.
-    pub(super) fn received(&self) -> ByteCounter {
-        self.received.clone()
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
+
+    /// Fails reads once so many bytes were read.
+    pub(super) fn limited(self, max_received: u64) -> Self {
+        Self {
+            max_received,
+            ..self
+        }
+    }
+
+    /// What passes through the stream; outlives it.
+    pub(super) fn traffic(&self) -> Traffic {
+        self.traffic.clone()
+    }
+
+    pub(super) fn get_ref(&self) -> &S {
+        &self.stream
     }
 
     /// The first bytes that were read, at most 64.
@@ -88,6 +147,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for BudgetedStream<S> {
         if self.should_yield(context) {
             return Poll::Pending;
         }
+        if self.traffic.received() > self.max_received {
+            return Poll::Ready(Err(io::ErrorKind::QuotaExceeded.into()));
+        }
         let max = self.budget.min(buffer.remaining());
         let mut part = ReadBuf::new(buffer.initialize_unfilled_to(max));
         let ready = Pin::new(&mut self.stream).poll_read(context, &mut part);
@@ -101,7 +163,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for BudgetedStream<S> {
             Poll::Ready(_) => self.charge(count),
             Poll::Pending => self.budget = BUDGET_BYTES,
         }
-        self.received.0.fetch_add(count as u64, Ordering::Relaxed);
+        self.traffic.add_received(count);
         ready
     }
 }
@@ -117,7 +179,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BudgetedStream<S> {
         }
         let ready = Pin::new(&mut self.stream).poll_write(context, bytes);
         match &ready {
-            Poll::Ready(count) => self.charge(*count.as_ref().unwrap_or(&0)),
+            Poll::Ready(count) => {
+                let count = *count.as_ref().unwrap_or(&0);
+                self.charge(count);
+                self.traffic.add_written(count);
+            }
             Poll::Pending => self.budget = BUDGET_BYTES,
         }
         ready
@@ -187,7 +253,7 @@ mod tests {
         assert_eq!(until_pending(&mut ours, 1000).await.0, BUDGET_BYTES);
         let rest = 10_000 - 2 * BUDGET_BYTES;
         assert_eq!(until_pending(&mut ours, 1000).await.0, rest);
-        assert_eq!(ours.received().bytes(), 10_000);
+        assert_eq!(ours.traffic().received(), 10_000);
         assert_eq!(ours.first_bytes(), [7; MAX_FIRST_BYTES]);
     }
 

@@ -26,8 +26,9 @@ use super::budgeted::{BudgetedStream, Stream};
 use super::connect::connect;
 use super::http_error::{MAX_HEAD_BYTES, from_hyper, head_too_large, internal};
 use super::resolver::ResolveError;
-use super::tls::Purpose;
+use super::tls::{HandshakeOptions, untrusted_message};
 use super::{AddressError, ConnectionError, Egress, tls};
+use crate::contract::Verification;
 use crate::grants::{Channel, Peer};
 
 impl WasiHttpHooks for Egress {
@@ -73,7 +74,7 @@ impl Egress {
         let stream = self
             .connect_peer(&peer, self.deadline_for(options.connect_timeout))
             .await?;
-        let received = stream.received();
+        let traffic = stream.traffic();
 
         let mut builder = http1::Builder::new();
         builder.max_buf_size(MAX_HEAD_BYTES);
@@ -100,7 +101,7 @@ impl Egress {
                 Poll::Ready(response) => Poll::Ready(response.map_err(|error| from_hyper(&error))),
                 // Without a response so far, all bytes belong to its head or to informational
                 // responses.
-                Poll::Pending if received.bytes() > MAX_HEAD_BYTES as u64 => {
+                Poll::Pending if traffic.received() > MAX_HEAD_BYTES as u64 => {
                     Poll::Ready(Err(head_too_large()))
                 }
                 Poll::Pending => Poll::Pending,
@@ -146,10 +147,19 @@ impl Egress {
             .map_err(address_error)?;
         let stream: Box<dyn Stream> = match peer.channel {
             Channel::Https => {
-                let session = self
-                    .tls_handshake(stream, &peer.host, Purpose::Https, deadline)
-                    .await;
-                Box::new(session.map_err(handshake_error)?.stream)
+                let options = HandshakeOptions {
+                    alpn: &[b"http/1.1"],
+                    verification: Verification::ChainAndName,
+                    describes_chain: false,
+                    identity: None,
+                };
+                let session = self.tls_handshake(stream, &peer.host, options, deadline);
+                let session = session.await.map_err(handshake_error)?;
+                if let Some(reason) = &session.verification_error {
+                    let text = untrusted_message(&peer.host, reason);
+                    return Err(Error::InternalError(Some(text)));
+                }
+                Box::new(session.stream)
             }
             _ => Box::new(stream),
         };

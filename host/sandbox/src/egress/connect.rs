@@ -1,5 +1,6 @@
 //! Connects to addresses that the grants permit.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -19,37 +20,38 @@ impl Egress {
         peer: &Peer,
         deadline: Instant,
     ) -> Result<TcpStream, ConnectionError> {
+        let addresses = self.permitted_addresses(peer, deadline).await?;
+        let stream = self.connect_permitted(peer, &addresses, deadline).await;
+        Ok(stream?)
+    }
+
+    /// The permitted addresses of a granted peer, for one connection of the budget.
+    pub(super) async fn permitted_addresses(
+        &self,
+        peer: &Peer,
+        deadline: Instant,
+    ) -> Result<Vec<SocketAddr>, ReachError> {
         // Before the connection is counted, so that a denied peer is always reported as denied.
         self.record_if_denied(self.0.grants.permit(peer))
-            .map_err(|error| self.dial_error(error))?;
+            .map_err(|error| self.reach_error(error))?;
         if !self.take_connection() {
-            return Err(ConnectionError::Failed(
-                "the run has opened as many connections as its `limits.connections` allow".into(),
-            ));
+            return Err(ReachError::LimitReached);
         }
-        let addresses = self
-            .addresses(peer, deadline)
-            .await
-            .map_err(|error| match error {
-                AddressError::Denied(_) => leads_outside_grants(peer),
-                unresolved @ AddressError::Unresolved(_) => self.dial_error(unresolved),
-            })?;
-        let stream = connect(&addresses, deadline)
-            .await
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::TimedOut => ConnectionError::Timeout,
-                io::ErrorKind::ConnectionRefused => {
-                    ConnectionError::Failed("connection refused".into())
-                }
-                io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                    ConnectionError::Failed("there is no route to it".into())
-                }
-                io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
-                    ConnectionError::Closed
-                }
-                // A problem of the host: no sockets left, no permission.
-                _ => ConnectionError::Failed(format!("the host cannot connect: {error}")),
-            })?;
+        let addresses = self.addresses(peer, deadline).await;
+        addresses.map_err(|error| match error {
+            AddressError::Denied(_) => leads_outside_grants(peer),
+            unresolved @ AddressError::Unresolved(_) => self.reach_error(unresolved),
+        })
+    }
+
+    /// Connects to the first of the permitted addresses that answers.
+    pub(super) async fn connect_permitted(
+        &self,
+        peer: &Peer,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+    ) -> Result<TcpStream, ReachError> {
+        let stream = connect(addresses, deadline).await?;
         self.permit_connected(peer, &stream)
             .map_err(|_| leads_outside_grants(peer))?;
         Ok(stream)
@@ -70,27 +72,89 @@ impl Egress {
         self.record_if_denied(self.0.grants.permit_address(peer, resolved))
     }
 
-    fn dial_error(&self, error: AddressError) -> ConnectionError {
+    fn reach_error(&self, error: AddressError) -> ReachError {
         match error {
-            AddressError::Denied(denial) => ConnectionError::Denied(self.denial_message(&denial)),
-            AddressError::Unresolved(ResolveError::Timeout) => ConnectionError::Timeout,
+            AddressError::Denied(denial) => ReachError::Denied(self.denial_message(&denial)),
+            AddressError::Unresolved(ResolveError::Timeout) => ReachError::Timeout,
             AddressError::Unresolved(ResolveError::Failed(reason)) => {
-                ConnectionError::Failed(format!("cannot look up the host: {reason}"))
+                ReachError::NotResolved(reason)
             }
+        }
+    }
+}
+
+/// Why there is no connection to a peer.
+#[derive(Debug)]
+pub(super) enum ReachError {
+    /// The peer is not granted, or leads outside the grants; the text says what to grant, or where
+    /// to read it.
+    Denied(String),
+    /// The run has opened as many connections as it may.
+    LimitReached,
+    /// The resolver's reason.
+    NotResolved(String),
+    Timeout,
+    Refused,
+    /// There is no route to it.
+    Unreachable,
+    /// The peer closed the connection.
+    Closed,
+    /// A problem of the host: no sockets left, no permission.
+    Host(io::Error),
+}
+
+impl From<io::Error> for ReachError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut => Self::Timeout,
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::Unreachable,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Self::Closed,
+            _ => Self::Host(error),
+        }
+    }
+}
+
+/// As a person reads it.
+impl fmt::Display for ReachError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied(why) => f.write_str(why),
+            Self::LimitReached => f.write_str(
+                "the run has opened as many connections as its `limits.connections` allow",
+            ),
+            Self::NotResolved(reason) => write!(f, "cannot look up the host: {reason}"),
+            Self::Timeout => f.write_str("timed out"),
+            Self::Refused => f.write_str("connection refused"),
+            Self::Unreachable => f.write_str("there is no route to it"),
+            Self::Closed => f.write_str("the peer closed the connection"),
+            Self::Host(error) => write!(f, "the host cannot connect: {error}"),
+        }
+    }
+}
+
+impl From<ReachError> for ConnectionError {
+    fn from(error: ReachError) -> Self {
+        match error {
+            ReachError::Denied(why) => Self::Denied(why),
+            ReachError::Timeout => Self::Timeout,
+            ReachError::Closed => Self::Closed,
+            other => Self::Failed(other.to_string()),
         }
     }
 }
 
 /// The message for a name that leads to an address without a grant. It leaves out the address: the
 /// grant does not allow lookups, and with a wildcard the guest could ask for any name.
-fn leads_outside_grants(peer: &Peer) -> ConnectionError {
+fn leads_outside_grants(peer: &Peer) -> ReachError {
     let kind = peer.channel.kind();
-    ConnectionError::Denied(format!(
+    ReachError::Denied(format!(
         "denied: {kind} {peer}, which leads outside the check's grants (its denials say where to)"
     ))
 }
 
-/// Connects to the first address that answers, in the order of the resolver.
+/// Connects to the first address that answers, in the order of the resolver, except that families
+/// alternate (RFC 8305, section 4).
 ///
 /// The next address is tried when one has failed or has not answered for 250 ms (the recommendation
 /// of RFC 8305, section 5). Dropping the future cancels all attempts.
@@ -98,13 +162,30 @@ pub(super) async fn connect(addresses: &[SocketAddr], deadline: Instant) -> io::
     let connecting = async {
         match addresses {
             [only] => dial(*only).await,
-            several => happy_eyeballs(several).await,
+            several => happy_eyeballs(&interleaved(several)).await,
         }
     };
     match timeout_at(deadline.into(), connecting).await {
         Ok(ended) => ended,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
+}
+
+/// The addresses with their families in turn, the family of the first one first.
+fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let is_first_family = |address: &&SocketAddr| {
+        address.is_ipv4() == addresses.first().is_some_and(SocketAddr::is_ipv4)
+    };
+    let (first, second): (Vec<&SocketAddr>, Vec<&SocketAddr>) =
+        addresses.iter().partition(is_first_family);
+    let mut second = second.into_iter();
+    let mut interleaved = Vec::with_capacity(addresses.len());
+    for address in first {
+        interleaved.push(*address);
+        interleaved.extend(second.next().copied());
+    }
+    interleaved.extend(second.copied());
+    interleaved
 }
 
 async fn happy_eyeballs(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
@@ -159,6 +240,15 @@ mod tests {
         let nowhere = "192.0.2.1:1".parse().unwrap();
         let stream = connect(&[refusing, nowhere, alive], soon()).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), alive);
+    }
+
+    #[test]
+    fn families_take_turns() {
+        let addresses = ["1.1.1.1:1", "1.1.1.2:1", "1.1.1.3:1", "[::1]:1"];
+        let addresses = addresses.map(|address| address.parse().unwrap());
+        let [a, b, c, d] = addresses;
+        assert_eq!(interleaved(&addresses), [a, d, b, c]);
+        assert_eq!(interleaved(&[d, a, b]), [d, a, b]);
     }
 
     #[tokio::test]

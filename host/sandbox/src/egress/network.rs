@@ -1,14 +1,16 @@
 //! Network resources that all runs share: the resolver, the sets of TLS roots, and the threads that
-//! verify certificates.
+//! verify certificates and decode bodies.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::time::timeout_at;
 
 use super::local_address;
 use super::resolver::{LookupRequest, ResolveError, Resolver, Source};
+use crate::clients::ClientSettings;
 use crate::grants::ResolvedAddress;
 use vitals_io::blocking_pool::{BlockingPool, Work};
 use vitals_io::trust::{RootFiles, Roots, RootsError, SharedRoots};
@@ -20,8 +22,11 @@ pub(crate) struct Network {
     is_local: fn(IpAddr) -> bool,
     roots: Roots,
     shared: Mutex<SharedRoots>,
+    clients: RwLock<Arc<ClientSettings>>,
     /// The threads that verify and parse certificates.
     pub(super) certificates: BlockingPool,
+    /// The threads that decode compressed bodies.
+    pub(super) decoding: BlockingPool,
 }
 
 impl Network {
@@ -34,8 +39,22 @@ impl Network {
             is_local: local_address::is_local,
             roots: shared.of(RootFiles::read(roots)?),
             shared: Mutex::new(shared),
+            clients: RwLock::default(),
             certificates: BlockingPool::new(Work::Certificates),
+            decoding: BlockingPool::new(Work::Decoding),
         })
+    }
+
+    /// The identities and proxies of the host's configuration.
+    pub(super) fn clients(&self) -> Arc<ClientSettings> {
+        Arc::clone(&self.clients.read())
+    }
+
+    /// Replaces the identities and proxies. Returns whether they differ.
+    pub(crate) fn set_clients(&self, clients: ClientSettings) -> bool {
+        let clients = Arc::new(clients);
+        let before = std::mem::replace(&mut *self.clients.write(), Arc::clone(&clients));
+        before != clients
     }
 
     /// The roots of a check: its own if it has any, else the host's. Checks with the same roots

@@ -1,9 +1,12 @@
 //! Network access against real sockets: builders and servers that the tests share.
 
+mod fetch;
 mod hostile;
 mod http;
+mod identity;
 mod lookups;
 mod own_machine;
+mod proxy;
 mod sockets;
 mod tls;
 

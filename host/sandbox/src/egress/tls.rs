@@ -3,9 +3,9 @@
 mod handshake;
 mod messages;
 
-pub(crate) use self::handshake::{Purpose, TlsSession, verify};
+pub(crate) use self::handshake::{HandshakeOptions, verify};
 pub(super) use self::messages::http_error;
-pub(crate) use self::messages::{ConnectionError, connection_error};
+pub(crate) use self::messages::{ConnectionError, connection_error, untrusted_message};
 
 #[cfg(test)]
 mod tests {
@@ -15,6 +15,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::contract::Verification;
     use crate::egress::{Egress, Network};
     use crate::grants::{Grants, parse_host};
     use vitals_io::trust::Roots;
@@ -46,7 +47,13 @@ mod tests {
             0,
             roots,
         );
-        let handshake = egress.tls_handshake(stream.unwrap(), &host, Purpose::Https, deadline);
+        let options = HandshakeOptions {
+            alpn: &[],
+            verification: Verification::ChainAndName,
+            describes_chain: false,
+            identity: None,
+        };
+        let handshake = egress.tls_handshake(stream.unwrap(), &host, options, deadline);
         let ended = tokio::time::timeout(Duration::from_secs(10), handshake).await;
         goes_on.send(()).unwrap();
         reader.join().unwrap();

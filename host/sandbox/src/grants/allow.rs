@@ -2,8 +2,9 @@
 //! a plugin's schema marks.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
-use vitals_model::Text;
+use vitals_model::{PluginName, Text};
 use vitals_values::{Host, HostError, split_port};
 
 use super::error::SHOWN_BYTES;
@@ -21,6 +22,8 @@ impl GrantKind {
             Self::File => path(entry).map(Target::File),
             Self::Env => variable(entry),
             Self::System => fact(entry),
+            Self::Identity => table(entry).map(Target::Identity),
+            Self::Proxy => table(entry).map(Target::Proxy),
         }
     }
 
@@ -39,6 +42,8 @@ impl GrantKind {
             Self::File => "an absolute path, as in `/var/backups`",
             Self::Env => "the name of a variable, as in `TZ`",
             Self::System => "`disk:` and an absolute path, `memory` or `load`",
+            Self::Identity => IDENTITY_NAME,
+            Self::Proxy => PROXY_NAME,
         }
     }
 }
@@ -96,6 +101,8 @@ impl Mark {
             Self::Name => one_host(name(text)?),
             Self::File => path(text).map(Target::File),
             Self::Disk => path(text).map(Target::Disk),
+            Self::Identity => table(text).map(Target::Identity),
+            Self::Proxy => table(text).map(Target::Proxy),
         }
     }
 
@@ -107,6 +114,8 @@ impl Mark {
             }
             Self::Name => "a name, as in `example.com`",
             Self::File | Self::Disk => "an absolute path, as in `/var/backups`",
+            Self::Identity => IDENTITY_NAME,
+            Self::Proxy => PROXY_NAME,
         }
     }
 }
@@ -225,3 +234,15 @@ fn fact(text: &str) -> Result<Target, EntryError> {
         },
     }
 }
+
+/// The name of a table of the configuration.
+fn table(text: &str) -> Result<Arc<str>, EntryError> {
+    // The names of these tables follow the rule for names of plugins.
+    match text.parse::<PluginName>() {
+        Ok(name) => Ok(name.as_str().into()),
+        Err(_) => Err(EntryError::InvalidTableName),
+    }
+}
+
+const IDENTITY_NAME: &str = "`NAME` of a table `[tls.identities.NAME]`";
+const PROXY_NAME: &str = "`NAME` of a table `[proxies.NAME]`";

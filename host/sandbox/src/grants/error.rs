@@ -35,14 +35,14 @@ pub enum GrantError {
     /// An unknown list of `allow`.
     #[error(
         "cannot grant anything in `allow.{0}`: there is no such list; the lists are `http`, `tcp`, \
-         `udp`, `tls`, `names`, `files`, `env` and `system`"
+         `udp`, `tls`, `names`, `files`, `env`, `system`, `identities` and `proxies`"
     )]
     Key(Text),
     /// An unknown mark.
     #[error(
         "the plugin's schema marks `{pointer}` with `x-vitals-grant`: {mark}; the known marks are \
          \"http\", \
-         \"tcp\", \"udp\", \"tls\", \"name\", \"file\" and \"disk\""
+         \"tcp\", \"udp\", \"tls\", \"name\", \"file\", \"disk\", \"identity\" and \"proxy\""
     )]
     Mark {
         /// The JSON pointer of the marked property, `*` for any item of a list.
@@ -118,6 +118,9 @@ pub enum EntryError {
     /// The system fact does not exist.
     #[error("there is no such system fact")]
     UnknownFact,
+    /// The text is not the name of a table.
+    #[error("it is not the name of such a table")]
+    InvalidTableName,
     /// The value is not a string.
     #[error("it is not a string")]
     NotString,

@@ -23,6 +23,10 @@ pub enum GrantKind {
     /// Facts about the machine: `memory`, `load`, or `disk:` and an absolute path, which covers
     /// only that path.
     System,
+    /// Showing an identity of the operator to servers: names of tables `tls.identities`.
+    Identity,
+    /// Connecting by a proxy of the operator: names of tables `proxies`.
+    Proxy,
 }
 
 impl GrantKind {
@@ -37,10 +41,12 @@ impl GrantKind {
             Self::File => "file",
             Self::Env => "env",
             Self::System => "system",
+            Self::Identity => "identity",
+            Self::Proxy => "proxy",
         }
     }
 
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Http,
         Self::Tcp,
         Self::Udp,
@@ -49,6 +55,8 @@ impl GrantKind {
         Self::File,
         Self::Env,
         Self::System,
+        Self::Identity,
+        Self::Proxy,
     ];
 
     /// The key of the `allow` table that grants it.
@@ -56,6 +64,8 @@ impl GrantKind {
         match self {
             Self::Name => "names",
             Self::File => "files",
+            Self::Identity => "identities",
+            Self::Proxy => "proxies",
             kind => kind.as_str(),
         }
     }

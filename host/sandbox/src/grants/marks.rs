@@ -31,6 +31,10 @@ pub enum Mark {
     File,
     /// A path whose file system may be measured.
     Disk,
+    /// The name of an identity that may be shown to servers.
+    Identity,
+    /// The name of a proxy to connect by.
+    Proxy,
 }
 
 impl Mark {
@@ -44,6 +48,8 @@ impl Mark {
             Self::Name => "name",
             Self::File => "file",
             Self::Disk => "disk",
+            Self::Identity => "identity",
+            Self::Proxy => "proxy",
         }
     }
 
@@ -69,7 +75,7 @@ impl Mark {
         marks.iter().take(Self::ALL.len()).map(known).collect()
     }
 
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Http,
         Self::Tcp,
         Self::Udp,
@@ -77,6 +83,8 @@ impl Mark {
         Self::Name,
         Self::File,
         Self::Disk,
+        Self::Identity,
+        Self::Proxy,
     ];
 }
 

@@ -115,6 +115,10 @@ pub enum Target {
     Memory,
     /// Reading the machine's load.
     Load,
+    /// Showing an identity of the host's configuration to servers.
+    Identity(Arc<str>),
+    /// Connecting by a proxy of the host's configuration.
+    Proxy(Arc<str>),
 }
 
 impl Target {
@@ -125,6 +129,8 @@ impl Target {
             Self::File(_) => GrantKind::File,
             Self::Env(_) => GrantKind::Env,
             Self::Disk(_) | Self::Memory | Self::Load => GrantKind::System,
+            Self::Identity(_) => GrantKind::Identity,
+            Self::Proxy(_) => GrantKind::Proxy,
         }
     }
 }
@@ -140,7 +146,7 @@ impl fmt::Display for Target {
             } => write_peer(f, *channel, hosts, *port),
             Self::Name(hosts) => hosts.fmt(f),
             Self::File(path) => path.display().fmt(f),
-            Self::Env(name) => f.write_str(name),
+            Self::Env(name) | Self::Identity(name) | Self::Proxy(name) => f.write_str(name),
             Self::Disk(path) => write!(f, "disk:{}", path.display()),
             Self::Memory => f.write_str("memory"),
             Self::Load => f.write_str("load"),

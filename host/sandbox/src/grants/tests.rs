@@ -231,6 +231,8 @@ fn entries_are_shown_as_they_would_be_written() {
         ("system", "disk:/", "system disk:/"),
         ("system", "memory", "system memory"),
         ("system", "load", "system load"),
+        ("identities", "shop.eu-1", "identity shop.eu-1"),
+        ("proxies", "corp", "proxy corp"),
     ] {
         let grant = Grant::allowed(key, entry).unwrap();
         assert_eq!(grant.to_string(), shown, "{key} {entry}");
@@ -265,6 +267,10 @@ fn invalid_entries_explain_the_error() {
         ("env", "", EntryError::InvalidVariable),
         ("system", "disk:data", EntryError::NotAbsolute),
         ("system", "cpu", EntryError::UnknownFact),
+        ("identities", "*", EntryError::InvalidTableName),
+        ("identities", "/etc/key.pem", EntryError::InvalidTableName),
+        ("proxies", "http://proxy:3128", EntryError::InvalidTableName),
+        ("proxies", "", EntryError::InvalidTableName),
     ] {
         match Grant::allowed(key, entry) {
             Err(GrantError::Entry { reason: found, .. }) => {
@@ -302,7 +308,7 @@ fn a_list_that_does_not_exist_is_refused() {
             .unwrap_err()
             .to_string(),
         "cannot grant anything in `allow.dns`: there is no such list; the lists are `http`, `tcp`, \
-         `udp`, `tls`, `names`, `files`, `env` and `system`"
+         `udp`, `tls`, `names`, `files`, `env`, `system`, `identities` and `proxies`"
     );
 }
 
@@ -311,4 +317,26 @@ fn the_same_target_is_kept_once() {
     let grants = grants(&[("tcp", "a:1"), ("tcp", "A.:1"), ("tcp", "a:2")]);
     assert_eq!(grants.iter().count(), 2);
     assert!(!grants.is_empty());
+}
+
+#[test]
+fn identities_and_proxies_are_granted_by_name_and_kind() {
+    let granted = grants(&[("identities", "shop"), ("proxies", "corp")]);
+    assert!(granted.permit_identity("shop").is_ok() && granted.permit_proxy("corp").is_ok());
+    for denial in [
+        granted.permit_identity("corp").unwrap_err(),
+        granted.permit_identity("sho").unwrap_err(),
+        granted.permit_proxy("shop").unwrap_err(),
+        grants(&[]).permit_proxy("corp").unwrap_err(),
+    ] {
+        let (kind, name, key) = (denial.kind, &shown(&denial), denial.kind.key());
+        assert!(name.starts_with(&format!("denied: {kind} ")), "{name}");
+        let remedy = format!("(add it to `allow.{key}` of check `orders-db`)");
+        assert!(name.ends_with(&remedy), "{name}");
+    }
+    // A name of a guest is bounded and cleaned.
+    let denial = granted
+        .permit_identity(&"\u{202e}x\n".repeat(1 << 20))
+        .unwrap_err();
+    assert!(shown(&denial).len() < 1024);
 }

@@ -28,6 +28,7 @@ pub(crate) fn describe_certificate(certificate: &CertificateDer<'_>) -> Certific
         not_before: parsed.validity().not_before.timestamp(),
         not_after: parsed.validity().not_after.timestamp(),
         sha256,
+        public_key_sha256: hex::encode(Sha256::digest(parsed.public_key().raw)),
     }
 }
 

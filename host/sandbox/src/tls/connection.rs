@@ -9,15 +9,15 @@ use std::pin::Pin;
 use std::task::{Poll, ready};
 use std::time::Instant;
 
-use rustls::{ClientConnection, ProtocolVersion};
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 use tokio_rustls::client::TlsStream;
 
-use super::certificate::describe_certificate;
-use crate::contract::{Certificate, Handshake, TlsError};
-use crate::egress::{BudgetedStream, Egress, Purpose, Stream, TlsSession, connection_error};
+use crate::contract::{Handshake, TlsError, Verification};
+use crate::egress::{
+    BudgetedStream, Egress, HandshakeOptions, Stream, connection_error, untrusted_message,
+};
 use crate::grants::Host;
 
 /// A connection of a guest. Any error except the timeout of a read closes it.
@@ -103,28 +103,24 @@ impl Connection {
                 return Err(TlsError::Failed("the connection speaks TLS already".into()));
             }
         };
-        let purpose = Purpose::Guest { verify };
-        let TlsSession {
-            stream,
-            verification_error,
-        } = egress
-            .tls_handshake(stream, host, purpose, deadline)
-            .await?;
-        let chain = stream
-            .get_ref()
-            .1
-            .peer_certificates()
-            .unwrap_or_default()
-            .to_vec();
-        let describing =
-            egress.run_with_certificates(move || chain.iter().map(describe_certificate).collect());
-        let chain = match timeout_at(deadline.into(), describing).await {
-            Ok(Ok(chain)) => chain,
-            Ok(Err(error)) => return Err(TlsError::Failed(error.to_string())),
-            Err(_) => return Err(TlsError::Timeout),
+        let options = HandshakeOptions {
+            alpn: &[],
+            verification: if verify {
+                Verification::ChainAndName
+            } else {
+                Verification::None
+            },
+            describes_chain: true,
+            identity: None,
         };
-        let handshake = handshake(stream.get_ref().1, chain, verification_error);
-        self.0 = Transport::Tls(Box::new(stream));
+        let session = egress
+            .tls_handshake(stream, host, options, deadline)
+            .await?;
+        if verify && let Some(reason) = &session.verification_error {
+            return Err(TlsError::Failed(untrusted_message(host, reason)));
+        }
+        let handshake = session.describe();
+        self.0 = Transport::Tls(Box::new(session.stream));
         Ok(handshake)
     }
 
@@ -173,29 +169,6 @@ impl Transport {
             Self::Tls(stream) => Ok(Pin::new(&mut **stream)),
             Self::Closed => Err(io::ErrorKind::NotConnected.into()),
         }
-    }
-}
-
-fn handshake(
-    session: &ClientConnection,
-    chain: Vec<Certificate>,
-    verification_error: Option<String>,
-) -> Handshake {
-    let protocol = match session.protocol_version() {
-        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
-        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
-        _ => "",
-    };
-    let cipher = session
-        .negotiated_cipher_suite()
-        .and_then(|suite| suite.suite().as_str())
-        .unwrap_or_default();
-    Handshake {
-        chain,
-        protocol: protocol.to_owned(),
-        // The names of IANA's registry begin with `TLS_` for the suites of TLS 1.3 too.
-        cipher: cipher.replacen("TLS13_", "TLS_", 1),
-        verification_error,
     }
 }
 

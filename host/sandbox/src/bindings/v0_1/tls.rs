@@ -70,19 +70,21 @@ impl From<contract::Handshake> for Handshake {
             chain,
             protocol,
             cipher,
+            alpn,
             verification_error,
         } = handshake;
         Self {
             chain: chain.into_iter().map(Certificate::from).collect(),
             protocol,
             cipher,
+            alpn,
             verification_error,
         }
     }
 }
 
 convert_fields! {
-    Certificate { subject, issuer, names, serial, not_before, not_after, sha256 }
+    Certificate { subject, issuer, names, serial, not_before, not_after, sha256, public_key_sha256 }
 }
 
 convert_cases! {

@@ -1,6 +1,7 @@
 //! TLS handshakes for guests and for the host.
 
 use std::io::Write;
+use std::pin::Pin;
 
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use rustls::crypto::ring;
@@ -10,23 +11,43 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use super::*;
 
 /// A server with a certificate of its own making, and the file that says to trust it.
-struct Server {
+pub(super) struct Server {
     address: SocketAddr,
     root: tempfile::NamedTempFile,
 }
 
+/// What a server does with a connection after its handshake.
+type Handler =
+    fn(tokio_rustls::server::TlsStream<TcpStream>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl Server {
-    async fn with(change: impl FnOnce(&mut CertificateParams)) -> Self {
+    pub(super) async fn with(change: impl FnOnce(&mut CertificateParams)) -> Self {
         Self::showing(1, change).await
+    }
+
+    /// One that selects one of these protocols, and does with a connection what `handler` does.
+    pub(super) async fn speaking(alpn: &[&[u8]], handler: Handler) -> Self {
+        Self::started(1, alpn, handler, |_| {}).await
     }
 
     /// One that shows its certificate so often.
     async fn showing(count: usize, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let handler: Handler =
+            |mut stream| Box::pin(async move { reply(&mut stream, EMPTY_ANSWER).await });
+        Self::started(count, &[], handler, change).await
+    }
+
+    async fn started(
+        count: usize,
+        alpn: &[&[u8]],
+        handler: Handler,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
         let mut params = CertificateParams::new(vec!["web.test".to_owned()]).unwrap();
         change(&mut params);
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
-        let config =
+        let mut config =
             rustls::ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
                 .with_safe_default_protocol_versions()
                 .unwrap()
@@ -36,12 +57,13 @@ impl Server {
                     PrivateKeyDer::Pkcs8(key.serialize_der().into()),
                 )
                 .unwrap();
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let address = serve(move |stream| {
             let acceptor = acceptor.clone();
             async move {
-                if let Ok(mut stream) = acceptor.accept(stream).await {
-                    reply(&mut stream, EMPTY_ANSWER).await;
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    handler(stream).await;
                 }
             }
         })
@@ -51,21 +73,28 @@ impl Server {
         Self { address, root }
     }
 
-    fn trusted(&self) -> Vec<Root> {
+    pub(super) fn trusted(&self) -> Vec<Root> {
         vec![Root::File(self.root.path().to_owned())]
     }
 
-    /// Requests the server as `web.test`.
-    async fn get(&self, roots: Vec<Root>) -> Result<HttpReply, Error> {
-        let uri = format!("https://web.test:{}", self.address.port());
-        let egress = EgressBuilder {
+    /// The server as `web.test`.
+    pub(super) fn url(&self) -> String {
+        format!("https://web.test:{}", self.address.port())
+    }
+
+    /// A way to the server.
+    pub(super) fn egress(&self, roots: Vec<Root>) -> Egress {
+        EgressBuilder {
             roots,
-            ..EgressBuilder::granted("http", &uri)
+            ..EgressBuilder::granted("http", self.url())
         }
         .and("http", format!("https://{}", self.address))
         .resolves("web.test", &["127.0.0.1"])
-        .open();
-        get(&egress, &uri).await
+        .open()
+    }
+
+    async fn get(&self, roots: Vec<Root>) -> Result<HttpReply, Error> {
+        get(&self.egress(roots), &self.url()).await
     }
 }
 

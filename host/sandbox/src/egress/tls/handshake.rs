@@ -1,46 +1,72 @@
 //! TLS handshakes for guests in two steps: the handshake with the server, and then the verification
 //! of its chain on threads that may be lost.
 //!
-//! No data passes in either direction before the second step. Only the verdict on the chain can be
-//! waived, by `verify = false`.
+//! No data passes in either direction before the second step. Its verdict is the caller's to act
+//! on, before any data passes.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustls::ClientConfig;
+use rustls::Error;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{Error, RootCertStore};
+use rustls::{ClientConfig, ClientConnection, ProtocolVersion};
+use sha2::{Digest as _, Sha256};
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::messages::{ConnectionError, connection_error, not_tls_message, untrusted_message};
+use crate::contract::{Certificate, Handshake, Verification};
 use crate::egress::Egress;
 use crate::egress::budgeted::BudgetedStream;
+use crate::egress::identity::IdentityGuard;
 use crate::grants::Host;
-use vitals_io::trust::{self, Verifier, protocol_error, verification_error, weak_key_error};
+use crate::tls::describe_certificate;
+use vitals_io::trust::{
+    self, Identity, TrustStore, Verifier, protocol_error, verification_error, weak_key_error,
+};
 
-/// An established TLS connection.
+/// An established TLS connection. Nothing may be sent or read before
+/// [`verification_error`](Self::verification_error) was looked at.
 #[derive(Debug)]
 pub(crate) struct TlsSession {
     pub(crate) stream: TlsStream<BudgetedStream<TcpStream>>,
-    /// Why the chain is not trusted for the name; `None` if it is.
+    /// The described chain, if that was asked for.
+    chain: Vec<Certificate>,
+    /// Why the chain is not as required; `None` if it is.
     pub(crate) verification_error: Option<String>,
 }
 
-/// The purpose of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// HTTP/1.1 with a trusted server.
-    Https,
-    /// A protocol of the guest. An untrusted chain ends the handshake or sets
-    /// [`TlsSession::verification_error`].
-    Guest {
-        /// Whether an untrusted chain ends the handshake.
-        verify: bool,
-    },
+impl TlsSession {
+    /// What a guest sees of it.
+    pub(crate) fn describe(&self) -> Handshake {
+        let session = self.stream.get_ref().1;
+        Handshake {
+            chain: self.chain.clone(),
+            protocol: protocol(session).to_owned(),
+            cipher: cipher(session),
+            alpn: session
+                .alpn_protocol()
+                .map(|protocol| String::from_utf8_lossy(protocol).into_owned()),
+            verification_error: self.verification_error.clone(),
+        }
+    }
+}
+
+/// What a handshake offers and requires.
+#[derive(Debug)]
+pub(crate) struct HandshakeOptions {
+    /// The protocols that are offered by ALPN, the preferred one first.
+    pub(crate) alpn: &'static [&'static [u8]],
+    /// With [`Verification::None`], what [`Verification::ChainAndName`] would find.
+    pub(crate) verification: Verification,
+    /// Whether the chain is described.
+    pub(crate) describes_chain: bool,
+    /// What a server may see that asks for a client certificate.
+    pub(crate) identity: Option<Identity>,
 }
 
 impl Egress {
@@ -51,10 +77,10 @@ impl Egress {
         &self,
         stream: TcpStream,
         host: &Host,
-        purpose: Purpose,
+        options: HandshakeOptions,
         deadline: Instant,
     ) -> Result<TlsSession, ConnectionError> {
-        let handshake = self.tls_handshake_untimed(stream, host, purpose);
+        let handshake = self.tls_handshake_untimed(stream, host, options);
         match timeout_at(deadline.into(), handshake).await {
             Ok(ended) => ended,
             Err(_) => Err(ConnectionError::Timeout),
@@ -65,59 +91,78 @@ impl Egress {
         &self,
         stream: TcpStream,
         host: &Host,
-        purpose: Purpose,
+        options: HandshakeOptions,
     ) -> Result<TlsSession, ConnectionError> {
-        let name = server_name(host).map_err(|why| {
-            ConnectionError::Failed(match purpose {
-                Purpose::Https => untrusted_message(host, why),
-                Purpose::Guest { .. } => format!("{host}: {why}"),
-            })
-        })?;
+        let name =
+            server_name(host).map_err(|why| ConnectionError::Failed(format!("{host}: {why}")))?;
         let client = self.0.roots.client().await;
         let verifier = Arc::new(Verifier::new(None));
         let mut config = ClientConfig::clone(&client.config);
-        if let Purpose::Guest { .. } = purpose {
-            config.alpn_protocols.clear();
+        config.alpn_protocols = options
+            .alpn
+            .iter()
+            .map(|protocol| protocol.to_vec())
+            .collect();
+        // An identity is sent within the handshake, so its guard verifies the chain there.
+        let guard = options.identity.clone().map(|identity| {
+            let (name, store) = (name.clone(), Arc::clone(&client.store));
+            let verification = options.verification.clone();
+            let judge = move |chain: &[CertificateDer<'_>]| match &verification {
+                Verification::None => None,
+                required => verify_chain(chain, &name, &store, required, chain.first()),
+            };
+            Arc::new(IdentityGuard::new(identity, Arc::clone(&verifier), judge))
+        });
+        match &guard {
+            Some(guard) => {
+                config.client_auth_cert_resolver = Arc::clone(guard) as _;
+                config
+                    .dangerous()
+                    .set_certificate_verifier(Arc::clone(guard) as _);
+            }
+            None => config
+                .dangerous()
+                .set_certificate_verifier(Arc::clone(&verifier) as _),
         }
-        // A client certificate would be sent before the chain is verified.
-        assert!(
-            !config.client_auth_cert_resolver.has_certs(),
-            "a certificate of the client"
-        );
-        config
-            .dangerous()
-            .set_certificate_verifier(Arc::clone(&verifier) as _);
 
         let stream = BudgetedStream::new(stream);
         let connecting = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream);
         let stream = match connecting.into_fallible().await {
             Ok(stream) => stream,
             Err((error, stream)) => {
+                if let Some(reason) = guard.as_ref().and_then(|guard| guard.refusal()) {
+                    return Err(ConnectionError::Failed(untrusted_message(host, reason)));
+                }
                 return Err(match verifier.failed_proof() {
                     Some(leaf) => self.proof_error(error, leaf).await,
                     None => handshake_error(error, stream.first_bytes()),
                 });
             }
         };
-        let chain = stream
-            .get_ref()
-            .1
-            .peer_certificates()
-            .unwrap_or_default()
-            .to_vec();
-        let roots = Arc::clone(&client.roots);
-        let verification_error = self
-            .run_with_certificates(move || verify_chain(&chain, &name, &roots, purpose))
-            .await?;
-        match verification_error {
-            Some(verification_error) if purpose != (Purpose::Guest { verify: false }) => Err(
-                ConnectionError::Failed(untrusted_message(host, &verification_error)),
-            ),
-            verification_error => Ok(TlsSession {
-                stream,
+        let (transport, session) = stream.get_ref();
+        acknowledge_at_once(transport.get_ref());
+        let chain = session.peer_certificates().unwrap_or_default().to_vec();
+        let store = Arc::clone(&client.store);
+        let HandshakeOptions {
+            verification,
+            describes_chain,
+            ..
+        } = options;
+        let judged = self.run_with_certificates(move || {
+            let leaf = chain.first().filter(|_| describes_chain);
+            let verification_error = verify_chain(&chain, &name, &store, &verification, leaf);
+            let described = chain.iter().filter(|_| describes_chain);
+            (
+                described.map(describe_certificate).collect(),
                 verification_error,
-            }),
-        }
+            )
+        });
+        let (chain, verification_error) = judged.await?;
+        Ok(TlsSession {
+            stream,
+            chain,
+            verification_error,
+        })
     }
 
     /// Why the server failed to prove that it holds the key of `leaf`.
@@ -137,6 +182,16 @@ impl Egress {
     }
 }
 
+/// Acknowledges the session tickets that a server sends next without delay. A server that gathers
+/// small segments waits for that with its first reply (RFC 9293, section 3.7.4), 40 ms in Linux.
+fn acknowledge_at_once(stream: &TcpStream) {
+    // It is only about speed.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::net::sockopt::set_tcp_quickack(stream, true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
+}
+
 /// The name that the certificate must be valid for. It is sent to the server unless it is an
 /// address.
 fn server_name(host: &Host) -> Result<ServerName<'static>, &'static str> {
@@ -147,25 +202,46 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, &'static str> {
     }
 }
 
-/// Verifies a chain for a name. Returns why it is not trusted.
+/// Returns why a chain is not as required. `shown_leaf` is its first certificate if the guest sees
+/// it too, so that the text can refer to it.
 fn verify_chain(
     chain: &[CertificateDer<'_>],
     name: &ServerName<'_>,
-    roots: &RootCertStore,
-    purpose: Purpose,
+    store: &TrustStore,
+    verification: &Verification,
+    shown_leaf: Option<&CertificateDer<'_>>,
 ) -> Option<String> {
+    let name = match verification {
+        Verification::Pins(pins) => return pin_error(chain.first()?, pins),
+        Verification::Chain => None,
+        Verification::ChainAndName | Verification::None => Some(name),
+    };
     let verified = match chain {
         [] => Err(Error::NoCertificatesPresented),
-        [leaf, rest @ ..] => trust::verify(leaf, rest, name, roots, UnixTime::now()),
+        [leaf, rest @ ..] => trust::verify(leaf, rest, name, store, UnixTime::now()),
     };
-    // A guest also sees the certificate, so its message can refer to it.
-    let leaf = chain.first().filter(|_| purpose != Purpose::Https);
     match verified {
         Ok(()) => None,
         Err(Error::InvalidCertificate(reason)) => {
-            Some(verification_error(&reason, leaf, roots.len()))
+            Some(verification_error(&reason, shown_leaf, store.len()))
         }
         Err(other) => Some(protocol_error(&other)),
+    }
+}
+
+/// Why a certificate is none of the pinned ones.
+fn pin_error(leaf: &CertificateDer<'_>, pins: &[String]) -> Option<String> {
+    let digest = hex::encode(Sha256::digest(leaf));
+    let key = X509Certificate::from_der(leaf);
+    let key = key.map(|(_, leaf)| hex::encode(Sha256::digest(leaf.public_key().raw)));
+    let is_pinned = |digest: &str| pins.iter().any(|pin| pin.eq_ignore_ascii_case(digest));
+    match key {
+        _ if is_pinned(&digest) => None,
+        Ok(key) if is_pinned(&key) => None,
+        Ok(key) => Some(format!(
+            "it is not pinned: its SHA-256 digest is {digest}, that of its public key {key}"
+        )),
+        Err(_) => Some(format!("it is not pinned: its SHA-256 digest is {digest}")),
     }
 }
 
@@ -175,16 +251,15 @@ pub(crate) fn verify(
     chain: &[CertificateDer<'_>],
     root: CertificateDer<'_>,
 ) -> (bool, Option<String>) {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates([root.into_owned()]);
+    let store = TrustStore::of(vec![root.into_owned()]);
     let name = ServerName::try_from("web.test").expect("it is a name");
     let refused = chain
         .split_first()
         .map(|(leaf, rest)| trust::check_size(leaf, rest));
-    let guest = Purpose::Guest { verify: false };
+    let verification = Verification::ChainAndName;
     (
         !matches!(refused, Some(Ok(()))),
-        verify_chain(chain, &name, &roots, guest),
+        verify_chain(chain, &name, &store, &verification, chain.first()),
     )
 }
 
@@ -199,4 +274,19 @@ fn handshake_error(error: io::Error, first_bytes: &[u8]) -> ConnectionError {
         }
         closed => closed,
     }
+}
+
+fn protocol(session: &ClientConnection) -> &'static str {
+    match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+        _ => "",
+    }
+}
+
+fn cipher(session: &ClientConnection) -> String {
+    let suite = session.negotiated_cipher_suite();
+    let name = suite.and_then(|suite| suite.suite().as_str());
+    // The names of IANA's registry begin with `TLS_` for the suites of TLS 1.3 too.
+    name.unwrap_or_default().replacen("TLS13_", "TLS_", 1)
 }

@@ -79,7 +79,7 @@ pub(super) fn not_tls_message(first_bytes: &[u8]) -> Option<String> {
     })
 }
 
-pub(super) fn untrusted_message(host: &Host, reason: &str) -> String {
+pub(crate) fn untrusted_message(host: &Host, reason: &str) -> String {
     format!("the certificate of {host} is not trusted: {reason}")
 }
 
@@ -110,7 +110,13 @@ mod tests {
             (
                 rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
                 "the server refused with the alert 116 (certificate required); it requires a \
-                 client certificate, which checks do not have",
+                 client certificate: define one in `[tls.identities]`, and name it in the check's \
+                 settings",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::UnknownCA),
+                "the server refused with the alert 48 (unknown authority); it does not accept the client \
+                 certificate",
             ),
             (
                 rustls::Error::AlertReceived(AlertDescription::ProtocolVersion),

@@ -63,6 +63,8 @@ fn each_kind_reads_its_value() {
         ("name", "example.com.", "name example.com"),
         ("file", "/var//backups/", "file /var/backups"),
         ("disk", "/", "system disk:/"),
+        ("identity", "shop", "identity shop"),
+        ("proxy", "corp", "proxy corp"),
     ] {
         let schema = json!({"properties": {"a": {"x-vitals-grant": mark}}});
         assert_eq!(
@@ -198,7 +200,8 @@ fn a_wrong_value_names_its_pointer_and_what_is_right() {
     );
     let schema = json!({"properties": {"a": {"x-vitals-grant": "ftp"}}});
     let expected = "the plugin's schema marks `/a` with `x-vitals-grant`: \"ftp\"; the known marks are \
-                    \"http\", \"tcp\", \"udp\", \"tls\", \"name\", \"file\" and \"disk\"";
+                    \"http\", \"tcp\", \"udp\", \"tls\", \"name\", \"file\", \"disk\", \"identity\" \
+                    and \"proxy\"";
     assert_eq!(
         granted_by_marks(&schema, &json!({"a": 1}))
             .unwrap_err()
@@ -225,7 +228,8 @@ fn errors_clean_schema_texts_and_leave_values_out() {
         POINTER_BYTES
     );
 
-    for mark in ["http", "tcp", "udp", "tls", "name", "file", "disk"] {
+    for mark in Mark::ALL {
+        let mark = mark.as_str();
         let schema = json!({"properties": {"a": {"x-vitals-grant": mark}}});
         let error = granted_by_marks(&schema, &json!({"a": "ws://u:hunter2-secret@db/x"}));
         let error = error.unwrap_err();

@@ -1,0 +1,351 @@
+//! One request on a connection of its own, up to the head of its response, and then its body.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::response::Parts;
+use http::{HeaderValue, Request, Version};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::{http1, http2};
+use hyper::rt::Executor;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::timeout_at;
+
+use super::error::{broken, invalid, no_handshake, too_large_head, unreached};
+use super::request::{Hop, is_of};
+use crate::contract::{
+    Exchange, Family, HttpError, HttpOptions, Phase, Phases, Verification, VersionOption,
+};
+use crate::egress::Egress;
+use crate::egress::budgeted::{BudgetedStream, Stream, Traffic};
+use crate::egress::http_error::MAX_HEAD_BYTES;
+use crate::egress::tls::{HandshakeOptions, untrusted_message};
+use crate::grants::{Channel, Host};
+
+/// A response whose body has not been read. Dropping it closes the connection.
+pub(super) struct OpenExchange {
+    pub(super) head: Parts,
+    body: Incoming,
+    driver: Driver,
+}
+
+/// A body as it was received.
+pub(super) struct Body {
+    pub(super) bytes: Vec<u8>,
+    /// Whether there is more.
+    pub(super) is_cut: bool,
+}
+
+impl Egress {
+    /// Connects, sends the request, and waits for the head of the response.
+    pub(super) async fn open(
+        &self,
+        hop: &Hop,
+        cookie: Option<HeaderValue>,
+        options: &HttpOptions,
+        deadline: Instant,
+        exchange: &mut Exchange,
+    ) -> Result<OpenExchange, HttpError> {
+        let (mut stream, version) = self.connect_hop(hop, options, deadline, exchange).await?;
+        if version == Version::HTTP_2 {
+            // Frames that belong to no body never end otherwise.
+            stream = stream.limited(self.0.http_body.saturating_add(HTTP2_OVERHEAD));
+        }
+        let request = hop.wire(version, cookie)?;
+        let (body_size, traffic) = (hop.body.len() as u64, stream.traffic());
+        let started = Instant::now();
+        let sent = send(stream, version, request, &traffic);
+        let sent = timeout_at(deadline.into(), sent).await;
+        // Nothing is written after the request before its response begins, except by HTTP/2.
+        let last_written = traffic.last_written().max(started);
+        exchange.phases.request += (last_written - started).as_secs_f64();
+        exchange.phases.first_byte += last_written.elapsed().as_secs_f64();
+        sent.unwrap_or_else(|_| {
+            let is_sent = traffic.written() > body_size;
+            let phase = if is_sent {
+                Phase::FirstByte
+            } else {
+                Phase::Request
+            };
+            Err(HttpError::Timeout(phase))
+        })
+    }
+
+    /// Connects, with TLS if the scheme asks for it. Returns the version of HTTP to speak.
+    async fn connect_hop(
+        &self,
+        hop: &Hop,
+        options: &HttpOptions,
+        deadline: Instant,
+        exchange: &mut Exchange,
+    ) -> Result<(BudgetedStream<Box<dyn Stream>>, Version), HttpError> {
+        let identity = hop.client_certificate.as_deref();
+        let identity = identity.map(|name| self.identity(name)).transpose()?;
+        let (family, phases) = (options.family, &mut exchange.phases);
+        let stream = match &options.proxy {
+            Some(proxy) => {
+                let connecting = self.connect_by_proxy(proxy, &hop.peer, family, deadline, phases);
+                connecting.await?
+            }
+            None => self.connect_directly(hop, family, deadline, phases).await?,
+        };
+        exchange.remote_address = stream.peer_addr().ok().map(|address| address.to_string());
+
+        if hop.peer.channel != Channel::Https {
+            let version = match options.version {
+                VersionOption::Auto | VersionOption::Http1 => Version::HTTP_11,
+                VersionOption::Http2PriorKnowledge => Version::HTTP_2,
+                VersionOption::Http2 => {
+                    return Err(invalid(
+                        "HTTP/2 without TLS is only possible with prior knowledge",
+                    ));
+                }
+            };
+            return Ok((BudgetedStream::new(Box::new(stream)), version));
+        }
+        let handshake = HandshakeOptions {
+            alpn: match options.version {
+                VersionOption::Auto => &[b"h2", b"http/1.1"],
+                VersionOption::Http1 => &[b"http/1.1"],
+                VersionOption::Http2 | VersionOption::Http2PriorKnowledge => &[b"h2"],
+            },
+            verification: hop.verification.clone(),
+            describes_chain: true,
+            identity,
+        };
+        let shaking = self.tls_handshake(stream, &hop.server, handshake, deadline);
+        let session = timed(&mut phases.tls, shaking)
+            .await
+            .map_err(no_handshake)?;
+        let handshake = session.describe();
+        let is_http2 = handshake.alpn.as_deref() == Some("h2");
+        exchange.handshake = Some(handshake);
+        match &session.verification_error {
+            Some(reason) if hop.verification != Verification::None => {
+                return Err(HttpError::Tls(untrusted_message(&hop.server, reason)));
+            }
+            _ => {}
+        }
+        let version = if is_http2 {
+            Version::HTTP_2
+        } else if matches!(options.version, VersionOption::Auto | VersionOption::Http1) {
+            Version::HTTP_11
+        } else {
+            return Err(HttpError::Tls(
+                "the server does not select HTTP/2".to_owned(),
+            ));
+        };
+        Ok((BudgetedStream::new(Box::new(session.stream)), version))
+    }
+}
+
+impl Egress {
+    async fn connect_directly(
+        &self,
+        hop: &Hop,
+        family: Family,
+        deadline: Instant,
+        phases: &mut Phases,
+    ) -> Result<TcpStream, HttpError> {
+        let resolving = self.permitted_addresses(&hop.peer, deadline);
+        let addresses = match hop.peer.host {
+            Host::Name(_) => timed(&mut phases.resolve, resolving).await,
+            Host::Address(_) => resolving.await,
+        };
+        let mut addresses = addresses.map_err(|error| unreached(error, Phase::Resolve))?;
+        addresses.retain(|address| is_of(family, address));
+        if addresses.is_empty() {
+            let family = if family == Family::Ipv4 {
+                "IPv4"
+            } else {
+                "IPv6"
+            };
+            return Err(HttpError::NotResolved(format!(
+                "it has no {family} address"
+            )));
+        }
+        let connecting = self.connect_permitted(&hop.peer, &addresses, deadline);
+        let stream = timed(&mut phases.connect, connecting).await;
+        stream.map_err(|error| unreached(error, Phase::Connect))
+    }
+}
+
+impl OpenExchange {
+    /// Reads the body, but no more than `max` bytes of it.
+    pub(super) async fn read_body(
+        &mut self,
+        max: u64,
+        deadline: Instant,
+    ) -> Result<Body, HttpError> {
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        let (mut bytes, mut is_cut) = (Vec::new(), false);
+        if max == 0 {
+            is_cut = !self.body.is_end_stream();
+            return Ok(Body { bytes, is_cut });
+        }
+        let body = &mut self.body;
+        let reading = self.driver.drive(async {
+            while let Some(frame) = body.frame().await {
+                // Trailers are not part of the body.
+                let Ok(data) = frame?.into_data() else {
+                    continue;
+                };
+                let room = max - bytes.len();
+                is_cut = data.len() > room;
+                bytes.extend_from_slice(&data[..data.len().min(room)]);
+                if is_cut {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        match timeout_at(deadline.into(), reading).await {
+            Err(_) => Err(HttpError::Timeout(Phase::Body)),
+            Ok(Err(error)) => Err(broken(&error, false)),
+            Ok(Ok(())) => Ok(Body { bytes, is_cut }),
+        }
+    }
+}
+
+/// Sends a request, and waits for the head of the response.
+async fn send(
+    stream: BudgetedStream<Box<dyn Stream>>,
+    version: Version,
+    request: Request<Full<Bytes>>,
+    traffic: &Traffic,
+) -> Result<OpenExchange, HttpError> {
+    let broken = |error: hyper::Error| broken(&error, true);
+    let stream = TokioIo::new(stream);
+    let (mut driver, sending): (Driver, Sending) = if version == Version::HTTP_2 {
+        let tasks = Tasks::default();
+        let (mut sender, connection) = http2::Builder::new(tasks.clone())
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
+            .handshake(stream)
+            .await
+            .map_err(broken)?;
+        let sending = async move { sender.send_request(request).await };
+        (Driver::new(connection, Some(tasks)), Box::pin(sending))
+    } else {
+        let (mut sender, connection) = http1::Builder::new()
+            .max_buf_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS)
+            // Lenient where the field is: RFC 9112, sections 5.1 and 5.2.
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .allow_spaces_after_header_name_in_responses(true)
+            .handshake(stream)
+            .await
+            .map_err(broken)?;
+        let sending = async move { sender.send_request(request).await };
+        (Driver::new(connection, None), Box::pin(sending))
+    };
+    // Without a response so far, all bytes belong to its head or to informational responses.
+    let mut sending = driver.drive(sending);
+    let response = poll_fn(|context| match sending.as_mut().poll(context) {
+        Poll::Ready(response) => Poll::Ready(response.map_err(broken)),
+        Poll::Pending if traffic.received() > MAX_HEAD_BYTES as u64 => {
+            Poll::Ready(Err(too_large_head()))
+        }
+        Poll::Pending => Poll::Pending,
+    });
+    let (head, body) = response.await?.into_parts();
+    drop(sending);
+    Ok(OpenExchange { head, body, driver })
+}
+
+type Sending = Pin<Box<dyn Future<Output = hyper::Result<hyper::Response<Incoming>>> + Send>>;
+
+/// What moves the bytes of a connection while something else waits for them.
+struct Driver {
+    /// `None` when the connection has ended.
+    connection: Option<Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>>,
+    /// Ends with the driver.
+    _tasks: Option<TaskGuard>,
+}
+
+impl Driver {
+    fn new(
+        connection: impl Future<Output = hyper::Result<()>> + Send + 'static,
+        tasks: Option<Tasks>,
+    ) -> Self {
+        Self {
+            connection: Some(Box::pin(connection)),
+            _tasks: tasks.map(TaskGuard),
+        }
+    }
+
+    /// Does work that waits for the connection. An error of the connection says more than what the
+    /// work would notice of it.
+    fn drive<'a, T: 'a>(
+        &'a mut self,
+        work: impl Future<Output = hyper::Result<T>> + Send + 'a,
+    ) -> Pin<Box<dyn Future<Output = hyper::Result<T>> + Send + 'a>> {
+        Box::pin(async move {
+            let mut work = std::pin::pin!(work);
+            poll_fn(|context| {
+                if let Poll::Ready(done) = work.as_mut().poll(context) {
+                    return Poll::Ready(done);
+                }
+                if let Some(connection) = &mut self.connection
+                    && let Poll::Ready(ended) = connection.as_mut().poll(context)
+                {
+                    self.connection = None;
+                    ended?;
+                }
+                // The connection may have ended after the last bytes arrived.
+                work.as_mut().poll(context)
+            })
+            .await
+        })
+    }
+}
+
+/// Runs what HTTP/2 does beside its connection.
+#[derive(Clone, Default)]
+struct Tasks(Arc<Mutex<JoinSet<()>>>);
+
+impl<F> Executor<F> for Tasks
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    fn execute(&self, task: F) {
+        self.0.lock().spawn(async move {
+            task.await;
+        });
+    }
+}
+
+/// Ends all tasks when it is dropped.
+struct TaskGuard(Tasks);
+
+impl Drop for TaskGuard {
+    fn drop(&mut self) {
+        self.0.0.lock().abort_all();
+    }
+}
+
+/// Adds the time that work takes.
+async fn timed<T>(seconds: &mut f64, work: impl Future<Output = T>) -> T {
+    let started = Instant::now();
+    let done = work.await;
+    *seconds += started.elapsed().as_secs_f64();
+    done
+}
+
+/// The maximum number of headers of a response.
+const MAX_HEADERS: usize = 1000;
+/// How much more than a body a server may send in HTTP/2.
+const HTTP2_OVERHEAD: u64 = 1 << 20;
+/// What a server may send in HTTP/2 before the host asks for more.
+const WINDOW_BYTES: u32 = 256 << 10;
