@@ -139,12 +139,28 @@ impl Values {
         }
         self.fuel = self.fuel.saturating_add(report.usage.fuel);
         self.breaker_open = run.breaker.is_open();
+        let mut measurements = report.outcome.measurements().to_vec();
+        if report.outcome.status() == Status::Unhealthy {
+            self.keep_points_in_time(&mut measurements);
+        }
         self.last = Some(Last {
             at,
             consecutive_failures: run.consecutive_failures,
             usage: (report.usage != Usage::default()).then_some(report.usage),
-            measurements: report.outcome.measurements().to_vec(),
+            measurements,
         });
+    }
+
+    /// Adds the points in time that earlier runs measured and a failed one did not: they are still
+    /// true, and the end of a certificate must not vanish when it matters.
+    fn keep_points_in_time(&mut self, measurements: &mut Vec<Measurement>) {
+        let earlier = self.last.take().map(|last| last.measurements);
+        for measurement in earlier.into_iter().flatten() {
+            let is_new = measurements.iter().all(|new| new.name != measurement.name);
+            if is_new && measurement.unit == TIMESTAMP {
+                measurements.push(measurement);
+            }
+        }
     }
 
     fn add_to(&self, series: &mut FamilySeries, check: &str) {
@@ -180,8 +196,13 @@ impl Values {
             name, unit, value, ..
         } in &last.measurements
         {
-            let labels = [check, name.as_ref(), unit.as_ref()];
-            series.gauge(&family::CHECK_MEASUREMENT, &labels, *value);
+            if unit == TIMESTAMP {
+                let family = &family::CHECK_MEASUREMENT_TIMESTAMP;
+                series.gauge(family, &[check, name], *value);
+            } else {
+                let labels = [check, name.as_ref(), unit.as_ref()];
+                series.gauge(&family::CHECK_MEASUREMENT, &labels, *value);
+            }
         }
     }
 }
@@ -235,5 +256,7 @@ impl Durations {
     }
 }
 
+/// The unit of a point in time.
+const TIMESTAMP: &str = "timestamp";
 /// Upper bounds in seconds: from a run that only computes to one that takes the default timeout.
 const BUCKETS: [f64; 9] = [0.0001, 0.0005, 0.0025, 0.01, 0.05, 0.25, 1.0, 2.5, 5.0];

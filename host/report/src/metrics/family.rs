@@ -173,6 +173,9 @@ families! {
     GAUGE CHECK_MEMORY_PEAK = "vitals_check_memory_peak_bytes" ["check"];
     /// A measurement from the check's last run, in the unit of the label.
     GAUGE CHECK_MEASUREMENT = "vitals_check_measurement" ["check", "name", "unit"];
+    /// A point in time that the check measured, as Unix time in seconds. A failed run that does not
+    /// measure it leaves the last one.
+    GAUGE CHECK_MEASUREMENT_TIMESTAMP = "vitals_check_measurement_timestamp_seconds" ["check", "name"];
     /// Facts of the check: its plugin (empty for a native check), and whether the host is not ready
     /// while it is unhealthy. Always 1.
     GAUGE CHECK_INFO = "vitals_check_info" ["check", "plugin", "critical"];

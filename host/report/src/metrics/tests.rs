@@ -11,8 +11,8 @@ use vitals_core::board::{CheckFacts, PluginFacts};
 use vitals_core::events::{Event, PluginLoaded, PluginRejected, Sink as _};
 use vitals_core::schedule::{FinishedRun, Skipped};
 use vitals_model::{
-    Breaker, CheckName, Code, Digest, LimitUse, Outcome, PluginName, RunError, RunReport, Status,
-    Usage, seconds,
+    Breaker, CheckName, Code, Digest, LimitUse, Measurement, Outcome, PluginName, RunError,
+    RunReport, Status, Usage, seconds,
 };
 use vitals_sandbox::LoadError;
 
@@ -25,7 +25,9 @@ fn name(text: &str) -> CheckName {
 }
 
 fn guest_report() -> RunReport {
-    let outcome = Outcome::healthy("").measure(seconds("lag", 1.5));
+    let outcome = Outcome::healthy("")
+        .measure(seconds("lag", 1.5))
+        .measure(Measurement::new("expiry", 1_798_761_600, "timestamp"));
     let mut report = RunReport::answered(outcome, Duration::from_millis(3));
     report.usage = Usage::new(1_000, 65_536);
     report
@@ -171,6 +173,7 @@ fn a_run_shows_in_every_series_of_its_check() {
             r#"vitals_check_last_healthy_timestamp_seconds{check="orders-db"} 1001"#,
             r#"vitals_check_last_run_timestamp_seconds{check="orders-db"} 1001"#,
             r#"vitals_check_measurement{check="orders-db",name="lag",unit="seconds"} 1.5"#,
+            r#"vitals_check_measurement_timestamp_seconds{check="orders-db",name="expiry"} 1798761600"#,
             r#"vitals_check_memory_peak_bytes{check="orders-db"} 65536"#,
             r#"vitals_check_runs_total{check="orders-db",result="healthy"} 2"#,
             r#"vitals_check_runs_total{check="orders-db",result="degraded"} 0"#,
@@ -180,7 +183,7 @@ fn a_run_shows_in_every_series_of_its_check() {
 }
 
 #[test]
-fn a_failed_run_counts_by_its_code_and_leaves_no_old_measurement() {
+fn a_failed_run_counts_by_its_code_and_leaves_only_points_in_time() {
     let metrics = enabled();
     metrics.check_upserted(&name("a"), "http", false);
     metrics.run_finished(&run("a", Status::Healthy, guest_report()), at(1_000));
@@ -206,10 +209,14 @@ fn a_failed_run_counts_by_its_code_and_leaves_no_old_measurement() {
     ] {
         assert!(all.iter().any(|is| is == line), "no `{line}` in {all:#?}");
     }
-    assert!(
-        !all.iter().any(|line| line.contains("measurement")),
-        "{all:#?}"
-    );
+    let measured = |metrics: &Metrics| lines(metrics, "vitals_check_measurement");
+    let expiry =
+        r#"vitals_check_measurement_timestamp_seconds{check="a",name="expiry"} 1798761600"#;
+    assert_eq!(measured(&metrics), [expiry]);
+    // What a run that has not failed leaves out is no longer measured.
+    let report = RunReport::answered(Outcome::healthy(""), Duration::ZERO);
+    metrics.run_finished(&run("a", Status::Healthy, report), at(3_000));
+    assert!(measured(&metrics).is_empty());
 }
 
 #[test]
