@@ -43,6 +43,7 @@ pub(crate) enum Unit {
     Bytes,
     Ratio,
     Count,
+    Timestamp,
 }
 
 /// A formatted number.
@@ -60,6 +61,7 @@ impl Unit {
             Self::Bytes => "bytes",
             Self::Ratio => "ratio",
             Self::Count => "",
+            Self::Timestamp => "timestamp",
         }
     }
 
@@ -78,6 +80,7 @@ impl Unit {
                 decimal(percent, 100.0, least.max(precision), " %")
             }
             Self::Count => decimal(value, 1.0, 2 + precision, ""),
+            Self::Timestamp => timestamp(value),
         }
     }
 
@@ -136,6 +139,45 @@ fn seconds(value: f64, precision: usize) -> Formatted {
     }
 }
 
+/// Formats a time as RFC 3339 does, in UTC, with whole seconds.
+fn timestamp(value: f64) -> Formatted {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a time far beyond the calendar is limited to its last year"
+    )]
+    let seconds = (value.floor() as i64).clamp(FIRST_SECOND, LAST_SECOND);
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = civil(days);
+    let (hour, minute) = (second / 3_600, second / 60 % 60);
+    Formatted {
+        value: value.floor(),
+        text: format!(
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z",
+            second % 60
+        ),
+    }
+}
+
+/// Returns year, month and day of the Gregorian calendar, given the days since 1970-01-01. Years are
+/// counted from March, so that a leap day is the last one, and in cycles of 400 years.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let since_0000_03_01 = days + 719_468;
+    let (cycle, day) = (
+        since_0000_03_01.div_euclid(146_097),
+        since_0000_03_01.rem_euclid(146_097),
+    );
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day_of_month = day - (153 * month + 2) / 5 + 1;
+    let is_next_year = i64::from(month >= 10);
+    (
+        cycle * 400 + year + is_next_year,
+        month + 3 - 12 * is_next_year,
+        day_of_month,
+    )
+}
+
 /// Formats a number with at most `decimals` decimals. The text states `scale` times the value.
 fn decimal(number: f64, scale: f64, decimals: usize, unit: &str) -> Formatted {
     let text = format!("{number:.decimals$}");
@@ -154,6 +196,9 @@ fn decimal(number: f64, scale: f64, decimals: usize, unit: &str) -> Formatted {
 /// The highest precision: no step beyond it tells two numbers apart.
 pub(crate) const MAX_PRECISION: usize = 6;
 
+/// The first second of the year 0, and the last one of the year 9999.
+const FIRST_SECOND: i64 = -62_167_219_200;
+const LAST_SECOND: i64 = 253_402_300_799;
 const BYTES: [(&str, f64); 6] = [
     ("B", 1.0),
     ("KiB", 1024.0),
@@ -209,6 +254,22 @@ mod tests {
             assert!(crate::parse_duration(text).is_ok());
         }
         assert!(!span_text(Duration::MAX).is_empty());
+    }
+
+    #[test]
+    fn times_are_shown_in_utc() {
+        for (seconds, text) in [
+            (0.0, "1970-01-01T00:00:00Z"),
+            (-1.0, "1969-12-31T23:59:59Z"),
+            (951_782_400.9, "2000-02-29T00:00:00Z"),
+            (951_868_800.0, "2000-03-01T00:00:00Z"),
+            (1_798_761_599.0, "2026-12-31T23:59:59Z"),
+            (4_107_542_400.0, "2100-03-01T00:00:00Z"),
+            (f64::MAX, "9999-12-31T23:59:59Z"),
+            (f64::MIN, "0000-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(Unit::Timestamp.exact_text(seconds), text);
+        }
     }
 
     #[test]

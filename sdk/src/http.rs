@@ -1,8 +1,8 @@
 //! A blocking HTTP client that observes the run's deadline and reaches only what the operator
 //! granted.
 //!
-//! The host connects, does TLS and checks grants, for every redirect anew. This module makes
-//! requests, follows redirects and reads responses. `backend` knows how a request is transported.
+//! The host connects, does TLS, checks grants, follows redirects and decodes bodies, all in one call.
+//! This module describes requests and responses. `backend` makes the call.
 //!
 //! ```no_run
 //! use vitals_sdk::prelude::*;
@@ -18,10 +18,13 @@
 //! # }
 //! ```
 
+mod charset;
 mod error;
+mod exchange;
 mod method;
-mod redirect;
+mod options;
 mod response;
+mod settings;
 mod status;
 
 use std::fmt;
@@ -34,8 +37,12 @@ use crate::deadline::Limit;
 use crate::{Deadline, Url, backend};
 
 pub use error::{Error, Problem, Stage};
+pub use exchange::{Exchange, Phases, Version};
 pub use method::Method;
+pub(crate) use options::Options;
+pub use options::{Family, Verification, VersionOption};
 pub use response::Response;
+pub use settings::RequestSettings;
 pub use status::StatusCode;
 
 /// Makes a GET request.
@@ -112,8 +119,7 @@ pub fn request(method: Method, url: &Url) -> RequestBuilder {
         headers: Vec::new(),
         body: None,
         timeout: None,
-        redirects: 0,
-        body_limit: BODY_LIMIT,
+        options: Options::default(),
         takes_prefix: false,
         problem: None,
     }
@@ -128,15 +134,14 @@ pub struct RequestBuilder {
     headers: Vec<(String, String)>,
     body: Option<Vec<u8>>,
     timeout: Option<Duration>,
-    redirects: u32,
-    body_limit: usize,
+    options: Options,
     takes_prefix: bool,
     problem: Option<Problem>,
 }
 
 impl RequestBuilder {
-    /// Adds a header. Sending fails on headers that only the host sets, such as `host` and
-    /// `connection`.
+    /// Adds a header. Sending fails on headers that only the host sets, such as `content-length` and
+    /// `connection`; for `host` see [`RequestBuilder::server_name`].
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -168,24 +173,79 @@ impl RequestBuilder {
         self
     }
 
-    /// Follows at most this many redirects. Without this call none is followed, and a redirect is
-    /// returned as the response. Each target needs its own grant. Headers set here are not sent to
-    /// another origin.
+    /// Follows at most this many redirects, 255 at the most. Without this call none is followed, and
+    /// a redirect is returned as the response. Each target needs its own grant. Headers and cookies
+    /// are not sent to another origin, where [`RequestBuilder::server_name`],
+    /// [`RequestBuilder::verification`] and [`RequestBuilder::client_certificate`] do not apply.
     pub fn follow_redirects(mut self, hops: u32) -> Self {
-        self.redirects = hops;
+        self.options.redirects = u8::try_from(hops).unwrap_or(u8::MAX);
         self
     }
 
-    /// Limits the size of the body, 1 MiB without this call. A longer body is an error,
+    /// Drops the cookies that a redirect sets. Without this call they are sent to its origin.
+    pub fn without_cookies(mut self) -> Self {
+        self.options.cookies = false;
+        self
+    }
+
+    /// Returns the body as it was sent. Without this call the host asks for gzip, deflate, Brotli and
+    /// Zstandard, and decodes them.
+    pub fn without_decoding(mut self) -> Self {
+        self.options.decode = false;
+        self
+    }
+
+    /// Selects the version of HTTP. Without this call it is HTTP/2 if the server selects that in TLS,
+    /// otherwise HTTP/1.1.
+    pub fn version(mut self, version: VersionOption) -> Self {
+        self.options.version = version;
+        self
+    }
+
+    /// Connects only to addresses of one family.
+    pub fn family(mut self, family: Family) -> Self {
+        self.options.family = family;
+        self
+    }
+
+    /// Sets the name in `host` and in TLS, in place of the host of the URL, to check one of several
+    /// servers by its address.
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.options.server_name = Some(name.into());
+        self
+    }
+
+    /// Sets what is required of the server's certificate. Without this call its chain must lead to a
+    /// trusted root, and it must be valid for the name.
+    pub fn verification(mut self, verification: Verification) -> Self {
+        self.options.verification = verification;
+        self
+    }
+
+    /// Shows the server a certificate of the client: the name of a table `tls.identities` in the
+    /// host's configuration.
+    pub fn client_certificate(mut self, name: impl Into<String>) -> Self {
+        self.options.client_certificate = Some(name.into());
+        self
+    }
+
+    /// Connects through a proxy: the name of a table `proxies` in the host's configuration.
+    pub fn proxy(mut self, name: impl Into<String>) -> Self {
+        self.options.proxy = Some(name.into());
+        self
+    }
+
+    /// Limits the size of the decoded body, 1 MiB without this call. A longer body is an error,
     /// [`Problem::TooLarge`]. The host has a limit of its own, `http_body`.
     pub fn body_limit(mut self, bytes: usize) -> Self {
-        self.body_limit = bytes;
+        self.options.body_max = bytes;
         self.takes_prefix = false;
         self
     }
 
-    /// Reads at most the first `bytes` bytes of the body, or as many as the host allows, and drops
-    /// the rest; see [`Response::is_truncated`].
+    /// Reads at most the first `bytes` bytes of the decoded body, or as many as the host allows, and
+    /// drops the rest; see [`Response::is_truncated`]. With 0, a response whose body never ends is
+    /// complete with its headers.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -202,7 +262,7 @@ impl RequestBuilder {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn body_prefix(mut self, bytes: usize) -> Self {
-        self.body_limit = bytes;
+        self.options.body_max = bytes;
         self.takes_prefix = true;
         self
     }
@@ -210,62 +270,49 @@ impl RequestBuilder {
     /// Sends the request and reads the whole response. A response of any status is `Ok`.
     pub fn send(self) -> Result<Response, Error> {
         let limit = Limit::new(self.timeout.unwrap_or(Duration::MAX));
-        let mut request = self;
-        let mut hops = 0;
         let started = Instant::now();
-        loop {
-            let response = request
-                .exchange(limit.deadline)
-                .map_err(|problem| request.error(problem.within(limit.shown)))?;
-            let Some(next) = redirect::next(&request, &response, hops) else {
-                if response.truncated && !request.takes_prefix {
-                    return Err(request.error(Problem::TooLarge(response.body.len())));
-                }
-                return Ok(Response::new(
-                    request.method,
-                    request.url,
-                    response,
-                    started.elapsed(),
-                ));
-            };
-            request = next.map_err(|problem| request.error(problem))?;
-            hops += 1;
+        let response = match self.exchange(limit.deadline) {
+            Ok(response) => response,
+            Err(failure) => return Err(self.error(failure, limit)),
+        };
+        if response.truncated && !self.takes_prefix {
+            let problem = Problem::TooLarge(response.body.len());
+            return Err(self.error(problem.into(), limit));
         }
+        Ok(Response::new(
+            self.method,
+            self.url,
+            response,
+            started.elapsed(),
+        ))
     }
 
-    fn exchange(&self, deadline: Deadline) -> Result<RawResponse, Problem> {
+    fn exchange(&self, deadline: Deadline) -> Result<RawResponse, Box<RawFailure>> {
         if let Some(problem) = &self.problem {
-            return Err(problem.clone());
+            return Err(problem.clone().into());
         }
         if !matches!(self.url.scheme(), "http" | "https") {
-            return Err(Problem::Scheme(self.url.scheme().to_owned()));
+            return Err(Problem::Scheme(self.url.scheme().to_owned()).into());
         }
-        let wire = RawRequest {
+        let request = RawRequest {
             method: &self.method,
             url: &self.url,
             headers: self.all_headers(),
             body: self.body.as_deref(),
-            body_limit: self.body_limit,
+            options: &self.options,
         };
-        backend::exchange(&wire, deadline)
+        backend::exchange(&request, deadline)
     }
 
-    /// Returns the headers that were set and the standard headers of every request.
+    /// Returns the headers that were set, and the one that follows from the URL.
     fn all_headers(&self) -> Vec<(String, String)> {
         let mut headers = self.headers.clone();
-        let mut add = |name: &str, value: String| {
-            if !self.has_header(name) {
-                headers.push((name.to_owned(), value));
-            }
-        };
-        add("user-agent", USER_AGENT.to_owned());
-        add("accept", "*/*".to_owned());
-        if let Some((user, password)) = self.url.credentials() {
+        if let Some((user, password)) = self.url.credentials()
+            && !self.has_header("authorization")
+        {
             let pair = [user.as_slice(), b":", &password].concat();
-            add("authorization", format!("Basic {}", base64(&pair)));
-        }
-        if let Some(body) = &self.body {
-            add("content-length", body.len().to_string());
+            let value = format!("Basic {}", base64(&pair));
+            headers.push(("authorization".to_owned(), value));
         }
         headers
     }
@@ -276,8 +323,10 @@ impl RequestBuilder {
             .any(|(own, _)| own.eq_ignore_ascii_case(name))
     }
 
-    fn error(&self, problem: Problem) -> Error {
-        Error::of(&self.method, &self.url, problem)
+    fn error(&self, failure: Box<RawFailure>, limit: Limit) -> Error {
+        let url = failure.url.as_ref().unwrap_or(&self.url);
+        let problem = failure.problem.within(limit.shown);
+        Error::of(&self.method, url, problem).with_exchange(failure.exchange)
     }
 }
 
@@ -294,16 +343,23 @@ pub(crate) struct RawRequest<'a> {
     pub(crate) url: &'a Url,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<&'a [u8]>,
-    pub(crate) body_limit: usize,
+    pub(crate) options: &'a Options,
 }
 
 /// A response in the form that the backend receives.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct RawResponse {
     pub(crate) status: u16,
+    pub(crate) version: Version,
+    /// The last URL, if a redirect was followed.
+    pub(crate) url: Option<Url>,
+    pub(crate) redirects: u8,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// Before decoding.
+    pub(crate) body_size: u64,
     pub(crate) truncated: bool,
+    pub(crate) exchange: Exchange,
 }
 
 impl RawResponse {
@@ -312,6 +368,24 @@ impl RawResponse {
             .iter()
             .find(|(own, _)| own.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+}
+
+/// A request without a response.
+pub(crate) struct RawFailure {
+    pub(crate) problem: Problem,
+    /// The last URL, if a redirect was followed.
+    pub(crate) url: Option<Url>,
+    pub(crate) exchange: Exchange,
+}
+
+impl From<Problem> for Box<RawFailure> {
+    fn from(problem: Problem) -> Self {
+        Self::new(RawFailure {
+            problem,
+            url: None,
+            exchange: Exchange::default(),
+        })
     }
 }
 
@@ -333,8 +407,6 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const BODY_LIMIT: usize = 1 << 20;
-const USER_AGENT: &str = concat!("vitals/", env!("CARGO_PKG_VERSION"));
 
 #[cfg(test)]
 mod tests;

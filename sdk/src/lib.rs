@@ -126,8 +126,7 @@
 ))]
 compile_error!("a vitals check is a WebAssembly component: build it with `--target wasm32-wasip2`");
 
-// The macros refer to this crate as `::vitals_sdk`, also in its own unit tests.
-#[cfg(test)]
+// The macros refer to this crate as `::vitals_sdk`, also in this crate.
 extern crate self as vitals_sdk;
 
 mod address;
@@ -167,7 +166,7 @@ pub use amount::{bytes_text, percent_text, span_text};
 pub use config::Config;
 pub use deadline::Deadline;
 pub use error::{Context, Error, Result};
-pub use measurement::{Bound, Measurement, Quantity, bytes, count, ratio, seconds};
+pub use measurement::{Bound, Measurement, Quantity, bytes, count, ratio, seconds, timestamp};
 pub use outcome::{Outcome, Status};
 pub use request::Request;
 pub use text::shortened;
@@ -189,7 +188,7 @@ pub mod prelude {
         Address, Bound, Config, Context, Deadline, Error, Measurement, Outcome, Request, Result,
         Size, Status, Thresholds, Url, Value, bytes, bytes_text, clock, count, dns, files,
         health_check, http, json, metrics, percent_text, ratio, report, seconds, shortened,
-        span_text, system, tcp, tls, udp,
+        span_text, system, tcp, timestamp, tls, udp,
     };
     pub use std::time::Duration;
 }
@@ -199,8 +198,11 @@ pub mod prelude {
 pub mod __private {
     #[cfg(target_family = "wasm")]
     pub use crate::backend::bindings;
-    pub use crate::config::object::{Field, Object, object_of, read_variant, unknown_variant};
-    pub use crate::config::schema::{name, names, variant};
+    pub use crate::config::object::{
+        Field, Fields, Object, concatenated, count, joined, object_of, read_struct, read_variant,
+        unknown_variant,
+    };
+    pub use crate::config::schema::{Properties, name, names, struct_schema, variant};
     pub use crate::config::types::{grantable, numeric};
     pub use crate::error::{ViaDisplay, ViaError};
     pub use crate::plugin::{Check, CheckReturn, Identity, NoSettings};

@@ -72,6 +72,20 @@ pub fn count(name: impl Into<String>, value: impl Quantity) -> Measurement {
     Measurement::new(name, value, Unit::Count)
 }
 
+/// Measures a point in time, such as the end of a certificate, in seconds since
+/// 1970-01-01T00:00:00Z.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+///
+/// let measured = timestamp("certificate_expiry", 1_798_761_600);
+/// assert_eq!((measured.value(), measured.unit()), (1_798_761_600.0, "timestamp"));
+/// assert_eq!(measured.value_text(), "2027-01-01T00:00:00Z");
+/// ```
+pub fn timestamp(name: impl Into<String>, unix_seconds: impl Quantity) -> Measurement {
+    Measurement::new(name, unix_seconds, Unit::Timestamp)
+}
+
 impl Measurement {
     fn new(name: impl Into<String>, value: impl Quantity, unit: Unit) -> Self {
         let value = value.quantity();
@@ -96,7 +110,7 @@ impl Measurement {
         self.value
     }
 
-    /// Returns `seconds`, `bytes`, `ratio`, or an empty string for a count.
+    /// Returns `seconds`, `bytes`, `ratio`, `timestamp`, or an empty string for a count.
     pub fn unit(&self) -> &str {
         self.unit.name()
     }

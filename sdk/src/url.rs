@@ -86,6 +86,16 @@ impl Url {
             .map(|(user, password)| (decoded(user), decoded(password)))
     }
 
+    /// Returns the URL as it is sent, without user and password.
+    pub(crate) fn without_credentials(&self) -> String {
+        format!(
+            "{}://{}{}",
+            self.scheme,
+            self.authority(),
+            self.path_and_query()
+        )
+    }
+
     /// Returns whether scheme, host and port are equal.
     pub fn same_origin(&self, other: &Self) -> bool {
         self.scheme == other.scheme
@@ -97,7 +107,8 @@ impl Url {
     /// `path` (RFC 3986, section 5). Credentials are kept on the same origin only.
     pub fn join(&self, reference: &str) -> Result<Self, UrlError> {
         let reference = reference.split('#').next().unwrap_or_default().trim();
-        let mut url = if has_scheme(reference) {
+        let before_colon = reference.split_once(':');
+        let mut url = if before_colon.is_some_and(|(scheme, _)| is_scheme(scheme)) {
             reference.parse()?
         } else if reference.starts_with("//") {
             format!("{}:{reference}", self.scheme).parse()?
@@ -146,7 +157,7 @@ impl FromStr for Url {
         let text = text.trim();
         let (scheme, rest) = text
             .split_once("://")
-            .filter(|_| has_scheme(text))
+            .filter(|(scheme, _)| is_scheme(scheme))
             .ok_or_else(|| wrong("it does not begin with a scheme such as `https://`"))?;
         let rest = rest.split('#').next().unwrap_or_default();
         let end = rest.find(['/', '?', '\\']).unwrap_or(rest.len());
@@ -209,13 +220,12 @@ fn host_and_port(text: &str) -> Result<(Host, Option<u16>), HostError> {
     }
 }
 
-fn has_scheme(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(scheme, _)| {
-        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-            && scheme
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-    })
+/// RFC 3986, section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
 fn default_port(scheme: &str) -> Option<u16> {
@@ -391,6 +401,14 @@ mod tests {
                 "{reference}"
             );
         }
+    }
+
+    #[test]
+    fn a_reference_with_a_scheme_is_never_a_path() {
+        let base = url("http://a/b");
+        assert!(base.join("mailto:a@b").is_err());
+        assert!(base.join("g:h").is_err());
+        assert_eq!(base.join("./g:h").unwrap().expose(), "http://a/g:h");
     }
 
     #[test]

@@ -294,6 +294,71 @@ fn an_invalid_default_panics_when_the_schema_is_made() {
     BadDefault::json_schema();
 }
 
+#[derive(Config, Debug, PartialEq)]
+struct Shared {
+    /// The server.
+    #[config(grant = "tcp")]
+    server: Address,
+    #[config(secret)]
+    key: Option<String>,
+    #[config(flatten)]
+    page: Page,
+}
+
+#[derive(Config, Debug, PartialEq)]
+struct Page {
+    #[config(default = 20, range(1..=50))]
+    rows: u8,
+}
+
+#[derive(Config, Debug, PartialEq)]
+struct Outer {
+    first: String,
+    /// Not shown.
+    #[config(flatten)]
+    shared: Shared,
+    last: Option<u8>,
+}
+
+#[test]
+fn a_flattened_struct_adds_its_keys_to_the_object() {
+    let schema = Outer::json_schema();
+    assert_eq!(
+        (&schema["required"], &schema["x-vitals-order"]),
+        (
+            &json!(["first", "server"]),
+            &json!(["first", "server", "key", "rows", "last"])
+        )
+    );
+    let properties = &schema["properties"];
+    assert_eq!(properties.as_object().map(serde_json::Map::len), Some(5));
+    assert_eq!(properties["server"]["x-vitals-grant"], "tcp");
+    assert_eq!(properties["server"]["description"], "The server.");
+    assert_eq!(properties["key"]["writeOnly"], true);
+    assert_eq!(properties["rows"]["default"], 20);
+    assert!(schema.get("$defs").is_none(), "{schema}");
+
+    let json = json!({ "first": "a", "server": "db:1", "key": "k", "rows": 50, "last": 1 });
+    let outer = Outer::read(json.clone()).unwrap();
+    assert_eq!(outer.shared.page, Page { rows: 50 });
+    assert_eq!(outer.to_value(), json);
+    let least = Outer::from_json(r#"{ "first": "a", "server": "db:1" }"#).unwrap();
+    assert_eq!((least.shared.page.rows, least.last), (20, None));
+    for (json, error) in [
+        (r#"{ "first": "a" }"#, "the key `server` is missing"),
+        (
+            r#"{ "first": "a", "server": "db:1", "rows": 51 }"#,
+            "`rows`: 51 is more than 50",
+        ),
+        (
+            r#"{ "shared": {} }"#,
+            "unknown key `shared`, expected one of `first`, `server`, `key`, `rows`, `last`",
+        ),
+    ] {
+        assert_eq!(Outer::from_json(json).unwrap_err().to_string(), error);
+    }
+}
+
 #[derive(Config)]
 struct Tree {
     children: Vec<Tree>,

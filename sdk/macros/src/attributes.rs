@@ -18,6 +18,7 @@ pub(crate) struct Options {
     pub(crate) minimum: Option<TokenStream>,
     pub(crate) maximum: Option<TokenStream>,
     pub(crate) rename: Option<LitStr>,
+    pub(crate) flatten: bool,
 }
 
 /// The value for a missing key.
@@ -31,8 +32,10 @@ pub(crate) enum Default {
 impl Options {
     /// Parses the options of a field.
     pub(crate) fn of_field(attributes: &[Attribute]) -> Result<Self> {
-        Self::parse(attributes, |options, meta| {
+        let mut count = 0;
+        let options = Self::parse(attributes, |options, meta| {
             let path = &meta.path;
+            count += 1;
             if path.is_ident("default") {
                 options.default = Some(if meta.input.peek(Token![=]) {
                     Default::Written(json(meta)?)
@@ -51,13 +54,20 @@ impl Options {
                 (options.minimum, options.maximum) = range(meta)?;
             } else if path.is_ident("rename") {
                 options.rename = Some(meta.value()?.parse()?);
+            } else if path.is_ident("flatten") {
+                options.flatten = true;
             } else {
                 return Err(meta.error(
-                    "unknown option, expected one of `default`, `grant`, `secret`, `range`, `min`, `max`, `rename`",
+                    "unknown option, expected one of `default`, `grant`, `secret`, `range`, `min`, `max`, `rename`, `flatten`",
                 ));
             }
             Ok(())
-        })
+        })?;
+        if let (true, 2.., [attribute, ..]) = (options.flatten, count, attributes) {
+            let text = "`flatten` allows no other option: the keys have their own";
+            return Err(Error::new_spanned(attribute, text));
+        }
+        Ok(options)
     }
 
     /// Parses the options of a variant.
@@ -140,4 +150,6 @@ fn range(meta: &ParseNestedMeta<'_>) -> Result<Bounds> {
     Ok((bound(range.start), bound(range.end)))
 }
 
-const GRANTS: [&str; 7] = ["http", "tcp", "udp", "tls", "name", "file", "disk"];
+const GRANTS: [&str; 9] = [
+    "http", "tcp", "udp", "tls", "name", "file", "disk", "identity", "proxy",
+];

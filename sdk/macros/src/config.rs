@@ -27,6 +27,7 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
         schema,
         read,
         to_value,
+        fields,
         checks,
     } = match &input.data {
         Data::Struct(data) => of_struct(&input.ident, &data.fields)?,
@@ -42,6 +43,8 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
     Ok(quote! {
         const _: () = {
             #(#checks)*
+
+            #fields
 
             impl ::vitals_sdk::Config for #name {
                 const DOC: &'static str = #doc;
@@ -69,6 +72,8 @@ struct Body {
     schema: TokenStream,
     read: TokenStream,
     to_value: TokenStream,
+    /// What only a struct has.
+    fields: Option<TokenStream>,
     checks: Vec<TokenStream>,
 }
 
@@ -80,23 +85,43 @@ fn of_struct(name: &Ident, fields: &Fields) -> Result<Body> {
         ));
     };
     let table = Table::of(fields)?;
-    let (fields, object) = (
-        &table.rows,
-        table.object(&quote!(<Self as ::vitals_sdk::Config>::DOC)),
-    );
     let label = name.to_string();
-    let (names, take, show) = (&table.names, table.take(), table.show(&quote!(&self.)));
+    let (names, rows) = (&table.names, &table.rows);
+    let own = quote!(<#name as ::vitals_sdk::__private::Fields>::OWN);
+    let (add_all, take) = (table.add_all(), table.take(&own));
+    let all = table.is_flat().then(|| {
+        let parts = table.parts(&own);
+        quote! {
+            const ALL: &'static [::vitals_sdk::__private::Field] = {
+                const PARTS: &[&[::vitals_sdk::__private::Field]] = &[#(#parts),*];
+                const ALL: [::vitals_sdk::__private::Field; ::vitals_sdk::__private::count(PARTS)] =
+                    ::vitals_sdk::__private::concatenated(PARTS);
+                &ALL
+            };
+        }
+    });
     Ok(Body {
-        schema: quote! {
-            const FIELDS: &[::vitals_sdk::__private::Field] = &[#(#fields),*];
-            definitions.reference::<Self>(#label, |definitions| #object)
-        },
-        read: quote! {
-            const FIELDS: &[::vitals_sdk::__private::Field] = &[#(#fields),*];
-            let mut object = ::vitals_sdk::__private::Object::read(value, FIELDS)?;
-            ::core::result::Result::Ok(Self { #(#names: #take),* })
-        },
-        to_value: show,
+        schema: quote! { ::vitals_sdk::__private::struct_schema::<Self>(#label, definitions) },
+        read: quote! { ::vitals_sdk::__private::read_struct(value) },
+        to_value: table.show(&quote!(&self.)),
+        fields: Some(quote! {
+            impl ::vitals_sdk::__private::Fields for #name {
+                const OWN: &'static [::vitals_sdk::__private::Field] = &[#(#rows),*];
+                #all
+
+                fn add_to(properties: &mut ::vitals_sdk::__private::Properties<'_>) {
+                    let _ = &properties;
+                    #(#add_all)*
+                }
+
+                fn take_from(
+                    object: &mut ::vitals_sdk::__private::Object,
+                ) -> ::core::result::Result<Self, ::vitals_sdk::config::ConfigError> {
+                    let _ = &object;
+                    ::core::result::Result::Ok(Self { #(#names: #take),* })
+                }
+            }
+        }),
         checks: table.checks,
     })
 }
@@ -146,6 +171,14 @@ mod tests {
             (
                 r#"struct S { a: u8, #[config(rename = "a")] b: u8 }"#,
                 "two fields are written `a`",
+            ),
+            (
+                "struct S { #[config(flatten, secret)] a: T }",
+                "`flatten` allows no other option",
+            ),
+            (
+                "enum E { A { #[config(flatten)] a: T } }",
+                "`flatten` in a variant",
             ),
         ] {
             let error = expand(item.parse().unwrap()).expect_err(item).to_string();

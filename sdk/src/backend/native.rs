@@ -10,7 +10,7 @@ mod udp;
 use vitals_values::MetricUpdate;
 
 use crate::Deadline;
-use crate::http::{Problem, RawRequest, RawResponse};
+use crate::http::{Problem, RawFailure, RawRequest, RawResponse};
 use crate::metrics::{self, Series};
 use crate::report::Level;
 use crate::testing::current;
@@ -22,7 +22,7 @@ pub(crate) use udp::{UdpConnection, look_up};
 pub(crate) fn exchange(
     request: &RawRequest<'_>,
     deadline: Deadline,
-) -> Result<RawResponse, Problem> {
+) -> Result<RawResponse, Box<RawFailure>> {
     current()
         .ok_or(Problem::NoHost)?
         .exchange(request, deadline)

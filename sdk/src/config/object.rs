@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::schema::Properties;
 use super::{Config, ConfigError};
 
 /// One field of a settings struct, as the derive macro writes it.
@@ -15,6 +16,81 @@ pub struct Field {
     pub secret: bool,
     pub minimum: Option<fn() -> Value>,
     pub maximum: Option<fn() -> Value>,
+}
+
+/// A struct with named fields, which `#[config(flatten)]` can put into another one.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be flattened",
+    label = "only a struct with `#[derive(Config)]` has keys of its own"
+)]
+pub trait Fields: Config {
+    /// The fields that are not flattened.
+    const OWN: &'static [Field];
+    /// All fields, in order.
+    const ALL: &'static [Field] = Self::OWN;
+
+    /// Adds all fields to the schema.
+    fn add_to(properties: &mut Properties<'_>);
+
+    /// Takes all fields.
+    fn take_from(object: &mut Object) -> Result<Self, ConfigError>;
+}
+
+/// Reads a struct.
+#[doc(hidden)]
+pub fn read_struct<T: Fields>(value: Value) -> Result<T, ConfigError> {
+    T::take_from(&mut Object::read(value, T::ALL)?)
+}
+
+/// Returns the number of fields in all parts.
+#[doc(hidden)]
+pub const fn count(parts: &[&[Field]]) -> usize {
+    let (mut count, mut part) = (0, 0);
+    while part < parts.len() {
+        count += parts[part].len();
+        part += 1;
+    }
+    count
+}
+
+/// Returns the fields of all parts.
+///
+/// # Panics
+///
+/// Panics if two of them are written alike, which is an error at compile time.
+#[doc(hidden)]
+pub const fn concatenated<const N: usize>(parts: &[&[Field]]) -> [Field; N] {
+    let mut all = [NO_FIELD; N];
+    let (mut count, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut index = 0;
+        while index < parts[part].len() {
+            let field = parts[part][index];
+            let mut other = 0;
+            while other < count {
+                assert!(
+                    !is_same(all[other].key, field.key),
+                    "two fields are written alike, at least one of them in a flattened struct"
+                );
+                other += 1;
+            }
+            all[count] = field;
+            count += 1;
+            index += 1;
+        }
+        part += 1;
+    }
+    all
+}
+
+const fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut index = 0;
+    while index < one.len() && index < other.len() && one[index] == other[index] {
+        index += 1;
+    }
+    index == one.len() && index == other.len()
 }
 
 /// An object whose fields are taken one by one.
@@ -72,6 +148,15 @@ pub fn object_of<const N: usize>(entries: [(&str, Value); N]) -> Value {
     )
 }
 
+/// Adds the entries of another object.
+#[doc(hidden)]
+pub fn joined(mut object: Value, other: Value) -> Value {
+    if let (Value::Object(entries), Value::Object(others)) = (&mut object, other) {
+        entries.extend(others);
+    }
+    object
+}
+
 /// Returns the only key of an object that stands for a variant, and the value below it.
 #[doc(hidden)]
 pub fn read_variant(value: Value) -> Result<(String, Option<Value>), ConfigError> {
@@ -126,4 +211,36 @@ fn in_bounds(value: &Value, field: &Field) -> Result<(), ConfigError> {
         )));
     }
     Ok(())
+}
+
+const NO_FIELD: Field = Field {
+    key: "",
+    doc: "",
+    default: None,
+    grant: &[],
+    secret: false,
+    minimum: None,
+    maximum: None,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn field(key: &'static str) -> Field {
+        Field { key, ..NO_FIELD }
+    }
+
+    #[test]
+    fn parts_are_concatenated_in_order() {
+        const PARTS: &[&[Field]] = &[&[field("a")], &[], &[field("ab"), field("b")]];
+        let all = concatenated::<{ count(PARTS) }>(PARTS);
+        assert_eq!(all.map(|field| field.key), ["a", "ab", "b"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "two fields are written alike")]
+    fn two_fields_that_are_written_alike_are_an_error() {
+        concatenated::<2>(&[&[field("a")], &[field("a")]]);
+    }
 }

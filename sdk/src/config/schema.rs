@@ -5,7 +5,7 @@ use std::any::type_name;
 use serde_json::{Map, Value, json};
 
 use super::Config;
-use super::object::{Field, Object};
+use super::object::{Field, Fields, Object};
 
 /// The JSON Schema of a value: a set of keywords.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -106,14 +106,14 @@ impl Definitions {
         Schema::anything().with("$ref", format!("#/$defs/{}", definition.name))
     }
 
-    /// Makes the schema of an object with these fields. `add` adds the type of each field, in
+    /// Makes the schema of an object with these fields. `add_to` adds the type of each field, in
     /// order.
     #[doc(hidden)]
     pub fn object(
         &mut self,
         doc: &str,
         fields: &[Field],
-        add: impl FnOnce(&mut Properties<'_>),
+        add_to: impl FnOnce(&mut Properties<'_>),
     ) -> Schema {
         let mut properties = Properties {
             definitions: self,
@@ -121,7 +121,7 @@ impl Definitions {
             schemas: Map::new(),
             required: Vec::new(),
         };
-        add(&mut properties);
+        add_to(&mut properties);
         let Properties {
             schemas, required, ..
         } = properties;
@@ -228,6 +228,14 @@ impl Properties<'_> {
         }
         self.schemas.insert(field.key.to_owned(), schema.into());
     }
+}
+
+/// Makes the schema of a struct.
+#[doc(hidden)]
+pub fn struct_schema<T: Fields>(name: &str, definitions: &mut Definitions) -> Schema {
+    definitions.reference::<T>(name, |definitions| {
+        definitions.object(T::DOC, T::ALL, T::add_to)
+    })
 }
 
 /// Makes the schema of an enum whose variants have no data.

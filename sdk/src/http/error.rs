@@ -5,13 +5,18 @@ use std::time::Duration;
 
 use vitals_values::duration_text;
 
-use super::Method;
+use super::{Exchange, Method};
 use crate::Url;
-use crate::operation_error::{NO_HOST, operation_error};
+use crate::operation_error::NO_HOST;
 
-operation_error! {
-    /// A request without a response: `cannot get https://example.com/: connection refused`. The URL
-    /// is shown without user, password and query.
+/// A request without a response: `cannot get https://example.com/: connection refused`. The URL
+/// is shown without user, password and query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// To follow "cannot".
+    operation: String,
+    problem: Problem,
+    exchange: Box<Exchange>,
 }
 
 impl Error {
@@ -26,7 +31,27 @@ impl Error {
             other => other,
         };
         let method = method.as_str().to_ascii_lowercase();
-        Self::new(format!("{method} {url}"), problem)
+        Self {
+            operation: format!("{method} {url}"),
+            problem,
+            exchange: Box::default(),
+        }
+    }
+
+    pub(super) fn with_exchange(mut self, exchange: Exchange) -> Self {
+        *self.exchange = exchange;
+        self
+    }
+
+    /// Returns what went wrong.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// Returns what is known of the exchange: the phases up to the failure, and the handshake, also
+    /// with a server that is not trusted.
+    pub fn exchange(&self) -> &Exchange {
+        &self.exchange
     }
 
     /// Returns whether the request timed out.
@@ -39,6 +64,14 @@ impl Error {
         matches!(self.problem, Problem::Denied(_))
     }
 }
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {}: {}", self.operation, self.problem)
+    }
+}
+
+impl std::error::Error for Error {}
 
 /// What went wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,17 +94,15 @@ pub enum Problem {
         /// The timeout of the whole request.
         limit: Duration,
     },
-    /// TLS failed: the certificate is not trusted, or there is no common protocol.
-    #[error("TLS failed: {0}")]
+    /// The handshake failed, or the certificate is not as required.
+    #[error("{0}")]
     Tls(String),
-    /// The connection broke.
-    #[error("the connection was closed by the other side")]
-    Closed,
     /// The server is unreachable.
     #[error("cannot reach the host: {0}")]
     Unreachable(String),
-    /// The response is not HTTP, or exceeds the limits.
-    #[error("the response is not valid: {0}")]
+    /// The response is not valid, exceeds a limit of the host, or the connection ended before its
+    /// end.
+    #[error("{0}")]
     Protocol(String),
     /// The body is longer than the limit.
     #[error("the body exceeds the limit of {0} bytes")]
@@ -79,9 +110,9 @@ pub enum Problem {
     /// The body does not have the expected form.
     #[error("the body is not valid: {0}")]
     Body(String),
-    /// A header cannot be sent.
-    #[error("cannot send header `{0}`: {1}")]
-    Header(String, String),
+    /// The request cannot be sent as it is.
+    #[error("the request is not valid: {0}")]
+    Invalid(String),
     /// A redirect cannot be followed.
     #[error("cannot follow the redirect: {0}")]
     Redirect(String),
@@ -113,6 +144,8 @@ pub enum Stage {
     Lookup,
     /// Connecting.
     Connect,
+    /// The TLS handshake.
+    Tls,
     /// Sending the request.
     Send,
     /// Waiting for the response to begin.
@@ -126,6 +159,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Lookup => "looking up the host",
             Self::Connect => "connecting",
+            Self::Tls => "starting TLS",
             Self::Send => "sending the request",
             Self::Response => "waiting for the response",
             Self::Body => "reading the response",

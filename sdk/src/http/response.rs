@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::{Error, Method, Problem, RawResponse, StatusCode};
+use super::{Error, Exchange, Method, Problem, RawResponse, StatusCode, Version, charset};
 use crate::Url;
 
 /// A response, read to its end or to the limit of its body.
@@ -37,7 +37,7 @@ impl Response {
     pub(super) fn new(method: Method, url: Url, raw: RawResponse, elapsed: Duration) -> Self {
         Self {
             method,
-            url,
+            url: raw.url.clone().unwrap_or(url),
             raw,
             elapsed,
         }
@@ -71,7 +71,27 @@ impl Response {
         self.elapsed
     }
 
-    /// Returns the body, up to its limit.
+    /// Returns how many redirects were followed.
+    pub fn redirects(&self) -> u8 {
+        self.raw.redirects
+    }
+
+    /// Returns the version of HTTP.
+    pub fn version(&self) -> Version {
+        self.raw.version
+    }
+
+    /// Returns what is known of the exchange: its phases, the server's address, the TLS handshake.
+    pub fn exchange(&self) -> &Exchange {
+        &self.raw.exchange
+    }
+
+    /// Returns the bytes of the body that were received, before decoding.
+    pub fn received_size(&self) -> u64 {
+        self.raw.body_size
+    }
+
+    /// Returns the decoded body, up to its limit.
     pub fn body(&self) -> &[u8] {
         &self.raw.body
     }
@@ -81,11 +101,10 @@ impl Response {
         self.raw.truncated
     }
 
-    /// Returns the body as text. Bytes that are not UTF-8 are replaced.
+    /// Returns the body as text, in the charset of its byte order mark or of its content type: UTF-8,
+    /// UTF-16 or Latin-1. What is not valid is replaced.
     pub fn text(&self) -> Cow<'_, str> {
-        // Checking for invalid UTF-8 costs a fraction of replacing it.
-        std::str::from_utf8(&self.raw.body)
-            .map_or_else(|_| String::from_utf8_lossy(&self.raw.body), Cow::Borrowed)
+        charset::decode(&self.raw.body, self.header("content-type"))
     }
 
     /// Parses the body as JSON, for example into a [`Value`](crate::Value). An error never shows
@@ -98,13 +117,22 @@ impl Response {
                 "it is longer than {kept} bytes and was cut off"
             )));
         }
-        serde_json::from_slice(&self.raw.body).map_err(|error| {
-            wrong(format!(
-                "not the expected JSON (line {}, column {})",
-                error.line(),
-                error.column()
-            ))
+        serde_json::from_str(&self.text()).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            let mut text = format!("not the expected JSON (line {line}, column {column})");
+            if let Some(coding) = self.remaining_coding() {
+                text = format!("its coding `{coding}` is not one that the host decodes");
+            }
+            wrong(text)
         })
+    }
+
+    /// Returns the content coding that the body still has, because the host does not decode it.
+    pub fn remaining_coding(&self) -> Option<&str> {
+        let coding = self.header("content-encoding")?;
+        let mut decoded = DECODED.iter();
+        let is_decoded = decoded.any(|known| known.eq_ignore_ascii_case(coding));
+        (!is_decoded).then_some(coding)
     }
 }
 
@@ -121,6 +149,9 @@ impl fmt::Debug for Response {
     }
 }
 
+/// The content codings that the host decodes.
+const DECODED: [&str; 6] = ["identity", "gzip", "x-gzip", "deflate", "br", "zstd"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +164,7 @@ mod tests {
             headers,
             body: body.into(),
             truncated,
+            ..RawResponse::default()
         };
         Response::new(
             Method::Get,

@@ -21,10 +21,8 @@ fn base64_pads() {
 }
 
 #[test]
-fn standard_headers_are_sent_once() {
-    let request = post(&url("http://me:pw@a/"))
-        .header("Accept", "text/plain")
-        .body("four");
+fn user_and_password_become_a_header() {
+    let request = post(&url("http://me:pw@a/")).header("Accept", "text/plain");
     let headers = request.all_headers();
     let values = |name: &str| -> Vec<&str> {
         headers
@@ -35,8 +33,6 @@ fn standard_headers_are_sent_once() {
     };
     assert_eq!(values("accept"), ["text/plain"]);
     assert_eq!(values("authorization"), ["Basic bWU6cHc="]);
-    assert_eq!(values("content-length"), ["4"]);
-    assert_eq!(values("user-agent").len(), 1);
 }
 
 #[test]

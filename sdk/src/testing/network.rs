@@ -19,6 +19,7 @@ pub(crate) use connection::Connection;
 pub use names::DnsName;
 use peer::ConnectResult;
 pub use peer::Peer;
+pub(crate) use peer::handshake;
 
 /// The defined peers, and what they received.
 #[derive(Default)]
@@ -177,6 +178,7 @@ impl World {
             not_before: not_after.min(now).saturating_sub(90 * DAY),
             not_after,
             sha256: "0".repeat(64),
+            public_key_sha256: "1".repeat(64),
         }
     }
 

@@ -15,6 +15,8 @@ pub struct Handshake {
     pub protocol: String,
     /// The cipher suite by its IANA name: `TLS_AES_128_GCM_SHA256`.
     pub cipher: String,
+    /// The protocol that the server selected by ALPN, such as `h2`.
+    pub alpn: Option<String>,
     /// Why the chain is not trusted for the name; `None` if it is trusted.
     pub verification_error: Option<String>,
 }
@@ -49,6 +51,8 @@ pub struct Certificate {
     pub not_after: i64,
     /// The SHA-256 digest of the certificate in hexadecimal.
     pub sha256: String,
+    /// The SHA-256 digest of its public key in hexadecimal.
+    pub public_key_sha256: String,
 }
 
 impl Certificate {

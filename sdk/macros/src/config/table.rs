@@ -11,20 +11,32 @@ use crate::docs::doc_of;
 /// The fields of a struct or a variant.
 pub(super) struct Table {
     pub(super) names: Vec<Ident>,
-    keys: Vec<String>,
     types: Vec<Type>,
+    places: Vec<Place>,
+    /// The key of each row.
+    keys: Vec<String>,
     /// Expressions of type `Field`.
     pub(super) rows: Vec<TokenStream>,
     /// Assertions that must compile.
     pub(super) checks: Vec<TokenStream>,
 }
 
+/// Where the value of a field is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Below the key of this row.
+    Row(usize),
+    /// In the object itself, below keys that its type has.
+    Flat,
+}
+
 impl Table {
     pub(super) fn of(fields: &Fields) -> Result<Self> {
         let mut table = Self {
             names: Vec::new(),
-            keys: Vec::new(),
             types: Vec::new(),
+            places: Vec::new(),
+            keys: Vec::new(),
             rows: Vec::new(),
             checks: Vec::new(),
         };
@@ -39,6 +51,13 @@ impl Table {
             return Err(Error::new(field.span(), "settings have named fields"));
         };
         let options = Options::of_field(&field.attrs)?;
+        self.names.push(name.clone());
+        self.types.push(field.ty.clone());
+        if options.flatten {
+            self.places.push(Place::Flat);
+            return Ok(());
+        }
+        self.places.push(Place::Row(self.rows.len()));
         let key = match &options.rename {
             Some(rename) => rename.value(),
             None => plain(name),
@@ -87,40 +106,78 @@ impl Table {
                 const _: () = ::vitals_sdk::__private::numeric::<#of>();
             });
         }
-        self.names.push(name.clone());
         self.keys.push(key);
-        self.types.push(of.clone());
         Ok(())
     }
 
-    /// Returns the schema of the object, with `FIELDS` and `definitions` in scope.
-    pub(super) fn object(&self, doc: &TokenStream) -> TokenStream {
-        let types = &self.types;
-        quote! {
-            definitions.object(#doc, FIELDS, |properties| {
-                let _ = &properties;
-                #(properties.next::<#types>();)*
-            })
-        }
+    /// Returns whether the keys of a field are those of its type.
+    pub(super) fn is_flat(&self) -> bool {
+        self.places.contains(&Place::Flat)
     }
 
-    /// Returns for each field an expression that reads it, with `FIELDS` and `object` in scope.
-    pub(super) fn take(&self) -> Vec<TokenStream> {
-        self.types
-            .iter()
-            .enumerate()
-            .map(|(index, of)| quote_spanned!(of.span()=> object.take::<#of>(&FIELDS[#index])?))
+    /// Returns the rows of all keys in order, as slices, with `rows` for the own ones.
+    pub(super) fn parts(&self, rows: &TokenStream) -> Vec<TokenStream> {
+        self.fields()
+            .map(|(of, place)| match place {
+                Place::Row(row) => quote!(::core::slice::from_ref(&#rows[#row])),
+                Place::Flat => quote_spanned! {of.span()=>
+                    <#of as ::vitals_sdk::__private::Fields>::ALL
+                },
+            })
+            .collect()
+    }
+
+    /// Returns for each field a statement that adds it to `properties`.
+    pub(super) fn add_all(&self) -> Vec<TokenStream> {
+        self.fields()
+            .map(|(of, place)| match place {
+                Place::Row(_) => quote!(properties.next::<#of>();),
+                Place::Flat => quote! {
+                    <#of as ::vitals_sdk::__private::Fields>::add_to(properties);
+                },
+            })
+            .collect()
+    }
+
+    /// Returns for each field an expression that reads it, with `object` in scope, and `rows` for
+    /// the own rows.
+    pub(super) fn take(&self, rows: &TokenStream) -> Vec<TokenStream> {
+        self.fields()
+            .map(|(of, place)| match place {
+                Place::Row(row) => {
+                    quote_spanned!(of.span()=> object.take::<#of>(&#rows[#row])?)
+                }
+                Place::Flat => quote_spanned! {of.span()=>
+                    <#of as ::vitals_sdk::__private::Fields>::take_from(object)?
+                },
+            })
             .collect()
     }
 
     /// Returns the object that reads back as these fields, which are accessed through `prefix`.
     pub(super) fn show(&self, prefix: &TokenStream) -> TokenStream {
-        let (names, keys) = (&self.names, &self.keys);
-        quote! {
+        let keys = &self.keys;
+        let of_place = |is_wanted: fn(Place) -> bool| {
+            let names = self.names.iter().zip(&self.places);
+            names
+                .filter(move |(_, place)| is_wanted(**place))
+                .map(|(name, _)| name)
+        };
+        let names = of_place(|place| place != Place::Flat);
+        let own = quote! {
             ::vitals_sdk::__private::object_of([
                 #((#keys, ::vitals_sdk::Config::to_value(#prefix #names))),*
             ])
-        }
+        };
+        of_place(|place| place == Place::Flat).fold(own, |object, name| {
+            quote! {
+                ::vitals_sdk::__private::joined(#object, ::vitals_sdk::Config::to_value(#prefix #name))
+            }
+        })
+    }
+
+    fn fields(&self) -> impl Iterator<Item = (&Type, Place)> {
+        self.types.iter().zip(self.places.iter().copied())
     }
 }
 

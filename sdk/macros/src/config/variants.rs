@@ -68,6 +68,7 @@ pub(super) fn of_enum(name: &Ident, data: &DataEnum) -> Result<Body> {
             }
         },
         to_value: quote! { match self { #(#to_value)* } },
+        fields: None,
         checks: arms.into_iter().flat_map(|arm| arm.checks).collect(),
     })
 }
@@ -91,13 +92,7 @@ impl Arm {
             .rename
             .map_or_else(|| snake(&plain(ident)), |rename| rename.value());
         let doc = doc_of(&variant.attrs);
-        // The host reads grants only under `properties`, `items` and `$ref`.
-        if let Some(field) = variant.fields.iter().find(|field| {
-            Options::of_field(&field.attrs).is_ok_and(|options| !options.grant.is_empty())
-        }) {
-            let text = "a grant in a variant has no effect: move the field into the struct";
-            return Err(Error::new(field.span(), text));
-        }
+        reject_grants(variant)?;
         match &variant.fields {
             Fields::Unit => Ok(Self {
                 read: quote! {
@@ -148,12 +143,23 @@ impl Arm {
             }
             Fields::Named(_) => {
                 let table = Table::of(&variant.fields)?;
-                let (rows, object) = (&table.rows, table.object(&quote!("")));
-                let (names, take, show) = (&table.names, table.take(), table.show(&quote!()));
+                if table.is_flat() {
+                    let text = "`flatten` in a variant is not possible: flatten the fields into the struct";
+                    return Err(Error::new(variant.span(), text));
+                }
+                let (rows, add_all) = (&table.rows, table.add_all());
+                let (names, take, show) = (
+                    &table.names,
+                    table.take(&quote!(FIELDS)),
+                    table.show(&quote!()),
+                );
                 Ok(Self {
                     schema: Some(quote! {{
                         const FIELDS: &[::vitals_sdk::__private::Field] = &[#(#rows),*];
-                        let inner = #object;
+                        let inner = definitions.object("", FIELDS, |properties| {
+                            let _ = &properties;
+                            #(#add_all)*
+                        });
                         ::vitals_sdk::__private::variant(#name, #doc, inner)
                     }}),
                     read: quote! {
@@ -178,6 +184,16 @@ impl Arm {
             }
         }
     }
+}
+
+/// Rejects grants, which the host reads only under `properties`, `items` and `$ref`.
+fn reject_grants(variant: &Variant) -> Result<()> {
+    let mut fields = variant.fields.iter();
+    let granting = fields.find(|field| {
+        Options::of_field(&field.attrs).is_ok_and(|options| !options.grant.is_empty())
+    });
+    let text = "a grant in a variant has no effect: move the field into the struct";
+    granting.map_or(Ok(()), |field| Err(Error::new(field.span(), text)))
 }
 
 /// Converts `ReadOnly` to `read_only`.

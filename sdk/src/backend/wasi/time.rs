@@ -40,3 +40,9 @@ pub(super) fn is_ready_by(pollables: &[&Pollable], deadline: Deadline) -> bool {
 pub(super) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+/// Returns the remaining time of a call, at least 1 ms.
+pub(super) fn milliseconds(deadline: Deadline) -> u32 {
+    let left = deadline.remaining().as_millis();
+    u32::try_from(left).unwrap_or(u32::MAX).max(1)
+}

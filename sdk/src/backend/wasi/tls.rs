@@ -36,25 +36,27 @@ impl TlsConnection {
         deadline: Deadline,
     ) -> Result<Handshake, Problem> {
         let timeout = milliseconds(deadline)?;
-        let handshake = self.0.start_tls(name, verify, timeout).map_err(problem)?;
-        Ok(Handshake {
-            chain: handshake.chain.into_iter().map(certificate).collect(),
-            protocol: handshake.protocol,
-            cipher: handshake.cipher,
-            verification_error: handshake.verification_error,
-        })
+        let started = self.0.start_tls(name, verify, timeout);
+        started.map(handshake).map_err(problem)
     }
 }
 
-/// Returns the remaining time in milliseconds, at least one. No remaining time is a timeout.
+pub(super) fn handshake(handshake: contract::Handshake) -> Handshake {
+    Handshake {
+        chain: handshake.chain.into_iter().map(certificate).collect(),
+        protocol: handshake.protocol,
+        cipher: handshake.cipher,
+        alpn: handshake.alpn,
+        verification_error: handshake.verification_error,
+    }
+}
+
+/// Returns the remaining time in milliseconds. No remaining time is a timeout.
 fn milliseconds(deadline: Deadline) -> Result<u32, Problem> {
-    let remaining = deadline.remaining();
-    if remaining.is_zero() {
+    if deadline.has_passed() {
         return Err(Problem::Timeout(Duration::ZERO));
     }
-    Ok(u32::try_from(remaining.as_millis())
-        .unwrap_or(u32::MAX)
-        .max(1))
+    Ok(super::time::milliseconds(deadline))
 }
 
 fn problem(error: contract::TlsError) -> Problem {
@@ -75,5 +77,6 @@ fn certificate(certificate: contract::Certificate) -> Certificate {
         not_before: certificate.not_before,
         not_after: certificate.not_after,
         sha256: certificate.sha256,
+        public_key_sha256: certificate.public_key_sha256,
     }
 }

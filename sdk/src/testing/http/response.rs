@@ -5,8 +5,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::World;
+use super::redirect::Hop;
 use crate::Deadline;
-use crate::http::{Method, Problem, RawRequest, RawResponse, Stage};
+use crate::http::{Exchange, Method, Options, Problem, RawFailure, RawResponse, Stage};
+use crate::testing::network::handshake;
+use crate::tls::{Certificate, Handshake};
 
 /// The response to a request, or its failure.
 ///
@@ -34,6 +37,7 @@ pub struct Response {
     body: Vec<u8>,
     body_after: Duration,
     end: End,
+    handshake: Option<Handshake>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +59,7 @@ impl Response {
             body: Vec::new(),
             body_after: Duration::ZERO,
             end: End::Complete,
+            handshake: None,
         }
     }
 
@@ -94,8 +99,7 @@ impl Response {
     ///     Problem::Refused,
     ///     Problem::Lookup("there is no such name".to_owned()),
     ///     Problem::Tls("the certificate is not trusted".to_owned()),
-    ///     Problem::Protocol("it is not HTTP".to_owned()),
-    ///     Problem::Closed,
+    ///     Problem::Protocol("the response is not valid HTTP".to_owned()),
     /// ] {
     ///     world.http("GET", "https://web/").responds(Response::problem(problem.clone()));
     ///     let result = world.run(|| http::get(&"https://web/".parse().unwrap()).send());
@@ -214,7 +218,10 @@ impl Response {
     /// let world = World::new();
     /// world.http("GET", "http://web/").responds(Response::ok("half of").closes_early());
     /// let error = world.run(|| http::get(&"http://web/".parse().unwrap()).send()).unwrap_err();
-    /// assert_eq!(error.problem(), &http::Problem::Closed);
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "cannot get http://web/: the server closed the connection before the end of the body"
+    /// );
     /// ```
     pub fn closes_early(mut self) -> Self {
         self.end = End::Closed;
@@ -237,13 +244,32 @@ impl Response {
         self
     }
 
+    /// Shows this certificate in a handshake, which a response trusts and a problem does not.
+    ///
+    /// ```
+    /// use vitals_sdk::{http, testing::{Response, World}};
+    ///
+    /// let world = World::new();
+    /// let certificate = world.certificate("web", 10);
+    /// world.http("GET", "https://web/").responds(Response::ok("up").certificate(certificate));
+    /// let response = world.run(|| http::get(&"https://web/".parse().unwrap()).send())?;
+    /// let handshake = response.exchange().handshake.as_ref().unwrap();
+    /// assert_eq!(handshake.leaf().unwrap().days_left(), 10);
+    /// # Ok::<(), vitals_sdk::Error>(())
+    /// ```
+    pub fn certificate(mut self, certificate: Certificate) -> Self {
+        self.handshake = Some(handshake(certificate, None));
+        self
+    }
+
     /// Plays the response to a client that waits until its deadline.
     pub(super) fn play(
         self,
         world: &World,
-        wire: &RawRequest<'_>,
+        hop: &Hop,
+        options: &Options,
         deadline: Deadline,
-    ) -> Result<RawResponse, Problem> {
+    ) -> Result<RawResponse, Box<RawFailure>> {
         let (stage, delay) = match &self.problem {
             Some(Problem::Timeout { stage, .. }) => (*stage, Duration::MAX),
             Some(Problem::Refused | Problem::Unreachable(_)) => (Stage::Connect, self.after),
@@ -252,23 +278,42 @@ impl Response {
         };
         world.wait(delay, deadline, stage)?;
         if let Some(problem) = self.problem {
-            return Err(problem);
+            let handshake = self.handshake.map(|handshake| Handshake {
+                verification_error: Some(problem.to_string()),
+                ..handshake
+            });
+            let mut failure = Box::<RawFailure>::from(problem);
+            failure.exchange.handshake = handshake;
+            return Err(failure);
         }
-        world.wait(self.body_after, deadline, Stage::Body)?;
+        let body_time = if options.body_max == 0 {
+            Duration::ZERO
+        } else {
+            self.body_after
+        };
+        world.wait(body_time, deadline, Stage::Body)?;
         let mut body = self.body;
-        if *wire.method == Method::Head {
+        if hop.method == Method::Head {
             body.clear();
         }
-        let is_longer = body.len() > wire.body_limit;
-        body.truncate(wire.body_limit);
+        let is_longer = body.len() > options.body_max;
+        body.truncate(options.body_max);
         if self.end == End::Closed && !is_longer {
-            return Err(Problem::Closed);
+            let text = "the server closed the connection before the end of the body";
+            return Err(Problem::Protocol(text.to_owned()).into());
         }
+        let mut exchange = Exchange::default();
+        exchange.phases.first_byte = self.after;
+        exchange.phases.body = body_time;
+        exchange.handshake = self.handshake;
         Ok(RawResponse {
             status: self.status,
             headers: self.headers,
+            body_size: body.len() as u64,
             body,
             truncated: is_longer || self.end == End::CutOff,
+            exchange,
+            ..RawResponse::default()
         })
     }
 }

@@ -99,7 +99,12 @@ fn headers_that_the_host_rejects_are_rejected() {
     assert!(with("x-mine").is_ok());
     assert_eq!(
         with("Host").unwrap_err(),
-        "cannot get http://web/: cannot send header `Host`: only the host sets it"
+        "cannot get http://web/: the request is not valid: only the host sets `host`; set \
+         `server-name`"
     );
-    assert!(with("a b").unwrap_err().ends_with("it is not valid"));
+    assert!(
+        with("a b")
+            .unwrap_err()
+            .ends_with("header `a b` is not valid")
+    );
 }

@@ -300,6 +300,7 @@ impl Peer {
     ///     chain: vec![world.certificate("db", 30), world.certificate("Test CA", 900)],
     ///     protocol: "TLSv1.2".to_owned(),
     ///     cipher: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256".to_owned(),
+    ///     alpn: None,
     ///     verification_error: None,
     /// }));
     /// let start = || tls::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.start_tls("db");
@@ -373,11 +374,13 @@ impl Peer {
     }
 }
 
-fn handshake(certificate: Certificate, verification_error: Option<String>) -> Handshake {
+/// Makes the handshake of a server with this certificate.
+pub(crate) fn handshake(certificate: Certificate, verification_error: Option<String>) -> Handshake {
     Handshake {
         chain: vec![certificate],
         protocol: "TLSv1.3".to_owned(),
         cipher: "TLS_AES_128_GCM_SHA256".to_owned(),
+        alpn: None,
         verification_error,
     }
 }
