@@ -58,6 +58,7 @@ impl<'a> Flower<'a> {
         if let Some(timeout) = self.0.timeout {
             request = request.timeout(timeout);
         }
+        let request = self.0.request.apply(request);
         let response = request.send().context("Flower does not respond")?;
         if !response.status().is_success() {
             return Err(response_error(&response));
@@ -72,7 +73,7 @@ fn response_error(response: &Response) -> Error {
     let (url, status) = (response.url(), response.status());
     let body = response.text();
     let why = match (status.as_u16(), body.trim()) {
-        (401, "") => "`url` lacks a valid user and password",
+        (401, "") => "`user` and `password` are missing or not valid",
         (300..=399, _) => "it requires an interactive login; enable basic authentication",
         (404, _) => "`url` must point to Flower, including its URL prefix",
         // The page returns an empty 500 for every failure inside Flower.

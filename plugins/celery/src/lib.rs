@@ -7,6 +7,7 @@ mod verdict;
 
 use std::collections::BTreeMap;
 
+use vitals_sdk::http::RequestSettings;
 use vitals_sdk::prelude::*;
 
 use flower::{Flower, Queue};
@@ -38,6 +39,8 @@ struct Settings {
     headers: BTreeMap<String, String>,
     /// The timeout of each request. The default is the timeout of the check.
     timeout: Option<Duration>,
+    #[config(flatten)]
+    request: RequestSettings,
 }
 
 #[health_check(code = "celery")]

@@ -13,11 +13,13 @@ const QUEUES: &str = "http://flower:5555/ops/api/queues/length";
 fn outcome_in(world: &World, mut settings: Value) -> Outcome {
     settings["url"] = "http://me:secret@flower:5555/ops/".into();
     settings["headers"] = json!({ "x-token": "secret" });
+    settings["user"] = "you".into();
+    settings["password"] = "x%41".into();
     let outcome = world.outcome(|| check(Settings::read(settings).unwrap()));
     assert!(!format!("{outcome:?}").contains("secret"), "{outcome:?}");
     for sent in world.requests() {
         assert_eq!(sent.header("x-token"), Some("secret"));
-        assert_eq!(sent.header("authorization"), Some("Basic bWU6c2VjcmV0"));
+        assert_eq!(sent.header("authorization"), Some("Basic eW91OnglNDE="));
     }
     outcome
 }
@@ -229,7 +231,7 @@ fn errors_are_explained() {
         ),
         (
             Response::new(401),
-            "responded with 401 Unauthorized: `url` lacks a valid user and password",
+            "responded with 401 Unauthorized: `user` and `password` are missing or not valid",
         ),
         (
             Response::new(302),
@@ -256,11 +258,11 @@ fn errors_are_explained() {
         let expected = format!("unhealthy: {asked} {expected}");
         assert!(shown.starts_with(&expected), "{expected}\n{shown}");
     }
-    let not_http = Response::problem(Problem::Protocol("it is not HTTP".to_owned()));
+    let not_http = Response::problem(Problem::Protocol("the response is not HTTP/1".to_owned()));
     assert_eq!(
         shown(&outcome(json!({}), not_http, queues(&[]))),
         format!(
-            "unhealthy: Flower does not respond: cannot get {asked}: the response is not valid: it is not HTTP"
+            "unhealthy: Flower does not respond: cannot get {asked}: the response is not HTTP/1"
         )
     );
     for (queues, expected) in [

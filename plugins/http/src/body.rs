@@ -1,19 +1,26 @@
 //! Checks the body of a response. A problem never shows the body.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use regex_lite::Regex;
 use vitals_sdk::config::{ConfigError, Definitions, Schema};
 use vitals_sdk::prelude::*;
 
-use crate::{Received, Settings};
+use crate::{CHARS_SHOWN, Settings};
+
+/// A body, as it is judged.
+pub(crate) struct Body<'a> {
+    pub(crate) text: &'a str,
+    /// The size before it became text.
+    pub(crate) bytes: usize,
+    pub(crate) truncated: bool,
+}
 
 /// Returns what is wrong with the body, to follow "but".
-pub(crate) fn problem(settings: &Settings, received: &Received<'_>) -> Option<String> {
-    let place = place(received.body.len(), received.truncated);
+pub(crate) fn problem(settings: &Settings, body: &Body<'_>) -> Option<String> {
+    let place = place(body.bytes, body.truncated);
     if let Some(wanted) = &settings.body_contains
-        && !text_of(received.body).contains(wanted)
+        && !body.text.contains(wanted)
     {
         return Some(format!(
             "{place} does not contain `{}`",
@@ -21,17 +28,19 @@ pub(crate) fn problem(settings: &Settings, received: &Received<'_>) -> Option<St
         ));
     }
     if let Some(pattern) = &settings.body_matches {
-        let searched = received.body.len().min(SEARCHED);
-        let cut = received.truncated || searched < received.body.len();
-        if !pattern.0.is_match(&text_of(&received.body[..searched])) {
-            let (place, pattern) = (
-                self::place(searched, cut),
-                shortened(pattern.0.as_str(), CHARS_SHOWN),
-            );
+        let searched = body.text.floor_char_boundary(SEARCHED);
+        let is_cut = searched < body.text.len();
+        if !pattern.0.is_match(&body.text[..searched]) {
+            let place = if is_cut {
+                self::place(searched, true)
+            } else {
+                place
+            };
+            let pattern = shortened(pattern.0.as_str(), CHARS_SHOWN);
             return Some(format!("{place} does not match `{pattern}`"));
         }
     }
-    settings.json.problem(received.body, &place)
+    settings.json.problem(body.text, &place)
 }
 
 /// Names the searched part, as the subject of a sentence.
@@ -41,12 +50,6 @@ fn place(bytes: usize, cut: bool) -> String {
     } else {
         "the body".to_owned()
     }
-}
-
-/// Returns the body as text. Replacing invalid UTF-8 costs many times as much as finding that there
-/// is none.
-fn text_of(body: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed)
 }
 
 /// A regular expression, in time linear in the length of the body.
@@ -76,14 +79,15 @@ impl Config for Pattern {
 pub(crate) struct ExpectedJson(BTreeMap<String, Value>);
 
 impl ExpectedJson {
-    fn problem(&self, body: &[u8], place: &str) -> Option<String> {
-        if self.0.is_empty() {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn problem(&self, body: &str, place: &str) -> Option<String> {
+        if self.is_empty() {
             return None;
         }
-        let Ok(document) = std::str::from_utf8(body)
-            .map_err(drop)
-            .and_then(|text| Value::from_json(text).map_err(drop))
-        else {
+        let Ok(document) = Value::from_json(body) else {
             return Some(format!("{place} is not JSON"));
         };
         self.0
@@ -143,8 +147,6 @@ fn same(a: &Value, b: &Value) -> bool {
 /// thousand times the fuel of a plain search: for an ordinary expression this much takes a quarter
 /// of the default fuel of a run.
 const SEARCHED: usize = 64 << 10;
-/// The number of characters of a setting in a message.
-const CHARS_SHOWN: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -154,14 +156,12 @@ mod tests {
         let mut object = Value::from_json(settings).unwrap();
         object["url"] = "http://web/".into();
         let settings = Settings::read(object).unwrap();
-        let received = Received {
-            status: 200,
-            status_text: "200 OK".to_owned(),
-            body: body.as_bytes(),
+        let body = Body {
+            text: body,
+            bytes: body.len(),
             truncated,
-            elapsed: Duration::ZERO,
         };
-        problem(&settings, &received)
+        problem(&settings, &body)
     }
 
     #[test]

@@ -7,10 +7,10 @@ mod status;
 
 use std::collections::BTreeMap;
 
-use vitals_sdk::http::Method;
+use vitals_sdk::http::{Exchange, Method, RequestBuilder, RequestSettings, Response};
 use vitals_sdk::prelude::*;
 
-use body::{ExpectedJson, Pattern};
+use body::{Body, ExpectedJson, Pattern};
 use status::StatusRange;
 
 /// Sends one HTTP request and checks the response.
@@ -31,6 +31,10 @@ struct Settings {
     /// The healthy statuses, single ones and ranges: `[200, "300-399"]`.
     #[config(default = ["200-299"])]
     status: Vec<StatusRange>,
+    /// Whether the body is read. `false` is for a body that never ends or does not matter: the
+    /// status alone is judged then.
+    #[config(default = true)]
+    read_body: bool,
     /// A text that the body must contain.
     body_contains: Option<String>,
     /// A regular expression that must match in the first 64 KiB of the body.
@@ -44,9 +48,12 @@ struct Settings {
     unhealthy_above: Option<Duration>,
     /// The timeout of the whole request. The default is the timeout of the check.
     timeout: Option<Duration>,
-    /// How many redirects to follow. Each target needs its own grant.
-    #[config(default = 0, range(0..=20))]
-    follow_redirects: u32,
+    /// How many redirects to follow. Each target needs its own grant. The default is 10, or 0 if
+    /// `status` contains the status of a redirect.
+    #[config(range(0..=20))]
+    follow_redirects: Option<u32>,
+    #[config(flatten)]
+    request: RequestSettings,
 }
 
 /// An HTTP method.
@@ -84,69 +91,152 @@ impl From<Verb> for Method {
 
 #[health_check(code = "http")]
 fn check(settings: Settings) -> Result<Outcome> {
-    let mut request = http::request(settings.method.into(), &settings.url)
-        .follow_redirects(settings.follow_redirects)
-        .body_prefix(BODY_LIMIT);
-    for (name, value) in &settings.headers {
-        request = request.header(name, value);
+    if !settings.read_body && settings.expects_body() {
+        return Err(Error::new(
+            "`read_body` is false, but `body_contains`, `body_matches` or `json` needs the body",
+        ));
     }
-    if let Some(body) = &settings.body {
-        request = request.body(body.as_str());
-    }
-    if let Some(timeout) = settings.timeout {
-        request = request.timeout(timeout);
-    }
-    let response = request.send()?;
-    let received = Received {
-        status: response.status().as_u16(),
-        status_text: response.status().to_string(),
-        body: response.body(),
-        truncated: response.is_truncated(),
-        elapsed: response.elapsed(),
-    };
-    let outcome = judge(&settings, &received);
-    Ok(if *response.url() == settings.url {
-        outcome
-    } else {
-        outcome.detail("redirected_to", response.url().to_string())
+    Ok(match settings.to_request().send() {
+        Ok(response) => judge(&settings, &response),
+        Err(error) => {
+            let outcome = Outcome::unhealthy(error.to_string());
+            with_exchange(&settings, outcome, error.exchange())
+        }
     })
 }
 
-/// The response, as it is judged.
-struct Received<'a> {
-    status: u16,
-    /// The status with its reason phrase.
-    status_text: String,
-    body: &'a [u8],
-    truncated: bool,
-    elapsed: Duration,
+impl Settings {
+    fn to_request(&self) -> RequestBuilder {
+        let body_bytes = if self.read_body { BODY_LIMIT } else { 0 };
+        let mut request = http::request(self.method.into(), &self.url)
+            .follow_redirects(self.max_redirects())
+            .body_prefix(body_bytes);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        if let Some(body) = &self.body {
+            request = request.body(body.as_str());
+        }
+        if let Some(timeout) = self.timeout {
+            request = request.timeout(timeout);
+        }
+        self.request.apply(request)
+    }
+
+    /// Returns how many redirects are followed.
+    fn max_redirects(&self) -> u32 {
+        let is_wanted = REDIRECTS.iter().any(|status| self.expects(*status));
+        let default = if is_wanted { 0 } else { MAX_REDIRECTS };
+        self.follow_redirects.unwrap_or(default)
+    }
+
+    fn expects(&self, status: u16) -> bool {
+        self.status.iter().any(|range| range.contains(status))
+    }
+
+    fn expects_body(&self) -> bool {
+        self.body_contains.is_some() || self.body_matches.is_some() || !self.json.is_empty()
+    }
 }
 
-fn judge(settings: &Settings, received: &Received<'_>) -> Outcome {
-    let method = Method::from(settings.method);
-    let summary = format!("{method} {}: {}", settings.url, received.status_text);
-    let mut outcome = match problem(settings, received) {
+fn judge(settings: &Settings, response: &Response) -> Outcome {
+    let (method, status) = (Method::from(settings.method), response.status());
+    let summary = format!("{method} {}: {status}", settings.url);
+    let mut outcome = match problem(settings, response) {
         None => Outcome::healthy(summary),
         Some(problem) => Outcome::unhealthy(format!("{summary}, {problem}")),
     }
-    .detail("status", received.status)
-    .timed(received.elapsed, thresholds(settings))
-    .detail("size_bytes", received.body.len())
-    .measure(bytes("response_size", received.body.len()));
-    if received.truncated {
-        outcome = outcome.detail("truncated", true);
+    .detail("status", status.as_u16())
+    .detail("http_version", response.version().as_str())
+    .timed(response.elapsed(), thresholds(settings));
+    if settings.read_body {
+        let size = response.body().len();
+        outcome = outcome
+            .detail("size_bytes", size)
+            .measure(bytes("response_size", size));
+        if response.is_truncated() {
+            outcome = outcome.detail("truncated", true);
+        }
     }
-    outcome
+    if response.redirects() > 0 {
+        outcome = outcome.detail("redirected_to", response.url().to_string());
+    }
+    with_exchange(settings, outcome, response.exchange())
 }
 
 /// Returns what is wrong with the response, to follow its status.
-fn problem(settings: &Settings, received: &Received<'_>) -> Option<String> {
-    let expected = |range: &StatusRange| range.contains(received.status);
-    if !settings.status.iter().any(expected) {
+fn problem(settings: &Settings, response: &Response) -> Option<String> {
+    if !settings.expects(response.status().as_u16()) {
         let ranges: Vec<String> = settings.status.iter().map(ToString::to_string).collect();
-        return Some(format!("expected {}", ranges.join(", ")));
+        let expected = format!("expected {}", ranges.join(", "));
+        return Some(match redirect_target(response) {
+            None => expected,
+            Some(target) => {
+                format!("{expected}; it leads to {target} (set `follow_redirects` to follow it)")
+            }
+        });
     }
-    body::problem(settings, received).map(|problem| format!("but {problem}"))
+    if !settings.expects_body() {
+        return None;
+    }
+    if let Some(coding) = response.remaining_coding() {
+        let coding = shortened(coding, CHARS_SHOWN);
+        return Some(format!(
+            "but the body has the content coding `{coding}`, which the host does not decode"
+        ));
+    }
+    let body = Body {
+        text: &response.text(),
+        bytes: response.body().len(),
+        truncated: response.is_truncated(),
+    };
+    body::problem(settings, &body).map(|problem| format!("but {problem}"))
+}
+
+/// Returns where a redirect leads, without what may be a secret.
+fn redirect_target(response: &Response) -> Option<String> {
+    let location = response.header("location")?;
+    if !REDIRECTS.contains(&response.status().as_u16()) {
+        return None;
+    }
+    let path = location.split(['?', '#']).next().unwrap_or_default();
+    Some(match response.url().join(location) {
+        Ok(url) => url.to_string(),
+        Err(_) => format!("`{}`", shortened(path, CHARS_SHOWN)),
+    })
+}
+
+/// Adds what is known of the exchange: the time of each phase that took place, the address of the
+/// server, and when its certificate expires.
+fn with_exchange(settings: &Settings, mut outcome: Outcome, exchange: &Exchange) -> Outcome {
+    let phases = &exchange.phases;
+    let body = if settings.read_body {
+        phases.body
+    } else {
+        Duration::ZERO
+    };
+    for (name, time) in [
+        ("resolve_time", phases.resolve),
+        ("connect_time", phases.connect),
+        ("tls_time", phases.tls),
+        ("first_byte_time", phases.first_byte),
+        ("body_time", body),
+    ] {
+        if !time.is_zero() {
+            outcome = outcome.measure(seconds(name, time));
+        }
+    }
+    if let Some(address) = &exchange.remote_address {
+        outcome = outcome.detail("remote_address", address.as_str());
+    }
+    let handshake = exchange.handshake.as_ref();
+    match handshake.and_then(tls::Handshake::leaf) {
+        // A certificate that the host cannot parse has no times.
+        Some(leaf) if leaf.not_after != 0 => {
+            outcome.measure(timestamp("certificate_expiry", leaf.not_after))
+        }
+        _ => outcome,
+    }
 }
 
 fn thresholds(settings: &Settings) -> Thresholds {
@@ -158,6 +248,11 @@ fn thresholds(settings: &Settings) -> Thresholds {
 
 /// The number of bytes that are read of a body.
 const BODY_LIMIT: usize = 1 << 20;
+/// The number of characters of a setting or a header in a message.
+const CHARS_SHOWN: usize = 64;
+const MAX_REDIRECTS: u32 = 10;
+/// The statuses of redirects that can be followed.
+const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
 #[cfg(test)]
 mod tests;

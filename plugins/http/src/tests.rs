@@ -48,12 +48,12 @@ fn a_failed_request_is_unhealthy_with_the_reason() {
             "cannot look up the host: there is no such name",
         ),
         (
-            Problem::Tls("no common protocol".to_owned()).into(),
-            "TLS failed: no common protocol",
+            Problem::Tls("the server does not select HTTP/2".to_owned()).into(),
+            "the server does not select HTTP/2",
         ),
         (
-            Problem::Protocol("it is not HTTP".to_owned()).into(),
-            "the response is not valid: it is not HTTP",
+            Problem::Protocol("the response is not HTTP/1".to_owned()).into(),
+            "the response is not HTTP/1",
         ),
         (
             Response::denied(),
@@ -61,7 +61,7 @@ fn a_failed_request_is_unhealthy_with_the_reason() {
         ),
         (
             Response::ok("half").closes_early(),
-            "the connection was closed by the other side",
+            "the server closed the connection before the end of the body",
         ),
         (
             Response::never(),
@@ -113,9 +113,10 @@ fn the_response_has_details_and_measurements() {
     assert_eq!(whole.detail_of("latency_ms"), Some(&json!(12.0)));
     assert_eq!(whole.detail_of("size_bytes"), Some(&json!(16)));
     assert_eq!(whole.detail_of("truncated"), None);
+    assert_eq!(whole.detail_of("http_version"), Some(&json!("HTTP/1.1")));
     let measurements = whole.measurements().iter();
     let names: Vec<&str> = measurements.map(Measurement::name).collect();
-    assert_eq!(names, ["response_time", "response_size"]);
+    assert_eq!(names, ["response_time", "response_size", "first_byte_time"]);
 
     let cut = outcome(&world(Response::ok("x").truncated()), "{}");
     assert_eq!(cut.detail_of("truncated"), Some(&json!(true)));
@@ -133,18 +134,144 @@ fn an_unexpected_body_is_unhealthy() {
 }
 
 #[test]
-fn redirects_are_followed_as_configured() {
-    let world = world(Response::redirect(302, "/up"));
-    world.http("GET", "http://web/up").responds("ok");
-    let redirected = outcome(&world, "{}");
+fn a_body_is_judged_as_text_in_its_charset() {
+    let latin = |charset: &str| {
+        let kind = format!("text/plain; charset={charset}");
+        Response::ok(*b"gr\xfcn").header("content-type", kind)
+    };
+    let utf16 = Response::ok(*b"\xff\xfeg\0r\0\xfc\0n\0");
+    for response in [latin("iso-8859-1"), latin("windows-1252"), utf16] {
+        let wanted = r#"{"body_contains": "grün", "body_matches": "^grün$"}"#;
+        let outcome = outcome(&world(response), wanted);
+        assert_eq!(outcome.status(), Status::Healthy, "{outcome:?}");
+    }
+    let marked = Response::ok("\u{feff}{\"up\": \"ü\"}");
+    let utf16 = "{\"up\": \"ü\"}".encode_utf16();
+    let big_endian: Vec<u8> = utf16.flat_map(u16::to_be_bytes).collect();
+    let big_endian = Response::ok(big_endian).header("content-type", "a/b; charset=utf-16be");
+    for response in [marked, big_endian] {
+        let outcome = outcome(&world(response), r#"{"json": {"/up": "ü"}}"#);
+        assert_eq!(outcome.status(), Status::Healthy, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_coding_that_the_host_does_not_decode_is_named() {
+    let coded = Response::ok("x").header("content-encoding", "compress");
+    let world = world(coded);
+    assert_eq!(outcome(&world, "{}").status(), Status::Healthy);
     assert_eq!(
-        redirected.message(),
-        "GET http://web/health?…: 302 Found, expected 200-299"
+        outcome(&world, r#"{"json": {"/up": true}}"#).message(),
+        "GET http://web/health?…: 200 OK, but the body has the content coding `compress`, which the host does \
+         not decode"
     );
-    let followed = outcome(&world, r#"{"follow_redirects": 1}"#);
-    assert_eq!(followed.status(), Status::Healthy);
-    let there = json!("http://web/up");
-    assert_eq!(followed.detail_of("redirected_to"), Some(&there));
+}
+
+#[test]
+fn a_status_alone_can_be_enough() {
+    let endless = Response::ok("data: 1\n\n").body_after(Duration::from_hours(1));
+    let world = world(endless.header("content-type", "text/event-stream"));
+    let healthy = outcome(&world, r#"{"read_body": false}"#);
+    assert_eq!(healthy.status(), Status::Healthy, "{healthy:?}");
+    for detail in ["size_bytes", "truncated"] {
+        assert_eq!(healthy.detail_of(detail), None);
+    }
+    assert_eq!(healthy.measurements().len(), 1, "{healthy:?}");
+    let outcome = outcome(&world, r#"{"read_body": false, "body_contains": "1"}"#);
+    assert_eq!(
+        outcome.message(),
+        "`read_body` is false, but `body_contains`, `body_matches` or `json` needs the body"
+    );
+}
+
+#[test]
+fn redirects_are_followed_unless_their_status_is_expected() {
+    let world = world(Response::redirect(302, "/up?token=secret"));
+    world
+        .http("GET", "http://web/up?token=secret")
+        .responds("ok");
+    let there = json!("http://web/up?…");
+    for (settings, target) in [
+        ("{}", Some(&there)),
+        (r#"{"follow_redirects": 1}"#, Some(&there)),
+        (
+            r#"{"status": [200, 302], "follow_redirects": 1}"#,
+            Some(&there),
+        ),
+        (r#"{"status": ["200-399"]}"#, None),
+        (r#"{"status": [302]}"#, None),
+    ] {
+        let outcome = outcome(&world, settings);
+        assert_eq!(outcome.status(), Status::Healthy, "{settings}: {outcome:?}");
+        assert_eq!(outcome.detail_of("redirected_to"), target, "{settings}");
+    }
+}
+
+#[test]
+fn a_redirect_that_is_not_followed_says_where_it_leads() {
+    for (response, settings, expected) in [
+        (
+            Response::redirect(302, "/up?token=secret"),
+            r#"{"follow_redirects": 0}"#,
+            "302 Found, expected 200-299; it leads to http://web/up?… (set `follow_redirects` to follow it)",
+        ),
+        (
+            Response::redirect(301, "mailto:a@b?secret"),
+            r#"{"status": [302]}"#,
+            "301 Moved Permanently, expected 302; it leads to `mailto:a@b` (set `follow_redirects` to follow it)",
+        ),
+        (
+            Response::new(302),
+            r#"{"follow_redirects": 0}"#,
+            "302 Found, expected 200-299",
+        ),
+        (
+            Response::redirect(304, "/up"),
+            "{}",
+            "304 Not Modified, expected 200-299",
+        ),
+    ] {
+        assert_eq!(
+            outcome(&world(response), settings).message(),
+            format!("GET http://web/health?…: {expected}")
+        );
+    }
+    let circle = outcome(&world(Response::redirect(302, URL)), "{}");
+    assert_eq!(
+        circle.message(),
+        "cannot get http://web/health?…: cannot follow the redirect: more than 10 in a row"
+    );
+}
+
+#[test]
+fn the_expiry_of_the_certificate_is_measured_even_if_it_is_not_trusted() {
+    let world = World::new();
+    let expiry = |outcome: &Outcome| {
+        let mut all = outcome.measurements().iter();
+        let measured = all.find(|measured| measured.name() == "certificate_expiry");
+        measured.map(|measured| (measured.value(), measured.unit().to_owned()))
+    };
+    let expired = "the certificate of web is not trusted: it expired 2 d ago";
+    for (response, days) in [
+        (Response::ok("up"), 10),
+        (Response::problem(Problem::Tls(expired.to_owned())), -2),
+    ] {
+        let certificate = world.certificate("web", days);
+        #[expect(clippy::cast_precision_loss, reason = "a time of this century")]
+        let end = certificate.not_after as f64;
+        let response = response.certificate(certificate);
+        world.http("GET", "https://web/").responds(response);
+        let settings = Settings::from_json(r#"{"url": "https://web/"}"#).unwrap();
+        let outcome = world.outcome(|| check(settings));
+        let is_trusted = outcome.status() == Status::Healthy;
+        assert!(
+            is_trusted || outcome.message().ends_with(expired),
+            "{outcome:?}"
+        );
+        assert_eq!(expiry(&outcome), Some((end, "timestamp".to_owned())));
+    }
+    let plain = outcome(&self::world(200), "{}");
+    assert_eq!(expiry(&plain), None);
 }
 
 #[test]
@@ -159,6 +286,11 @@ fn the_request_is_sent_as_configured() {
     assert_eq!(sent.header("x-key"), Some("k"));
     assert_eq!(sent.header("authorization"), Some("Basic b3BzOnNlY3JldA=="));
     assert_eq!(sent.url().query(), Some("token=secret"));
+
+    let wanted = r#"{"user": "me", "password": "x%41", "verify": "chain"}"#;
+    assert_eq!(outcome(&world, wanted).status(), Status::Healthy);
+    let sent = world.requests().pop().unwrap();
+    assert_eq!(sent.header("authorization"), Some("Basic bWU6eCU0MQ=="));
 }
 
 #[test]
@@ -178,4 +310,5 @@ fn the_schema_marks_grants_and_secrets() {
     assert_eq!(schema["properties"]["url"]["x-vitals-grant"], "http");
     assert_eq!(schema["properties"]["headers"]["writeOnly"], true);
     assert_eq!(schema["properties"]["body"]["writeOnly"], true);
+    assert_eq!(schema["properties"]["password"]["writeOnly"], true);
 }

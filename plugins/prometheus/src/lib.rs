@@ -7,7 +7,7 @@ mod verdict;
 
 use std::collections::BTreeMap;
 
-use vitals_sdk::http::Response;
+use vitals_sdk::http::{RequestSettings, Response};
 use vitals_sdk::prelude::*;
 
 use answer::{QueryResult, Sample};
@@ -44,6 +44,8 @@ struct Settings {
     headers: BTreeMap<String, String>,
     /// The timeout of the request. The default is the timeout of the check.
     timeout: Option<Duration>,
+    #[config(flatten)]
+    request: RequestSettings,
 }
 
 /// The status for a result without a number.
@@ -94,7 +96,7 @@ fn send_query(settings: &Settings) -> Result<Response> {
     if let Some(timeout) = settings.timeout {
         request = request.timeout(timeout);
     }
-    Ok(request.send()?)
+    Ok(settings.request.apply(request).send()?)
 }
 
 /// The number of characters of external text in a message or detail.

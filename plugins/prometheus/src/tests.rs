@@ -163,8 +163,12 @@ fn errors_are_explained() {
 #[test]
 fn the_query_is_sent_in_the_body_and_warnings_are_shown() {
     let response = r#"{"status":"success","warnings":["partial response"],"data":{"resultType":"scalar","result":[1,"1"]}}"#;
-    let settings = json!({ "query": "a{b=\"c&d\"} + 1" });
+    let settings = json!({ "query": "a{b=\"c&d\"} + 1", "user": "me", "password": "x%41" });
     let (world, outcome) = outcome(settings, response);
+    let authorization = world.requests()[0]
+        .header("authorization")
+        .map(str::to_owned);
+    assert_eq!(authorization.as_deref(), Some("Basic bWU6eCU0MQ=="));
     assert_eq!(
         world.requests()[0].text(),
         "query=a%7Bb%3D%22c%26d%22%7D+%2B+1"

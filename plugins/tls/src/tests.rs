@@ -22,6 +22,7 @@ fn trusted(chain: Vec<Certificate>) -> Peer {
         chain,
         protocol: "TLSv1.2".to_owned(),
         cipher: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256".to_owned(),
+        alpn: None,
         verification_error: None,
     })
 }
@@ -175,6 +176,7 @@ fn the_rest_of_the_chain_is_judged_where_it_matters() {
         chain,
         protocol: "TLSv1.3".to_owned(),
         cipher: String::new(),
+        alpn: None,
         verification_error: Some("it has expired".to_owned()),
     });
     assert_eq!(

@@ -6,6 +6,7 @@ mod disk;
 mod dns;
 mod documents;
 mod file;
+mod http;
 mod load;
 mod memory;
 mod postgres;

@@ -19,10 +19,12 @@ impl Checks {
         let flower = celery.flower.address();
         // Flower waits a second for the queues of the workers.
         let mut config = "[defaults]\ninterval = '3s'\ntimeout = '3s'\n".to_owned();
-        for (name, user, settings) in checks {
+        for (name, pair, settings) in checks {
+            let (user, password) = pair.split_once(':').expect("user and password");
             write!(
                 config,
-                "[checks.{name}]\nplugin = 'celery'\nconfig = {{ url = 'http://{user}@{flower}', {settings} }}\n"
+                "[checks.{name}]\nplugin = 'celery'\nconfig = {{ url = 'http://{flower}', user = '{user}', \
+                 password = '{password}', {settings} }}\n"
             )
             .expect("a string can grow");
         }
@@ -70,7 +72,7 @@ async fn workers_and_queues_are_judged_as_they_come_and_go() {
         "counted: healthy: 2 workers are online, ",
         "missing: unhealthy: no worker consumes the queue post (known: mail), 2 workers are online",
         "stranger: unhealthy: <flower>/api/workers?… responded with 401 Unauthorized: \
-         `url` lacks a valid user and password",
+         `user` and `password` are missing or not valid",
     ];
     checks.show(&up).await;
 
