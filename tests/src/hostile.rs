@@ -12,6 +12,7 @@ mod clients;
 mod compilation;
 mod cpu;
 mod descriptions;
+mod fetch;
 mod files;
 mod flaws;
 mod frame;
@@ -55,6 +56,7 @@ pub fn catalogue() -> Vec<(Group, Vec<HostileCase>)> {
         (output::GROUP, output::cases()),
         (resources::GROUP, resources::cases()),
         (http::GROUP, http::cases()),
+        (fetch::GROUP, fetch::cases()),
         (sockets::GROUP, sockets::cases()),
         (tls::GROUP, tls::cases()),
         (files::GROUP, files::cases()),

@@ -3,7 +3,7 @@
 #![cfg(target_family = "wasm")]
 
 use vitals_test_guests::instructions::{Instructions, any_settings, debug_text, outcome_of};
-use vitals_test_guests::raw::{Guest, export, tls, types};
+use vitals_test_guests::raw::{Guest, export, http as contract, tls, types};
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{
     Fields, FutureIncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
@@ -28,6 +28,7 @@ impl Guest for Component {
         let at = settings.text("at");
         Ok(outcome_of(match settings.text("does") {
             "http" => http(&settings),
+            "fetch" => fetch(&settings),
             "headers" => headers(&settings),
             "bind" => bind(at),
             "connect" => settings.keep(|| connect(at)),
@@ -128,6 +129,52 @@ fn receive(response: &FutureIncomingResponse) -> Result<String, String> {
     let start = String::from_utf8_lossy(&start);
     Ok(format!(
         "{status}, {headers} headers, {read} bytes: {start}"
+    ))
+}
+
+/// Makes a request in one call, with each part from the settings.
+fn fetch(args: &Instructions) -> Result<String, String> {
+    let pairs = args.pairs("headers").into_iter();
+    let pairs = pairs.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    let many = (0..args.size("many")).map(|at| (format!("x-{at}"), vec![b'x'; args.size("size")]));
+    let fetched = contract::fetch(&contract::Request {
+        method: args.maybe("method").unwrap_or("GET").to_owned(),
+        url: args.text("url").to_owned(),
+        headers: pairs.chain(many).collect(),
+        body: args.number("send").map(|_| vec![b'x'; args.size("send")]),
+        timeout_ms: u32::MAX,
+        options: Some(contract::Options {
+            redirects: u8::try_from(args.size("redirects")).unwrap_or(u8::MAX),
+            cookies: true,
+            decode: true,
+            body_max: u64::MAX,
+            version: match args.boolean("http2") {
+                true => contract::VersionOption::Http2PriorKnowledge,
+                false => contract::VersionOption::Auto,
+            },
+            family: contract::Family::Any,
+            server_name: args.maybe("server-name").map(str::to_owned),
+            verification: match args.size("pins") {
+                0 => contract::Verification::ChainAndName,
+                count => contract::Verification::Pins(vec!["0".repeat(64); count]),
+            },
+            client_certificate: args.maybe("identity").map(str::to_owned),
+            proxy: args.maybe("proxy").map(str::to_owned),
+        }),
+    });
+    let response = fetched.map_err(|failure| debug_text(failure.error))?;
+    let start = response.body.iter().copied().take(2000).collect::<Vec<_>>();
+    Ok(format!(
+        "{}, {} headers, {} bytes{}: {}",
+        response.status,
+        response.headers.len(),
+        response.body.len(),
+        if response.truncated {
+            ", truncated"
+        } else {
+            ""
+        },
+        String::from_utf8_lossy(&start)
     ))
 }
 

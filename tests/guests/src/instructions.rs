@@ -31,6 +31,11 @@ impl Instructions {
         self.0[key].as_u64()
     }
 
+    /// Returns whether something is set.
+    pub fn boolean(&self, key: &str) -> bool {
+        self.0[key].as_bool().unwrap_or(false)
+    }
+
     /// Returns a size in bytes, 0 if it is not set.
     pub fn size(&self, key: &str) -> usize {
         usize::try_from(self.number(key).unwrap_or(0)).unwrap_or(usize::MAX)

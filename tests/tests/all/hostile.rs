@@ -85,6 +85,7 @@ groups! {
     output: "output",
     resources: "resources",
     http: "http",
+    fetch: "fetch",
     sockets: "sockets",
     tls: "tls",
     files_and_system: "files and system",

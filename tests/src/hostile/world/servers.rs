@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 use rustls::{ServerConnection, StreamOwned};
@@ -73,6 +75,16 @@ pub(super) fn behaviours() -> Vec<(&'static str, Behaviour)> {
         ("chunk-size", response("transfer-encoding: chunked", "", pours("0".repeat(64 << 10)))),
         ("redirect", after_request("HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest/\r\n\
                                     content-length: 0\r\n\r\n", Closes)),
+        ("cookie-loop", after_request(cookie_loop(), Closes)),
+        ("gzip-bomb", coded("gzip", gzip(1_000_000_000), Closes)),
+        ("zstd-bomb", coded("zstd", zstd(80_000), Closes)),
+        // A frame whose window descriptor asks for 1 GiB.
+        ("zstd-window", coded("zstd", b"\x28\xb5\x2f\xfd\x00\xa0\x01\x00\x00".to_vec(), Closes)),
+        ("gzip-empty", coded("gzip", gzip(0)[..10].to_vec(), pours(b"\x00\x00\x00\xff\xff".repeat(1000)))),
+        ("h2-pings", http2(pours(b"\0\0\x08\x06\0\0\0\0\0pingping".repeat(500)))),
+        ("h2-settings", http2(pours(b"\0\0\0\x04\0\0\0\0\0".repeat(500)))),
+        ("h2-continuations", http2(pours(continuations()))),
+        ("h2-resets", http2(pours(b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08".repeat(500)))),
         ("silent", at_once("", Waits)),
         ("greedy", at_once("", Waits)),
         // It reads nothing, so that what it is sent piles up.
@@ -100,6 +112,57 @@ pub(super) fn ok() -> Behaviour {
 
 fn response(headers: &str, body: &str, then: Then) -> Behaviour {
     after_request(format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\n{body}"), then)
+}
+
+/// Responds with a body in a coding.
+fn coded(coding: &str, body: Vec<u8>, then: Then) -> Behaviour {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\n\r\n");
+    after_request([head.into_bytes(), body].concat(), then)
+}
+
+/// So many zeros in gzip.
+fn gzip(count: u64) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    io::copy(&mut io::repeat(0).take(count), &mut encoder).expect("memory takes it");
+    encoder.finish().expect("memory takes it")
+}
+
+/// A zstd frame of so many blocks, each of which repeats one byte 128 Ki times (RFC 8878, section
+/// 3.1.1.2).
+fn zstd(blocks: usize) -> Vec<u8> {
+    let block = ((128_u32 << 10) << 3 | 1 << 1).to_le_bytes();
+    let block = [block[0], block[1], block[2], b'x'];
+    // The window has 8 MiB.
+    [&b"\x28\xb5\x2f\xfd\x00\x68"[..], &block.repeat(blocks)].concat()
+}
+
+/// A redirect to itself that sets cookies of 60 KB.
+fn cookie_loop() -> String {
+    let mut head = String::from("HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n");
+    for number in 0..15 {
+        write!(head, "set-cookie: c{number}={}\r\n", "x".repeat(4000)).expect("memory takes it");
+    }
+    head + "\r\n"
+}
+
+/// Speaks HTTP/2: after its empty settings it continues.
+fn http2(then: Then) -> Behaviour {
+    at_once(b"\0\0\0\x04\0\0\0\0\0", then)
+}
+
+/// The head of a response whose header block never ends: `:status: 200`, and then literals without
+/// indexing (RFC 7541, section 6.2.2).
+fn continuations() -> Vec<u8> {
+    let literal = [&b"\x00\x01a\x7f\x81\x01"[..], &[b'x'; 256]].concat();
+    let block = literal.repeat(16);
+    let length = u32::try_from(block.len())
+        .expect("it is short")
+        .to_be_bytes();
+    let mut frames = b"\0\0\x01\x01\0\0\0\0\x01\x88".to_vec();
+    frames.extend(&length[1..]);
+    frames.extend(b"\x09\0\0\0\0\x01");
+    frames.extend(block);
+    frames
 }
 
 fn after_request(sends: impl Into<Vec<u8>>, then: Then) -> Behaviour {
