@@ -139,6 +139,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ),
     ("nginx-light", &["/usr/sbin/nginx"]),
     ("nsd", &["/usr/sbin/nsd"]),
+    ("openssl", &["/usr/bin/openssl", "/usr/local/bin/openssl"]),
     ("postfix", &["/usr/sbin/postfix"]),
     // Debian's wrapper, because the path of its server contains a version.
     (

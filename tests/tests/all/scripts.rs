@@ -1,9 +1,16 @@
 //! Guests in script languages, which use more of the contract and the engine than guests in Rust.
 
+pub(crate) mod https;
+
+use std::time::{Duration, UNIX_EPOCH};
+
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::sync::Mutex;
-use vitals_tests::TestHost;
 use vitals_tests::guests::{self, Guest};
+use vitals_tests::{Reply, Target, TestHost, TestHostBuilder};
+
+use self::https::HttpsServer;
 
 /// A host with the default limits, on which all of them run: JavaScript with both of its engines.
 async fn host() -> TestHost {
@@ -30,6 +37,7 @@ async fn host() -> TestHost {
 #[tokio::test]
 async fn checks_in_python_and_javascript_run_under_the_default_limits() {
     let _alone = COMPILING.lock().await;
+    let started = UNIX_EPOCH.elapsed().expect("the clock is set");
     let host = host().await;
     let certificate = host.check("certificate").await;
     assert_eq!(certificate["status"], "healthy", "{certificate:#}");
@@ -72,6 +80,9 @@ async fn checks_in_python_and_javascript_run_under_the_default_limits() {
         );
         let quota = json!({ "used": 85, "total": 100 });
         assert_eq!(disk["details"]["quota"], quota, "{disk:#}");
+        // A component can have the time of its build.
+        let now = disk["details"]["now"].as_u64().unwrap_or_default();
+        assert!(Duration::from_secs(now + 1) >= started, "{disk:#}");
         let measurement = &disk["result"]["measurements"][0];
         assert_eq!(measurement["unhealthy_at"], json!({ "above": 0.95 }));
         let inodes = host.check(&format!("inodes-{engine}")).await;
@@ -127,7 +138,164 @@ async fn javascript_is_reloaded_from_one_engine_to_the_other() {
     }
 }
 
-/// The same check with each engine of JavaScript: of 1.6 MB, and of 12.
+#[tokio::test]
+async fn checks_in_python_and_javascript_make_https_requests_by_the_contract() {
+    let _alone = COMPILING.lock().await;
+    let server = HttpsServer::start(&[("/status", STATUS)]);
+    let url = server.url("/status");
+    let trusts = format!("tls.roots = ['{}']", server.roots().display());
+    let mut requests = Requests::new();
+    for (language, _) in LANGUAGES {
+        requests.add("trusted", language, &format!("url = '{url}'"), &trusts);
+        let options = format!("url = '{url}', by = 'contract with options'");
+        requests.add("options", language, &options, &trusts);
+        requests.add("untrusted", language, &format!("url = '{url}'"), "");
+        let ungranted = format!("ungranted_url = '{url}'");
+        requests.add("denied", language, &ungranted, &trusts);
+    }
+    let host = requests.start().await;
+    for (language, _) in LANGUAGES {
+        for name in ["trusted", "options"] {
+            let check = host.check(&format!("{name}-{language}")).await;
+            assert_eq!(check["status"], "healthy", "{check:#}");
+        }
+        let denial = format!(
+            "denied: http {} (add it to `allow.http` of check `denied-{language}`)",
+            server.url("")
+        );
+        for (name, expected) in [
+            ("untrusted", "the certificate of 127.0.0.1 is not trusted: "),
+            ("denied", &denial),
+        ] {
+            let check = host.check(&format!("{name}-{language}")).await;
+            let message = check["message"].as_str().unwrap_or_default();
+            assert!(message.contains(expected), "{check:#}");
+        }
+    }
+    assert_eq!(with_token(&server.requests()), 2 * LANGUAGES.len());
+}
+
+#[tokio::test]
+async fn checks_in_python_and_javascript_read_files_by_the_contract() {
+    let _alone = COMPILING.lock().await;
+    let mut requests = Requests::new();
+    let directory = TempDir::new().expect("a directory");
+    let file = directory.path().join("status");
+    std::fs::write(&file, STATUS).expect("it can be written");
+    for (language, _) in LANGUAGES {
+        requests.add(
+            "file",
+            language,
+            &format!("file = '{}'", file.display()),
+            "",
+        );
+        requests.add("missing", language, "file = '/nowhere'", "");
+        requests.add("secret", language, "file = '/proc/1/environ'", "");
+    }
+    let host = requests.start().await;
+    for (language, _) in LANGUAGES {
+        let check = host.check(&format!("file-{language}")).await;
+        assert_eq!(check["status"], "healthy", "{check:#}");
+        if language != "python" {
+            let modified = check["details"]["modified"].as_i64();
+            assert!(modified > Some(1_700_000_000), "{check:#}");
+        }
+        for (name, js, python) in [
+            ("missing", "not-found: ", "FileError_NotFound: "),
+            ("secret", "failed: it shows ", "FileError_Failed: it shows "),
+        ] {
+            let expected = if language == "python" { python } else { js };
+            let check = host.check(&format!("{name}-{language}")).await;
+            let message = check["message"].as_str().unwrap_or_default();
+            assert!(message.contains(expected), "{check:#}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn checks_in_python_and_javascript_make_requests_in_the_way_of_their_language() {
+    let _alone = COMPILING.lock().await;
+    let server = HttpsServer::start(&[("/status", STATUS)]);
+    let plain = Target::start(Reply::ok(STATUS));
+    let port = plain.address().port();
+    let url = server.url("/status");
+    let fetch = format!("url = '{url}', by = 'fetch'");
+    let trusts = format!("tls.roots = ['{}']", server.roots().display());
+    let mut requests = Requests::new();
+    for (engine, _) in ENGINES {
+        requests.add("fetch", engine, &fetch, &trusts);
+    }
+    let denied = fetch.replace("url =", "ungranted_url =");
+    requests.add("denied", "starlingmonkey", &denied, &trusts);
+    for by in ["urllib", "socket"] {
+        let config = format!("ungranted_url = 'http://localhost:{port}/status', by = '{by}'");
+        let allow = format!("allow = {{ tcp = ['localhost:{port}'], names = ['localhost'] }}");
+        requests.add(by, "python", &config, &allow);
+    }
+    requests.add(
+        "tls",
+        "python",
+        &format!("url = '{url}', by = 'urllib'"),
+        "",
+    );
+    let host = requests.start().await;
+    for name in ["fetch-starlingmonkey", "urllib-python", "socket-python"] {
+        let check = host.check(name).await;
+        assert_eq!(check["status"], "healthy", "{check:#}");
+    }
+    let denied = "denied: http https://127.0.0.1:";
+    for (name, text, expected) in [
+        ("fetch-quickjs", "/message", "QuickJS has no `fetch`"),
+        // The message of the engine does not say why.
+        ("denied-starlingmonkey", "/message", "NetworkError"),
+        ("denied-starlingmonkey", "/error/message", denied),
+        ("tls-python", "/message", "unknown url type: https"),
+    ] {
+        let check = host.check(name).await;
+        assert_eq!(check["status"], "unhealthy", "{check:#}");
+        let text = check.pointer(text).and_then(Value::as_str);
+        assert!(text.is_some_and(|it| it.contains(expected)), "{check:#}");
+    }
+    assert_eq!(with_token(&server.requests()), 1);
+    assert_eq!(with_token(&plain.requests()), 2);
+}
+
+/// How many requests have the token of [`Requests`].
+fn with_token(heads: &[String]) -> usize {
+    let lines = heads.iter().flat_map(|head| head.lines());
+    let is_token = |line: &&str| line.eq_ignore_ascii_case("authorization: bearer let-me-in");
+    lines.filter(is_token).count()
+}
+
+/// A host with one check for each request of a guest.
+struct Requests(String);
+
+impl Requests {
+    fn new() -> Self {
+        Self("[defaults]\ninterval = '1h'\ntimeout = '20s'\n".to_owned())
+    }
+
+    /// Adds the check `<name>-<language>`, with these settings and a token, and other keys.
+    fn add(&mut self, name: &str, language: &str, settings: &str, keys: &str) {
+        let check = format!(
+            "[checks.{name}-{language}]\nplugin = '{language}'\n\
+             config = {{ {settings}, token = 'let-me-in' }}\n{keys}\n"
+        );
+        self.0.push_str(&check);
+    }
+
+    async fn start(self) -> TestHost {
+        let builder = TestHost::builder().config(SLOW_TO_COMPILE).config(&self.0);
+        let put = |builder: TestHostBuilder, (language, guest)| builder.library(language, guest);
+        LANGUAGES.into_iter().fold(builder, put).start().await
+    }
+}
+
+/// What the servers say, for each of the guests.
+const STATUS: &str = r#"{ "used": 50, "expires": "2999-12-31" }"#;
+/// All languages, by the names of their plugins.
+const LANGUAGES: [(&str, Guest); 3] = [ENGINES[0], ENGINES[1], ("python", guests::PYTHON_EXPIRY)];
+/// The same check with each engine of JavaScript: of 1.6 MB, and of 13.
 const ENGINES: [(&str, Guest); 2] = [
     ("quickjs", guests::JS_QUOTA),
     ("starlingmonkey", guests::JS_QUOTA_STARLINGMONKEY),

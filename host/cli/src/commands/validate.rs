@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use vitals_host::SandboxError;
 use vitals_host::workbench::Workbench;
 
 use super::compile;
 use super::configuration::load;
-use super::output::{INVALID_USAGE, fail, print, print_error};
+use super::output::{INVALID_USAGE, fail, fail_with, print, print_error};
 
 #[derive(Debug, Args)]
 pub(crate) struct Validate {}
@@ -20,7 +21,12 @@ impl Validate {
         let (config, sources) = load(file, Vec::new())?;
         let origin = config.origin.clone();
         let workbench = Workbench::open(config, sources.environment, compile::compiler());
-        let mut workbench = workbench.map_err(|error| fail(&error.to_string()))?;
+        let mut workbench = workbench.map_err(|error| match error {
+            SandboxError::Roots(_) | SandboxError::Identities(_) => {
+                fail_with(INVALID_USAGE, &error.to_string())
+            }
+            error => fail(&error.to_string()),
+        })?;
         let problems = workbench.problems().await;
         for problem in &problems {
             print_error(problem);

@@ -1,32 +1,40 @@
 // The interface to the host. The logic of the check is in `judge.js`.
 
-import { stat } from 'vitals:health/files@0.1.0';
+import { fetch } from 'vitals:health/http@0.1.0';
 
-import { judge, schema } from './judge.js';
+import { judge, reason, schema } from './judge.js';
+import { decode, encode } from './text.js';
 
 export const healthCheck = {
   describe() {
     return {
       code: 'my-check',
       version: '0.1.0',
-      summary: 'Checks that the clock is set and that a file is recent.',
+      summary: 'Checks that few jobs wait.',
       configSchema: JSON.stringify(schema),
       annotations: [],
     };
   },
 
   check(request) {
-    return judge(JSON.parse(request.config), Date.now() / 1000, modified);
+    const settings = JSON.parse(request.config);
+    // Shorter than the run, so that a timeout is a result with a reason.
+    const timeoutMs = Math.floor(request.timeoutMs * 0.9);
+    return judge(settings, get(settings.url, settings.token, timeoutMs));
   },
 };
 
-/** Returns the Unix time at which a file was modified. */
-function modified(file) {
+/** Gets a URL with a bearer token. */
+function get(url, token, timeoutMs) {
+  const headers = [['accept', encode('application/json')]];
+  if (token !== undefined) {
+    headers.push(['authorization', encode(`Bearer ${token}`)]);
+  }
   try {
-    return Number(stat(file).modified);
+    const { status, body } = fetch({ method: 'GET', url, headers, timeoutMs });
+    return { status, text: decode(body) };
   } catch (error) {
-    const { tag, val } = error.payload;
-    // A thrown string is the message of an unhealthy result.
-    throw tag === 'not-found' ? `there is no ${file}` : `cannot stat ${file}: ${val}`;
+    // The payload is the `failure` of the contract. Other errors are defects of this check.
+    throw error.payload ? reason(error.payload) : error;
   }
 }

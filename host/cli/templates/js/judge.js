@@ -1,58 +1,71 @@
-// The logic of the check: the clock must be set and the file must be recent. It does not use the host, so
-// that `node --test` can run it.
+// The logic of the check: what the response says, and why there is none. It does not use the host, so that
+// `node --test` can run it.
 
 /** The settings as JSON Schema. A value of a property with `x-vitals-grant` is granted to the check. */
 export const schema = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   type: 'object',
   additionalProperties: false,
+  required: ['url'],
   properties: {
-    file: {
+    url: {
       type: 'string',
-      'x-vitals-grant': 'file',
-      description: 'A file that is renewed regularly, such as the last backup.',
+      'x-vitals-grant': 'http',
+      description: 'Answers with a JSON object in which `waiting` is the number of jobs that wait.',
     },
-    degraded_above_hours: {
+    token: {
+      type: 'string',
+      writeOnly: true,
+      description: 'The bearer token that the server requires. The host never shows it.',
+    },
+    degraded_above: {
       type: 'number',
       minimum: 0,
-      default: 26,
-      description: 'The check is degraded if the file is older than this.',
+      default: 100,
+      description: 'The check is degraded if more jobs wait.',
     },
   },
 };
 
-/** 2026-01-01 in Unix time. A clock that shows an earlier time is not set. */
-const EARLIEST = 1767225600;
-
-/**
- * Judges the clock and the file. `now` is the Unix time, and `modified` returns the Unix time at which a file
- * was modified.
- */
-export function judge({ file, degraded_above_hours = 26 }, now, modified) {
-  const outcome = {
-    status: 'healthy',
-    message: 'the clock is set',
-    details: [{ key: 'unix_seconds', value: { tag: 'integer', val: Math.floor(now) } }],
-    measurements: [],
+/** Judges a response by its status and its text. A thrown string is the message of an unhealthy result. */
+export function judge({ degraded_above = 100 }, { status, text }) {
+  if (status !== 200) {
+    throw `the status is ${status}`;
+  }
+  const waiting = parse(text)?.waiting;
+  if (typeof waiting !== 'number') {
+    throw 'the response does not say how many jobs wait';
+  }
+  const bound = { tag: 'above', val: degraded_above };
+  return {
+    status: waiting > degraded_above ? 'degraded' : 'healthy',
+    message: `${waiting} jobs wait`,
+    details: [],
+    measurements: [{ name: 'waiting', value: waiting, unit: '', degradedAt: bound }],
   };
-  if (now < EARLIEST) {
-    return { ...outcome, status: 'unhealthy', message: 'the clock is not set' };
-  }
-  if (file === undefined) {
-    return outcome;
-  }
+}
 
-  const age = Math.max(now - modified(file), 0);
-  const bound = degraded_above_hours * 3600;
-  if (age > bound) {
-    outcome.status = 'degraded';
-    outcome.message = `${file} is ${Math.floor(age / 3600)} hours old`;
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw `the response is not JSON: ${error.message}`;
   }
-  outcome.measurements.push({
-    name: 'age',
-    value: age,
-    unit: 'seconds',
-    degradedAt: { tag: 'above', val: bound },
-  });
-  return outcome;
+}
+
+/** Says for a person why there is no response. */
+export function reason({ url, error: { tag, val } }) {
+  const reasons = {
+    denied: val,
+    'invalid-request': `the request is not valid: ${val}`,
+    'not-resolved': `cannot look up the host: ${val}`,
+    refused: 'connection refused',
+    unreachable: `cannot reach the host: ${val}`,
+    timeout: `timed out in the phase \`${val}\``,
+    tls: val,
+    protocol: val,
+    'too-large': `too large: ${val}`,
+    redirect: `cannot follow the redirect: ${val}`,
+  };
+  return `cannot get ${url}: ${reasons[tag]}`;
 }

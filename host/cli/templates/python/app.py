@@ -1,20 +1,18 @@
 """The interface to the host. The logic of the check is in `judge.py`."""
 
 import json
-import time
+from typing import Optional
 
 from componentize_py_types import Err
 from wit_world import exports
-from wit_world.imports import files
+from wit_world.imports import http
 from wit_world.imports.types import (
     Bound_Above,
     Description,
-    Detail,
     Measurement,
     Outcome,
     Request,
     Status,
-    Value_Integer,
 )
 
 import judge
@@ -25,32 +23,60 @@ class HealthCheck(exports.HealthCheck):
         return Description(
             code="my-check",
             version="0.1.0",
-            summary="Checks that the clock is set and that a file is recent.",
+            summary="Checks that few jobs wait.",
             config_schema=json.dumps(judge.SCHEMA),
             annotations=[],
         )
 
     def check(self, request: Request) -> Outcome:
-        now = time.time()
-        result = judge.judge(json.loads(request.config), now, modified)
-        measurements = []
-        if result.age is not None:
-            bound = Bound_Above(result.degraded_above)
-            measurements.append(Measurement("age", result.age, "seconds", bound, None))
+        settings = json.loads(request.config)
+        # Shorter than the run, so that a timeout is a result with a reason.
+        timeout_ms = request.timeout_ms * 9 // 10
+        status, text = get(settings["url"], settings.get("token"), timeout_ms)
+        try:
+            result = judge.judge(settings, status, text)
+        except ValueError as error:
+            raise Err(str(error)) from error
+        bound = Bound_Above(result.degraded_above)
         return Outcome(
             status=Status[result.status.upper()],
             message=result.message,
-            details=[Detail("unix_seconds", Value_Integer(int(now)))],
-            measurements=measurements,
+            details=[],
+            measurements=[Measurement("waiting", result.waiting, "", bound, None)],
         )
 
 
-def modified(file: str) -> float:
-    """Returns the Unix time at which a file was modified."""
+def get(url: str, token: Optional[str], timeout_ms: int) -> tuple[int, str]:
+    """Gets a URL with a bearer token. Returns the status and the text of the response."""
+    headers = [("accept", b"application/json")]
+    if token is not None:
+        headers.append(("authorization", f"Bearer {token}".encode()))
     try:
-        return files.stat(file).modified
+        response = http.fetch(http.Request("GET", url, headers, None, timeout_ms, None))
     except Err as error:
         # The value of `Err` is the message of an unhealthy result.
-        if isinstance(error.value, files.FileError_NotFound):
-            raise Err(f"there is no {file}") from error
-        raise Err(f"cannot stat {file}: {error.value.value}") from error
+        raise Err(reason(error.value)) from error
+    return response.status, response.body.decode(errors="replace")
+
+
+def reason(failure: http.Failure) -> str:
+    """Says for a person why there is no response."""
+    match failure.error:
+        case http.HttpError_InvalidRequest(why):
+            text = f"the request is not valid: {why}"
+        case http.HttpError_NotResolved(why):
+            text = f"cannot look up the host: {why}"
+        case http.HttpError_Refused():
+            text = "connection refused"
+        case http.HttpError_Unreachable(why):
+            text = f"cannot reach the host: {why}"
+        case http.HttpError_Timeout(phase):
+            text = f"timed out in the phase `{phase.name.lower().replace('_', '-')}`"
+        case http.HttpError_TooLarge(what):
+            text = f"too large: {what}"
+        case http.HttpError_Redirect(why):
+            text = f"cannot follow the redirect: {why}"
+        case other:
+            # The texts of `denied`, `tls` and `protocol` are complete.
+            text = other.value
+    return f"cannot get {failure.url}: {text}"

@@ -1,54 +1,59 @@
-"""The logic of the check: the clock must be set and the file must be recent. It does not use the host, so
-that `python3 -m unittest` can run it."""
+"""The logic of the check: what the response says. It does not use the host, so that `python3 -m unittest`
+can run it."""
 
+import json
 from dataclasses import dataclass
-from typing import Callable, Optional
 
 # The settings as JSON Schema. A value of a property with `x-vitals-grant` is granted to the check.
 SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
     "additionalProperties": False,
+    "required": ["url"],
     "properties": {
-        "file": {
+        "url": {
             "type": "string",
-            "x-vitals-grant": "file",
-            "description": "A file that is renewed regularly, such as the last backup.",
+            "x-vitals-grant": "http",
+            "description": "Answers with a JSON object in which `waiting` is the number of jobs that wait.",
         },
-        "degraded_above_hours": {
+        "token": {
+            "type": "string",
+            "writeOnly": True,
+            "description": "The bearer token that the server requires. The host never shows it.",
+        },
+        "degraded_above": {
             "type": "number",
             "minimum": 0,
-            "default": 26,
-            "description": "The check is degraded if the file is older than this.",
+            "default": 100,
+            "description": "The check is degraded if more jobs wait.",
         },
     },
 }
-
-# 2026-01-01 in Unix time. A clock that shows an earlier time is not set.
-EARLIEST = 1_767_225_600
 
 
 @dataclass
 class Result:
     status: str
     message: str
-    age: Optional[float] = None
-    degraded_above: float = 0.0
+    waiting: float
+    degraded_above: float
 
 
-def judge(settings: dict, now: float, modified: Callable[[str], float]) -> Result:
-    """Judges the clock and the file.
+def judge(settings: dict, status: int, text: str) -> Result:
+    """Judges a response by its status and its text.
 
-    `now` is the Unix time, and `modified` returns the Unix time at which a file was modified.
+    A `ValueError` is for a response that cannot be judged; its text is for a person.
     """
-    if now < EARLIEST:
-        return Result("unhealthy", "the clock is not set")
-    file = settings.get("file")
-    if file is None:
-        return Result("healthy", "the clock is set")
+    if status != 200:
+        raise ValueError(f"the status is {status}")
+    try:
+        response = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"the response is not JSON: {error}") from error
+    waiting = response.get("waiting") if isinstance(response, dict) else None
+    if not isinstance(waiting, (int, float)):
+        raise ValueError("the response does not say how many jobs wait")
 
-    age = max(now - modified(file), 0.0)
-    bound = settings.get("degraded_above_hours", 26) * 3600.0
-    if age > bound:
-        return Result("degraded", f"{file} is {age // 3600:.0f} hours old", age, bound)
-    return Result("healthy", "the clock is set", age, bound)
+    bound = settings.get("degraded_above", 100)
+    verdict = "degraded" if waiting > bound else "healthy"
+    return Result(verdict, f"{waiting} jobs wait", float(waiting), float(bound))

@@ -65,7 +65,7 @@ pub(super) fn the_shop(check: &Shell) {
 }
 
 #[test]
-fn the_scripts_of_the_guide_are_those_of_the_templates() {
+fn the_scripts_of_the_guide_are_those_of_the_templates_and_the_test_guests() {
     let sources = SCRIPTS.map(repository::read).join("\n");
     let pages = [RUST, "docs/javascript.md", "docs/python.md"];
     let mut scripts = 0;
@@ -73,7 +73,10 @@ fn the_scripts_of_the_guide_are_those_of_the_templates() {
         let text = code.text;
         assert!(!code.language.is_empty(), "code without language:\n{text}");
         if ["js", "python"].contains(&code.language.as_str()) {
-            assert!(sources.contains(&text), "no template has this:\n{text}");
+            assert!(
+                sources.contains(&text),
+                "nothing that is tested has this:\n{text}"
+            );
             scripts += 1;
         }
     }
@@ -81,9 +84,11 @@ fn the_scripts_of_the_guide_are_those_of_the_templates() {
 }
 
 const RUST: &str = "docs/rust.md";
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 6] = [
     "host/cli/templates/js/check.js",
     "host/cli/templates/js/judge.js",
     "host/cli/templates/python/app.py",
     "host/cli/templates/python/judge.py",
+    "tests/script-guests/js/check.js",
+    "tests/script-guests/python/app.py",
 ];
