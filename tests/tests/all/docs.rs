@@ -2,6 +2,7 @@
 //! the modules cover the first steps, the demo, and the pages for operators and contributors.
 
 mod configuration;
+mod contract;
 mod demo;
 pub(crate) mod markdown;
 mod operate;

@@ -11,6 +11,7 @@ use vitals_tests::{TestHost, Vitals, repository};
 
 use super::assert_current;
 use super::configuration::{keys, section, sections};
+use super::contract::reference;
 use super::markdown::{Part, ticked};
 use super::rows::table;
 use crate::monitoring::page;
@@ -102,6 +103,7 @@ fn generate(name: &str) -> Option<String> {
         "codes" => Some(codes()),
         "commands" => Some(commands()),
         "alerts" => Some(page::alerts()),
+        "contract" => Some(reference()),
         name => section(name.strip_prefix("section ")?),
     }
 }
@@ -230,11 +232,12 @@ fn sources() -> String {
     joined
 }
 
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "docs/alerts.md",
     "docs/commands.md",
     "docs/configuration.md",
     "docs/configure.md",
+    "docs/contract.md",
     "docs/endpoints.md",
     "docs/grants.md",
     "docs/limits.md",
