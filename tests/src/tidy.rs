@@ -52,6 +52,10 @@ static OTHERS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             r"(\w+_time) = \d+(\.\d+)?(e-\d+)? seconds",
             "$1 = <seconds> seconds",
         ),
+        (
+            r#"("unit": "seconds",\s+"value": )\d+(\.\d+)?(e-\d+)?"#,
+            "${1}<varies>",
+        ),
         (r"compiled  in \d+ ms", "compiled  in <ms>"),
         (r"size      \d+ KiB", "size      <size>"),
     ]

@@ -37,7 +37,7 @@ pub use certificates::{Authority, Identity};
 pub use eventually::{DEADLINE, eventually, within};
 use installed::cannot_run;
 pub use installed::{check_need, installed, run_with_input, tool};
-pub use nginx::nginx;
+pub use nginx::{nginx, nginx_with};
 pub use nsd::nsd;
 pub use postfix::{POSTFIX_USER, postfix};
 pub use postgres::Postgres;

@@ -6,9 +6,15 @@ use std::process::Command;
 
 use crate::{certificate, installed, program, write};
 
-/// Starts it. The first start makes a certificate for `shop.test` and 127.0.0.1; `root.pem` in its
-/// directory is the issuer.
+/// Starts it, with TLS and an empty response to every request. The first start makes a certificate
+/// for `shop.test` and 127.0.0.1; `root.pem` in its directory is the issuer.
 pub fn nginx(directory: &Path, address: SocketAddr) -> Command {
+    nginx_with(directory, address, "ssl", "return 204;")
+}
+
+/// Starts it with these parameters of `listen` and these rules of its server. With `chain.pem`,
+/// `key.pem` and `root.pem` in its directory, it uses those.
+pub fn nginx_with(directory: &Path, address: SocketAddr, listen: &str, rules: &str) -> Command {
     certificate(directory, "shop.test");
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|what| format!("{what}_temp_path {what};\n"))
@@ -16,7 +22,7 @@ pub fn nginx(directory: &Path, address: SocketAddr) -> Command {
     let config = format!(
         "daemon off;\nworker_processes 1;\npid nginx.pid;\nerror_log stderr;\nevents {{}}\n\
          http {{\naccess_log off;\n{temporary}\
-         server {{ listen {address} ssl; ssl_certificate chain.pem; ssl_certificate_key key.pem; return 204; }}\n}}\n"
+         server {{ listen {address} {listen}; ssl_certificate chain.pem; ssl_certificate_key key.pem; {rules} }}\n}}\n"
     );
     let file = write(directory, "nginx.conf", &config);
     let mut command = installed("nginx-light", program("nginx", &["/usr/sbin"]));

@@ -93,7 +93,13 @@ fn diagnostics(found: &Diagnostics, name: &Path, text: &str) {
 }
 
 fn sources() -> Sources {
-    let tokens = ["FUZZ_SECRET", "ADMIN_TOKEN", "METRICS_TOKEN", "OPS_TOKEN"];
+    let tokens = [
+        "FUZZ_SECRET",
+        "ADMIN_TOKEN",
+        "METRICS_TOKEN",
+        "OPS_TOKEN",
+        "PROXY_PASSWORD",
+    ];
     let mut sources = Sources::default();
     sources.environment = Environment::fixed(tokens.map(|name| (name, SECRET)));
     sources

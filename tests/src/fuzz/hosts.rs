@@ -22,14 +22,25 @@ pub(super) fn run(input: &[u8]) {
         assert_eq!(parse_host(&text), Ok(canonical), "std reads an address");
     }
     for key in [
-        "http", "tcp", "udp", "tls", "names", "files", "env", "system",
+        "http",
+        "tcp",
+        "udp",
+        "tls",
+        "names",
+        "files",
+        "env",
+        "system",
+        "identities",
+        "proxies",
     ] {
         match Grant::allowed(key, &text) {
             Ok(grant) => allowed(key, &grant),
             Err(error) => laws::clean("a grant's error", &error.to_string()),
         }
     }
-    for mark in ["http", "tcp", "udp", "tls", "name", "file", "disk"] {
+    for mark in [
+        "http", "tcp", "udp", "tls", "name", "file", "disk", "identity", "proxy",
+    ] {
         match granted_by(mark, &text) {
             Ok(grants) => {
                 let [grant] = &grants[..] else {

@@ -140,6 +140,14 @@ fn validate_reports_the_errors_that_serve_would() {
 }
 
 #[test]
+fn validate_reports_identities_that_cannot_be_used() {
+    let config = "[tls.identities.shop]\ncertificate = 'none.pem'\nkey = 'none.pem'";
+    let ended = Vitals::new(["validate"]).config(config).exits(2);
+    let error = "`[tls.identities.shop]` cannot be used: its `certificate` none.pem cannot be read";
+    assert!(ended.stderr.contains(error), "{ended}");
+}
+
+#[test]
 fn validate_names_the_check_even_if_a_path_reads_like_one() {
     let config = "[plugins]\nlibrary = 'check `late`'\n[checks.late]\nplugin = 'bad'";
     let vitals = Vitals::new(["validate"]).config(config);
