@@ -148,9 +148,10 @@ fn fetch(args: &Instructions) -> Result<String, String> {
             cookies: true,
             decode: true,
             body_max: u64::MAX,
-            version: match args.boolean("http2") {
-                true => contract::VersionOption::Http2PriorKnowledge,
-                false => contract::VersionOption::Auto,
+            version: if args.boolean("http2") {
+                contract::VersionOption::Http2PriorKnowledge
+            } else {
+                contract::VersionOption::Auto
             },
             family: contract::Family::Any,
             server_name: args.maybe("server-name").map(str::to_owned),
