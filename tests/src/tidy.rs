@@ -53,7 +53,7 @@ static OTHERS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             "$1 = <seconds> seconds",
         ),
         (
-            r#"("unit": "seconds",\s+"value": )\d+(\.\d+)?(e-\d+)?"#,
+            r#"("name": "\w+_time",\s+"unit": "seconds",\s+"value": )\d+(\.\d+)?(e-\d+)?"#,
             "${1}<varies>",
         ),
         (r"compiled  in \d+ ms", "compiled  in <ms>"),
