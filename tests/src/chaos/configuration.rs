@@ -190,7 +190,7 @@ impl Configuration {
                 format!("{name} is broken: {}", entry.is_broken)
             }
             2 => {
-                let intervals = [2000, 2200, 2500, 3000];
+                let intervals = [6000, 6500, 7000, 8000];
                 entry.interval_ms = intervals[rng.usize(..intervals.len())];
                 format!("{name} every {} ms", entry.interval_ms)
             }
@@ -242,7 +242,7 @@ impl Entry {
         Self {
             plugin,
             critical,
-            interval_ms: 2000,
+            interval_ms: 6000,
             is_listed: true,
             is_broken: false,
             word: 0,
@@ -268,7 +268,7 @@ const INVALID: [(&str, &str); 5] = [
 pub(super) const FILE: &str = "vitals.toml";
 const HEAD: &str = "[server]\nlisten = '127.0.0.1:0'\n[plugins]\nlibrary = 'library'\n\
                     [engine]\nmax_runs = 256\n[metrics]\nenabled = true\n\
-                    [defaults]\ndir = true\ninterval = '2s'\ntimeout = '2s'\ncritical = false\n";
+                    [defaults]\ndir = true\ninterval = '6s'\ntimeout = '6s'\ncritical = false\n";
 /// A file that is written in pieces may be cut off from here on.
 const MARK: &str = "# changing checks\n";
 /// From one operation to the next.
