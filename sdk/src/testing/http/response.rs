@@ -247,15 +247,20 @@ impl Response {
     /// Shows this certificate in a handshake, which a response trusts and a problem does not.
     ///
     /// ```
-    /// use vitals_sdk::{http, testing::{Response, World}};
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Response, World};
     ///
     /// let world = World::new();
     /// let certificate = world.certificate("web", 10);
     /// world.http("GET", "https://web/").responds(Response::ok("up").certificate(certificate));
-    /// let response = world.run(|| http::get(&"https://web/".parse().unwrap()).send())?;
-    /// let handshake = response.exchange().handshake.as_ref().unwrap();
-    /// assert_eq!(handshake.leaf().unwrap().days_left(), 10);
-    /// # Ok::<(), vitals_sdk::Error>(())
+    /// let days = world.run(|| {
+    ///     let response = http::get(&"https://web/".parse()?).send()?;
+    ///     let handshake = response.exchange().handshake.as_ref();
+    ///     let leaf = handshake.and_then(tls::Handshake::leaf);
+    ///     Ok::<_, Error>(leaf.map(tls::Certificate::days_left))
+    /// })?;
+    /// assert_eq!(days, Some(10));
+    /// # Ok::<(), Error>(())
     /// ```
     pub fn certificate(mut self, certificate: Certificate) -> Self {
         self.handshake = Some(handshake(certificate, None));
