@@ -295,7 +295,7 @@ fn an_invalid_default_panics_when_the_schema_is_made() {
 }
 
 #[derive(Config, Debug, PartialEq)]
-struct Shared {
+struct Inner {
     /// The server.
     #[config(grant = "tcp")]
     server: Address,
@@ -316,7 +316,7 @@ struct Outer {
     first: String,
     /// Not shown.
     #[config(flatten)]
-    shared: Shared,
+    inner: Inner,
     last: Option<u8>,
 }
 
@@ -340,10 +340,10 @@ fn a_flattened_struct_adds_its_keys_to_the_object() {
 
     let json = json!({ "first": "a", "server": "db:1", "key": "k", "rows": 50, "last": 1 });
     let outer = Outer::read(json.clone()).unwrap();
-    assert_eq!(outer.shared.page, Page { rows: 50 });
+    assert_eq!(outer.inner.page, Page { rows: 50 });
     assert_eq!(outer.to_value(), json);
     let least = Outer::from_json(r#"{ "first": "a", "server": "db:1" }"#).unwrap();
-    assert_eq!((least.shared.page.rows, least.last), (20, None));
+    assert_eq!((least.inner.page.rows, least.last), (20, None));
     for (json, error) in [
         (r#"{ "first": "a" }"#, "the key `server` is missing"),
         (
@@ -351,8 +351,8 @@ fn a_flattened_struct_adds_its_keys_to_the_object() {
             "`rows`: 51 is more than 50",
         ),
         (
-            r#"{ "shared": {} }"#,
-            "unknown key `shared`, expected one of `first`, `server`, `key`, `rows`, `last`",
+            r#"{ "inner": {} }"#,
+            "unknown key `inner`, expected one of `first`, `server`, `key`, `rows`, `last`",
         ),
     ] {
         assert_eq!(Outer::from_json(json).unwrap_err().to_string(), error);
