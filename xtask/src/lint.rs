@@ -65,11 +65,14 @@ pub(crate) fn run_all(with_advisories: bool) -> Result<()> {
         ]))
     })?;
     // Builds from the packages themselves, as an author of a plugin gets them. The host takes minutes
-    // more; `cargo publish --dry-run --workspace` builds that too.
+    // more; `cargo publish --dry-run --workspace` builds that too. Cargo keeps what it has unpacked from
+    // the registry it makes in the target directory by path and version: in the same directory again, it
+    // would build the packages of an earlier run.
     steps.step("packages of the SDK", || {
+        let build = tempfile::tempdir_in(workspace::target())?;
         run(cargo("package")
             .args(["--allow-dirty", "--target", TARGET, "--target-dir"])
-            .arg(build_dir())
+            .arg(build.path())
             .args(["-p", "vitals-sdk", "-p", "vitals-sdk-macros"])
             .args(["-p", "vitals-values"]))
     })?;
