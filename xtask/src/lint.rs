@@ -1,6 +1,9 @@
 //! `cargo xtask lint`: checks formatting, lints, documentation, documents and dependencies; every warning
 //! is an error.
 
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use anyhow::Result;
 
 use crate::book;
@@ -69,12 +72,15 @@ pub(crate) fn run_all(with_advisories: bool) -> Result<()> {
     // the registry it makes in the target directory by path and version: in the same directory again, it
     // would build the packages of an earlier run.
     steps.step("packages of the SDK", || {
-        let build = tempfile::tempdir_in(workspace::target())?;
-        run(cargo("package")
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
+        let build = workspace::target().join(format!("packages-{now}"));
+        let packaged = run(cargo("package")
             .args(["--allow-dirty", "--target", TARGET, "--target-dir"])
-            .arg(build.path())
+            .arg(&build)
             .args(["-p", "vitals-sdk", "-p", "vitals-sdk-macros"])
-            .args(["-p", "vitals-values"]))
+            .args(["-p", "vitals-values"]));
+        fs::remove_dir_all(&build)?;
+        packaged
     })?;
     steps.step("documentation", || {
         run(native("doc")
