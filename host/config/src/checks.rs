@@ -90,8 +90,11 @@ pub struct Allow {
     pub tcp: Vec<AllowEntry>,
     /// Addresses and ports to exchange UDP datagrams with: `1.1.1.1:53`. Default: `[]`.
     pub udp: Vec<AllowEntry>,
-    /// Names and ports to connect to by TLS, through the host: `*.example.com:443`. Default: `[]`.
+    /// Names and ports to connect to through the host, with TLS or without: `*.example.com:443`.
+    /// Default: `[]`.
     pub tls: Vec<AllowEntry>,
+    /// Hosts to ping: `10.0.0.0/8`. Default: `[]`.
+    pub icmp: Vec<AllowEntry>,
     /// Names to look up: `example.com`. Default: `[]`.
     pub names: Vec<AllowEntry>,
     /// Files to read, and directories with everything below them: `/var/backups`. Default: `[]`.
@@ -101,10 +104,9 @@ pub struct Allow {
     /// Facts about the machine: how full the disk with a path is (`disk:/`), `memory`, `load`.
     /// Default: `[]`.
     pub system: Vec<AllowEntry>,
-    /// Names of tables `[tls.identities.NAME]`, which HTTP requests may show to servers. Default:
-    /// `[]`.
+    /// Names of tables `[tls.identities.NAME]`, which may be shown to servers. Default: `[]`.
     pub identities: Vec<AllowEntry>,
-    /// Names of tables `[proxies.NAME]`, which HTTP requests may use. Default: `[]`.
+    /// Names of tables `[proxies.NAME]`, which requests and connections may use. Default: `[]`.
     pub proxies: Vec<AllowEntry>,
 }
 
@@ -167,12 +169,13 @@ impl CheckConfig {
 
 impl Allow {
     /// Returns the entries by their keys.
-    pub fn kinds(&self) -> [(&'static str, &[AllowEntry]); 10] {
+    pub fn kinds(&self) -> [(&'static str, &[AllowEntry]); 11] {
         [
             ("http", &self.http),
             ("tcp", &self.tcp),
             ("udp", &self.udp),
             ("tls", &self.tls),
+            ("icmp", &self.icmp),
             ("names", &self.names),
             ("files", &self.files),
             ("env", &self.env),
@@ -189,6 +192,7 @@ impl Allow {
             "tcp" => &mut self.tcp,
             "udp" => &mut self.udp,
             "tls" => &mut self.tls,
+            "icmp" => &mut self.icmp,
             "names" => &mut self.names,
             "files" => &mut self.files,
             "env" => &mut self.env,

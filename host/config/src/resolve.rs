@@ -301,6 +301,7 @@ mod tests {
             ("tcp", 2),
             ("udp", 0),
             ("tls", 0),
+            ("icmp", 0),
             ("names", 0),
             ("files", 0),
             ("env", 0),

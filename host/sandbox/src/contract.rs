@@ -4,10 +4,12 @@
 //! of each version, and nothing else knows that there are versions.
 
 mod http;
+mod net;
 
 use std::time::Duration;
 
 pub(super) use self::http::*;
+pub(super) use self::net::*;
 
 use vitals_model::{CheckName, OutcomeParts, Status};
 
@@ -49,50 +51,6 @@ pub(super) enum MetricsError {
     /// The metric is already used with another type or other labels.
     Conflict(String),
     TooManySeries,
-}
-
-/// A certificate as guests see it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Certificate {
-    pub(super) subject: String,
-    pub(super) issuer: String,
-    /// The names and addresses that the certificate is valid for.
-    pub(super) names: Vec<String>,
-    /// In hexadecimal.
-    pub(super) serial: String,
-    /// Seconds since 1970.
-    pub(super) not_before: i64,
-    /// Seconds since 1970.
-    pub(super) not_after: i64,
-    /// The digest of the whole certificate, in hexadecimal.
-    pub(super) sha256: String,
-    /// The digest of its public key, in hexadecimal.
-    pub(super) public_key_sha256: String,
-}
-
-/// The result of a TLS handshake.
-#[derive(Clone, Debug)]
-pub(super) struct Handshake {
-    /// In the order of the server, its own certificate first.
-    pub(super) chain: Vec<Certificate>,
-    pub(super) protocol: String,
-    pub(super) cipher: String,
-    /// The protocol that the server selected by ALPN.
-    pub(super) alpn: Option<String>,
-    /// Why the chain is not trusted for the name; `None` if it is.
-    pub(super) verification_error: Option<String>,
-}
-
-/// Why an operation on a connection failed.
-#[derive(Debug)]
-pub(super) enum TlsError {
-    /// No grant covers the peer; the text says what to grant.
-    Denied(String),
-    Timeout,
-    /// The peer closed the connection, or the host has closed it.
-    Closed,
-    /// The reason, for a person.
-    Failed(String),
 }
 
 /// The metadata of a file or directory.

@@ -45,7 +45,7 @@ pub fn verify(chain: &[Vec<u8>], root: Vec<u8>) -> Verified {
     let chain: Vec<_> = chain.collect();
     let (is_refused, untrusted) = egress::verify(&chain, root.into());
     let shown = chain.iter().take(16).flat_map(|der| {
-        let shown = super::tls::describe_certificate(der);
+        let shown = super::net::describe_certificate(der);
         let texts = [shown.subject, shown.issuer, shown.serial, shown.sha256];
         texts.into_iter().chain(shown.names)
     });

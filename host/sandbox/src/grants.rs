@@ -119,8 +119,8 @@ impl Grants {
     }
 
     /// Decides whether a guest may look up a name. Grants of `tcp` and `udp` permit it, because
-    /// guests connect sockets themselves; those of `http` and `tls` do not, because there the host
-    /// resolves the name.
+    /// guests connect sockets themselves; those of `http`, `tls` and `icmp` do not, because there
+    /// the host resolves the name.
     pub(super) fn permit_lookup(&self, name: &Host) -> Result<(), Denial> {
         let is_granted = self.names(name) || self.sockets(name).next().is_some();
         let denial = || Denial::new(GrantKind::Name, &name.to_string());
@@ -188,7 +188,7 @@ impl Grants {
                 channel,
                 hosts,
                 port,
-            } if (*channel, *port) == (peer.channel, peer.port) => Some(hosts),
+            } if peer.channel.is_opened_by(*channel) && *port == peer.port => Some(hosts),
             _ => None,
         })
     }

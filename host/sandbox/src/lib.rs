@@ -23,6 +23,7 @@ mod io_error;
 mod limiter;
 mod load_error;
 mod metrics;
+mod net;
 mod output;
 mod plugin;
 mod run;
@@ -35,7 +36,6 @@ mod state;
 mod symbols;
 mod system;
 mod threads;
-mod tls;
 
 pub use clients::{ClientOptions, ClientSettings, IdentityFiles, Proxy, UnusableIdentities};
 #[cfg(feature = "compile-in-process")]

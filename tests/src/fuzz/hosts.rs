@@ -26,6 +26,7 @@ pub(super) fn run(input: &[u8]) {
         "tcp",
         "udp",
         "tls",
+        "icmp",
         "names",
         "files",
         "env",
@@ -39,7 +40,7 @@ pub(super) fn run(input: &[u8]) {
         }
     }
     for mark in [
-        "http", "tcp", "udp", "tls", "name", "file", "disk", "identity", "proxy",
+        "http", "tcp", "udp", "tls", "icmp", "name", "file", "disk", "identity", "proxy",
     ] {
         match granted_by(mark, &text) {
             Ok(grants) => {

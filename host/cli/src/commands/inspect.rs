@@ -136,8 +136,8 @@ const GRANTED_INTERFACES: [(&str, &str, &str); 4] = [
         "\"disk:/srv\", \"memory\", \"load\"",
     ),
     (
-        "vitals:health/tls@",
-        "tls",
+        "vitals:health/net@",
+        "tcp",
         "addresses: \"mail.internal:465\"",
     ),
     (

@@ -97,8 +97,11 @@ impl CheckBuilder {
         allow_tcp("allow"."tcp"): impl IntoIterator<Item = impl Into<String>> => texts;
         /// Grants UDP addresses: `1.1.1.1:53`.
         allow_udp("allow"."udp"): impl IntoIterator<Item = impl Into<String>> => texts;
-        /// Grants addresses for TLS connections that the host opens: `*.example.com:443`.
+        /// Grants addresses for connections that the host opens, with TLS or without:
+        /// `*.example.com:443`.
         allow_tls("allow"."tls"): impl IntoIterator<Item = impl Into<String>> => texts;
+        /// Grants hosts to ping: `10.0.0.0/8`.
+        allow_icmp("allow"."icmp"): impl IntoIterator<Item = impl Into<String>> => texts;
         /// Grants names to look up: `example.com`.
         allow_names("allow"."names"): impl IntoIterator<Item = impl Into<String>> => texts;
         /// Grants files, and directories with everything below them: `/var/backups`.

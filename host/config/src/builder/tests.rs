@@ -89,6 +89,7 @@ http = ["https://*.example.com"]
 tcp = ["10.0.0.0/8:5432"]
 udp = ["1.1.1.1:53"]
 tls = ["*.example.com:443"]
+icmp = ["10.0.0.0/8"]
 names = ["example.com"]
 files = ["/var/backups"]
 env = ["TZ"]
@@ -194,6 +195,7 @@ fn full() -> CheckBuilder {
         .allow_tcp(["10.0.0.0/8:5432"])
         .allow_udp(["1.1.1.1:53"])
         .allow_tls(["*.example.com:443"])
+        .allow_icmp(["10.0.0.0/8"])
         .allow_names(["example.com"])
         .allow_files(["/var/backups"])
         .allow_env(["TZ"])

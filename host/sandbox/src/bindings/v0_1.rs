@@ -5,9 +5,9 @@
 mod files;
 mod http;
 mod metrics;
+mod net;
 mod reporting;
 mod system;
-mod tls;
 
 use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker};
@@ -26,13 +26,13 @@ mod generated {
         imports: {
             "vitals:health/files": async | trappable,
             "vitals:health/http": async | trappable,
+            "vitals:health/net": async | trappable,
             "vitals:health/system": async | trappable,
-            "vitals:health/tls": async | trappable,
             default: trappable,
         },
         exports: { default: async },
         require_store_data_send: true,
-        with: { "vitals:health/tls.connection": crate::tls::Connection },
+        with: { "vitals:health/net.connection": crate::net::Connection },
     });
 }
 
@@ -42,7 +42,7 @@ pub(super) const INTERFACES: &[&str] = &[
     "types",
     "metrics",
     "reporting",
-    "tls",
+    "net",
     "http",
     "files",
     "system",

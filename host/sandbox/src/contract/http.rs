@@ -1,6 +1,6 @@
 //! `vitals:health/http` in the host's own types.
 
-use super::Handshake;
+use super::{Family, Handshake, Verification};
 
 /// A request of a guest.
 #[derive(Debug, Default)]
@@ -60,24 +60,6 @@ pub(crate) enum VersionOption {
     Http1,
     Http2,
     Http2PriorKnowledge,
-}
-
-/// The addresses that may be connected to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Family {
-    Any,
-    Ipv4,
-    Ipv6,
-}
-
-/// What is required of a server's certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verification {
-    ChainAndName,
-    Chain,
-    /// Digests of the certificate or of its public key, in hexadecimal.
-    Pins(Vec<String>),
-    None,
 }
 
 /// The version of HTTP of a response.

@@ -81,7 +81,7 @@ impl Traffic {
 }
 
 impl<S> BudgetedStream<S> {
-    pub(super) fn new(stream: S) -> Self {
+    pub(crate) fn new(stream: S) -> Self {
         Self {
             stream,
             budget: BUDGET_BYTES,
@@ -91,7 +91,7 @@ impl<S> BudgetedStream<S> {
         }
     }
 
-    pub(super) fn into_inner(self) -> S {
+    pub(crate) fn into_inner(self) -> S {
         self.stream
     }
 

@@ -148,7 +148,7 @@ impl Egress {
         let stream: Box<dyn Stream> = match peer.channel {
             Channel::Https => {
                 let options = HandshakeOptions {
-                    alpn: &[b"http/1.1"],
+                    alpn: vec![b"http/1.1".to_vec()],
                     verification: Verification::ChainAndName,
                     describes_chain: false,
                     identity: None,
@@ -227,8 +227,8 @@ fn address_error(address_error: AddressError) -> Error {
     match address_error {
         AddressError::Denied(_) => Error::HttpRequestDenied,
         AddressError::Unresolved(ResolveError::Timeout) => Error::DnsTimeout,
-        AddressError::Unresolved(ResolveError::Failed(reason)) => Error::DnsError {
-            rcode: Some(reason),
+        AddressError::Unresolved(error) => Error::DnsError {
+            rcode: Some(error.to_string()),
             info_code: None,
         },
     }
@@ -254,8 +254,7 @@ fn handshake_error(error: ConnectionError) -> Error {
     match error {
         ConnectionError::Timeout => Error::ConnectionTimeout,
         ConnectionError::Closed => Error::ConnectionTerminated,
-        ConnectionError::Denied(text)
-        | ConnectionError::Failed(text)
+        ConnectionError::Failed(text)
         | ConnectionError::Protocol(InvalidCertificate(_) | Other(_), text) => {
             Error::InternalError(Some(text))
         }

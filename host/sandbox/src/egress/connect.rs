@@ -10,21 +10,11 @@ use tokio::task::JoinSet;
 use tokio::time::{timeout, timeout_at};
 
 use super::resolver::ResolveError;
-use super::{AddressError, ConnectionError, Egress};
+use super::{AddressError, Egress};
+use crate::contract::Family;
 use crate::grants::{Peer, ResolvedAddress};
 
 impl Egress {
-    /// Connects to a granted peer on behalf of `vitals:health/tls`.
-    pub(crate) async fn dial(
-        &self,
-        peer: &Peer,
-        deadline: Instant,
-    ) -> Result<TcpStream, ConnectionError> {
-        let addresses = self.permitted_addresses(peer, deadline).await?;
-        let stream = self.connect_permitted(peer, &addresses, deadline).await;
-        Ok(stream?)
-    }
-
     /// The permitted addresses of a granted peer, for one connection of the budget.
     pub(super) async fn permitted_addresses(
         &self,
@@ -42,6 +32,21 @@ impl Egress {
             AddressError::Denied(_) => leads_outside_grants(peer),
             unresolved @ AddressError::Unresolved(_) => self.reach_error(unresolved),
         })
+    }
+
+    /// The addresses of [`permitted_addresses`](Self::permitted_addresses) of one family.
+    pub(super) async fn permitted_addresses_of(
+        &self,
+        family: Family,
+        peer: &Peer,
+        deadline: Instant,
+    ) -> Result<Vec<SocketAddr>, ReachError> {
+        let mut addresses = self.permitted_addresses(peer, deadline).await?;
+        addresses.retain(|address| family.includes(&address.ip()));
+        if addresses.is_empty() {
+            return Err(ReachError::NoAddressOf(family));
+        }
+        Ok(addresses)
     }
 
     /// Connects to the first of the permitted addresses that answers.
@@ -72,27 +77,26 @@ impl Egress {
         self.record_if_denied(self.0.grants.permit_address(peer, resolved))
     }
 
-    fn reach_error(&self, error: AddressError) -> ReachError {
+    pub(super) fn reach_error(&self, error: AddressError) -> ReachError {
         match error {
             AddressError::Denied(denial) => ReachError::Denied(self.denial_message(&denial)),
             AddressError::Unresolved(ResolveError::Timeout) => ReachError::Timeout,
-            AddressError::Unresolved(ResolveError::Failed(reason)) => {
-                ReachError::NotResolved(reason)
-            }
+            AddressError::Unresolved(error) => ReachError::NotResolved(error),
         }
     }
 }
 
 /// Why there is no connection to a peer.
 #[derive(Debug)]
-pub(super) enum ReachError {
+pub(crate) enum ReachError {
     /// The peer is not granted, or leads outside the grants; the text says what to grant, or where
     /// to read it.
     Denied(String),
     /// The run has opened as many connections as it may.
     LimitReached,
-    /// The resolver's reason.
-    NotResolved(String),
+    NotResolved(ResolveError),
+    /// The host has no address of the family asked for.
+    NoAddressOf(Family),
     Timeout,
     Refused,
     /// There is no route to it.
@@ -101,6 +105,10 @@ pub(super) enum ReachError {
     Closed,
     /// A problem of the host: no sockets left, no permission.
     Host(io::Error),
+    /// The configuration does not have the identity or proxy any more; the text names its table.
+    NoTable(String),
+    /// A proxy could not be reached, or does not connect; the text names it.
+    Proxy(String),
 }
 
 impl From<io::Error> for ReachError {
@@ -123,23 +131,16 @@ impl fmt::Display for ReachError {
             Self::LimitReached => f.write_str(
                 "the run has opened as many connections as its `limits.connections` allow",
             ),
-            Self::NotResolved(reason) => write!(f, "cannot look up the host: {reason}"),
+            Self::NotResolved(error) => write!(f, "cannot look up the host: {error}"),
+            Self::NoAddressOf(Family::Ipv4) => f.write_str("it has no IPv4 address"),
+            Self::NoAddressOf(_) => f.write_str("it has no IPv6 address"),
             Self::Timeout => f.write_str("timed out"),
             Self::Refused => f.write_str("connection refused"),
             Self::Unreachable => f.write_str("there is no route to it"),
             Self::Closed => f.write_str("the peer closed the connection"),
             Self::Host(error) => write!(f, "the host cannot connect: {error}"),
-        }
-    }
-}
-
-impl From<ReachError> for ConnectionError {
-    fn from(error: ReachError) -> Self {
-        match error {
-            ReachError::Denied(why) => Self::Denied(why),
-            ReachError::Timeout => Self::Timeout,
-            ReachError::Closed => Self::Closed,
-            other => Self::Failed(other.to_string()),
+            Self::NoTable(table) => write!(f, "the configuration has no `{table}` any more"),
+            Self::Proxy(why) => f.write_str(why),
         }
     }
 }

@@ -14,19 +14,17 @@ use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::Egress;
-use crate::contract::HttpError;
+use super::connect::ReachError;
 use vitals_io::trust::{Identity, Verifier};
 
 impl Egress {
-    /// The identity that a request names, if its check may show it.
-    pub(super) fn identity(&self, name: &str) -> Result<Identity, HttpError> {
+    /// The identity that a guest names, if its check may show it.
+    pub(crate) fn identity(&self, name: &str) -> Result<Identity, ReachError> {
         let permitted = self.0.grants.permit_identity(name);
-        permitted.map_err(|denial| HttpError::Denied(self.deny(denial)))?;
+        permitted.map_err(|denial| ReachError::Denied(self.deny(denial)))?;
         let clients = self.0.network.clients();
-        clients.identity(name).cloned().ok_or_else(|| {
-            let table = format!("[tls.identities.{name}]");
-            HttpError::InvalidRequest(format!("the configuration has no `{table}` any more"))
-        })
+        let identity = clients.identity(name).cloned();
+        identity.ok_or_else(|| ReachError::NoTable(format!("[tls.identities.{name}]")))
     }
 }
 

@@ -1,10 +1,11 @@
-//! `wasi:sockets/ip-name-lookup` for granted names. It replaces wasmtime's implementation, which
-//! can only be switched on or off.
+//! Lookups of granted names: for `vitals:health/net`, and for `wasi:sockets/ip-name-lookup`, which
+//! replaces wasmtime's implementation, because that can only be switched on or off.
 
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 use std::vec;
 
 use wasmtime::component::{HasData, Linker, Resource};
@@ -17,8 +18,10 @@ use wasmtime_wasi::p2::bindings::sockets::network::{
 use wasmtime_wasi::p2::{DynPollable, Pollable, SocketError, subscribe};
 use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
 
+use super::connect::ReachError;
 use super::resolver::ResolveError;
-use super::{Egress, EgressCtx, EgressView};
+use super::{AddressError, Egress, EgressCtx, EgressView};
+use crate::contract::{Family, NetError};
 use crate::grants::{Denial, Host, parse_host};
 
 /// Links the name lookup. The linker must not have wasmtime's implementation.
@@ -91,35 +94,65 @@ impl Egress {
         }
         let egress = self.clone();
         Ok(NameLookup::Pending(spawn(async move {
-            egress.resolve_granted(host).await
+            let deadline = egress.0.deadline;
+            let found = egress.resolve_granted(&host, deadline).await;
+            found.map_err(|error| match error {
+                AddressError::Denied(_) => ErrorCode::AccessDenied,
+                AddressError::Unresolved(ResolveError::Timeout | ResolveError::TryAgain) => {
+                    ErrorCode::TemporaryResolverFailure
+                }
+                AddressError::Unresolved(_) => ErrorCode::NameUnresolvable,
+            })
         })))
+    }
+
+    /// Looks up a name for `vitals:health/net`. An address is its own result.
+    pub(crate) async fn resolve(
+        &self,
+        host: Host,
+        family: Family,
+        deadline: Instant,
+    ) -> Result<Vec<IpAddr>, NetError> {
+        let mut found = if let Host::Address(address) = host {
+            vec![address]
+        } else {
+            let permitted = self.0.grants.permit_lookup(&host);
+            permitted.map_err(|denial| NetError::Denied(self.deny(denial)))?;
+            if !self.take_connection() {
+                return Err(ReachError::LimitReached.into());
+            }
+            let found = self.resolve_granted(&host, deadline).await;
+            found.map_err(|error| self.reach_error(error))?
+        };
+        found.retain(|address| family.includes(address));
+        if found.is_empty() {
+            return Err(ResolveError::NoData.into());
+        }
+        Ok(found)
     }
 
     /// Resolves a name to the addresses that the guest may see. From then on the run's sockets may
     /// reach them, at the ports that the name is granted for.
-    async fn resolve_granted(&self, host: Host) -> Result<Vec<IpAddr>, ErrorCode> {
-        let Host::Name(name) = &host else {
-            return Err(ErrorCode::InvalidArgument);
+    async fn resolve_granted(
+        &self,
+        host: &Host,
+        deadline: Instant,
+    ) -> Result<Vec<IpAddr>, AddressError> {
+        let Host::Name(name) = host else {
+            return Ok(Vec::new());
         };
-        let found = self
-            .0
-            .network
-            .resolve(self.lookup_request(name), self.0.deadline)
-            .await
-            .map_err(|e| match e {
-                ResolveError::Timeout => ErrorCode::TemporaryResolverFailure,
-                ResolveError::Failed(_) => ErrorCode::NameUnresolvable,
-            })?;
+        let resolving = self.0.network.resolve(self.lookup_request(name), deadline);
+        let found = resolving.await.map_err(AddressError::Unresolved)?;
         let mut shown = Vec::with_capacity(found.len());
         let mut refused = Ok(());
         for resolved in found {
-            match self.0.grants.permit_answer(&host, resolved) {
+            match self.0.grants.permit_answer(host, resolved) {
                 Ok(()) => shown.push(resolved),
                 Err(denial) => refused = refused.and(Err(denial)),
             }
         }
         if shown.is_empty() {
-            self.check(refused)?;
+            self.record_if_denied(refused)?;
         }
         let answers = shown.iter().map(|resolved| (*resolved, host.clone()));
         self.activity().answers.extend(answers);

@@ -84,7 +84,7 @@ impl Network {
         let mut addresses = answer.map_err(|_| ResolveError::Timeout)??;
         addresses.truncate(MAX_ADDRESSES);
         if addresses.is_empty() {
-            return Err(ResolveError::Failed("the name has no address".to_owned()));
+            return Err(ResolveError::NoData);
         }
         let resolved = |address| ResolvedAddress::new(address, self.is_local);
         Ok(addresses.into_iter().map(resolved).collect())

@@ -19,7 +19,7 @@ use super::budgeted::BudgetedStream;
 use super::connect::{ReachError, connect};
 use super::resolver::{LookupRequest, ResolveError};
 use crate::clients::Proxy;
-use crate::contract::{Family, HttpError, Phase, Phases};
+use crate::contract::{Family, Phase, Phases};
 use crate::grants::{Host, Peer};
 use vitals_model::ProxyScheme;
 
@@ -33,40 +33,40 @@ impl Egress {
         family: Family,
         deadline: Instant,
         phases: &mut Phases,
-    ) -> Result<TcpStream, HttpError> {
+    ) -> Result<TcpStream, (Phase, ReachError)> {
         // Before the connection is counted, so that a denial is always reported as one.
         let permitted = self.0.grants.permit_proxy(name);
         permitted
             .and_then(|()| self.0.grants.permit(peer))
-            .map_err(|denial| HttpError::Denied(self.deny(denial)))?;
+            .map_err(|denial| (Phase::Connect, ReachError::Denied(self.deny(denial))))?;
         let clients = self.0.network.clients();
         let Some(proxy) = clients.proxy(name) else {
-            let why = format!("the configuration has no `[proxies.{name}]` any more");
-            return Err(HttpError::InvalidRequest(why));
+            let table = format!("[proxies.{name}]");
+            return Err((Phase::Connect, ReachError::NoTable(table)));
         };
         if !self.take_connection() {
-            return Err(HttpError::Unreachable(ReachError::LimitReached.to_string()));
+            return Err((Phase::Connect, ReachError::LimitReached));
         }
         let started = Instant::now();
         let addresses = self.proxy_addresses(name, proxy, family, deadline).await;
         phases.resolve += seconds(started.elapsed());
-        let addresses = addresses?;
+        let addresses = addresses.map_err(|error| (Phase::Resolve, error))?;
 
         let started = Instant::now();
         let connected = async {
             let stream = connect(&addresses, deadline).await;
             let stream = stream.map_err(|error| match ReachError::from(error) {
-                ReachError::Timeout => HttpError::Timeout(Phase::Connect),
+                ReachError::Timeout => ReachError::Timeout,
                 error => not_reached(name, format_args!("cannot be reached: {error}")),
             })?;
             match timeout_at(deadline.into(), open_tunnel(stream, proxy, peer)).await {
-                Err(_) => Err(HttpError::Timeout(Phase::Connect)),
+                Err(_) => Err(ReachError::Timeout),
                 Ok(opened) => opened.map_err(|problem| not_reached(name, problem)),
             }
         };
         let connected = connected.await;
         phases.connect += seconds(started.elapsed());
-        connected
+        connected.map_err(|error| (Phase::Connect, error))
     }
 
     async fn proxy_addresses(
@@ -75,7 +75,7 @@ impl Egress {
         proxy: &Proxy,
         family: Family,
         deadline: Instant,
-    ) -> Result<Vec<SocketAddr>, HttpError> {
+    ) -> Result<Vec<SocketAddr>, ReachError> {
         let address = &proxy.url.address;
         let mut found = match &address.host {
             Host::Address(host) => vec![*host],
@@ -88,19 +88,13 @@ impl Egress {
                 };
                 let found = self.0.network.resolve(lookup, deadline).await;
                 let found = found.map_err(|error| match error {
-                    ResolveError::Timeout => HttpError::Timeout(Phase::Resolve),
-                    ResolveError::Failed(reason) => {
-                        not_reached(name, format_args!("cannot be looked up: {reason}"))
-                    }
+                    ResolveError::Timeout => ReachError::Timeout,
+                    error => not_reached(name, format_args!("cannot be looked up: {error}")),
                 })?;
                 found.into_iter().map(|it| it.address).collect()
             }
         };
-        match family {
-            Family::Any => {}
-            Family::Ipv4 => found.retain(std::net::IpAddr::is_ipv4),
-            Family::Ipv6 => found.retain(std::net::IpAddr::is_ipv6),
-        }
+        found.retain(|address| family.includes(address));
         if found.is_empty() {
             return Err(not_reached(name, "has no address of the family asked for"));
         }
@@ -123,8 +117,8 @@ async fn open_tunnel(
     stream.map(BudgetedStream::into_inner)
 }
 
-fn not_reached(name: &str, problem: impl std::fmt::Display) -> HttpError {
-    HttpError::Unreachable(format!("the proxy `{name}` {problem}"))
+fn not_reached(name: &str, problem: impl std::fmt::Display) -> ReachError {
+    ReachError::Proxy(format!("the proxy `{name}` {problem}"))
 }
 
 fn seconds(duration: Duration) -> f64 {

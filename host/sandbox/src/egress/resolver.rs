@@ -6,13 +6,15 @@
 //! names may be looked up.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::io;
-use std::net::{IpAddr, ToSocketAddrs as _};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
+use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -29,10 +31,44 @@ pub(super) struct LookupRequest {
 
 /// Why a name has no addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ResolveError {
+pub(crate) enum ResolveError {
     Timeout,
+    /// The name does not exist.
+    NotFound,
+    /// The name has no address.
+    NoData,
+    /// No server has answered, or none could find out.
+    TryAgain,
     /// The resolver's reason.
     Failed(String),
+}
+
+/// As a person reads it.
+impl fmt::Display for ResolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Timeout => "timed out",
+            Self::NotFound => "the name does not exist",
+            Self::NoData => "the name has no address",
+            Self::TryAgain => "the resolver of the host's machine could not find out",
+            Self::Failed(reason) => reason,
+        })
+    }
+}
+
+impl From<LookupError> for ResolveError {
+    fn from(error: LookupError) -> Self {
+        match error.kind() {
+            LookupErrorKind::NoName => Self::NotFound,
+            LookupErrorKind::NoData => Self::NoData,
+            LookupErrorKind::Again => Self::TryAgain,
+            _ => {
+                let text = io::Error::from(error).to_string();
+                let reason = text.strip_prefix("failed to lookup address information: ");
+                Self::Failed(reason.unwrap_or(&text).to_owned())
+            }
+        }
+    }
 }
 
 pub(super) type LookupResult = Result<Vec<IpAddr>, ResolveError>;
@@ -232,14 +268,14 @@ impl Source {
                 } else {
                     query.name.to_string()
                 };
-                match (name.as_str(), 0).to_socket_addrs() {
-                    Ok(found) => Ok(found.map(|address| address.ip().to_canonical()).collect()),
-                    Err(error) => {
-                        let text = error.to_string();
-                        let reason = text.strip_prefix("failed to lookup address information: ");
-                        Err(ResolveError::Failed(reason.unwrap_or(&text).to_owned()))
-                    }
-                }
+                let hints = AddrInfoHints {
+                    // Otherwise each address comes once for each type of socket.
+                    socktype: SockType::Stream.into(),
+                    ..AddrInfoHints::default()
+                };
+                let found = getaddrinfo(Some(&name), None, Some(hints))?;
+                let addresses = found.flatten().map(|found| found.sockaddr.ip());
+                Ok(addresses.map(|address| address.to_canonical()).collect())
             }
             #[cfg(test)]
             Self::List(list) => match list.iter().find(|(known, _)| *known == &*query.name) {

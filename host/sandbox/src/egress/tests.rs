@@ -5,6 +5,7 @@ mod hostile;
 mod http;
 mod identity;
 mod lookups;
+mod net;
 mod own_machine;
 mod proxy;
 mod sockets;

@@ -48,7 +48,7 @@ mod tests {
             roots,
         );
         let options = HandshakeOptions {
-            alpn: &[],
+            alpn: Vec::new(),
             verification: Verification::ChainAndName,
             describes_chain: false,
             identity: None,

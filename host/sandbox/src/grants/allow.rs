@@ -18,6 +18,7 @@ impl GrantKind {
             Self::Tcp => peer(Channel::Tcp, entry),
             Self::Udp => peer(Channel::Udp, entry),
             Self::Tls => peer(Channel::Tls, entry),
+            Self::Icmp => host(entry),
             Self::Name => name(entry),
             Self::File => path(entry).map(Target::File),
             Self::Env => variable(entry),
@@ -38,6 +39,7 @@ impl GrantKind {
                 "host and port, as in `db.internal:5432`, `*.example.com:443`, `10.0.0.0/8:5432` \
                  or `[::1]:80`"
             }
+            Self::Icmp => "a host, as in `db.internal`, `*.example.com`, `10.0.0.0/8` or `::1`",
             Self::Name => "a name, as in `example.com` or `*.example.com`",
             Self::File => "an absolute path, as in `/var/backups`",
             Self::Env => "the name of a variable, as in `TZ`",
@@ -98,6 +100,7 @@ impl Mark {
             Self::Tcp => one_host(peer(Channel::Tcp, text)?),
             Self::Udp => one_host(peer(Channel::Udp, text)?),
             Self::Tls => one_host(peer(Channel::Tls, text)?),
+            Self::Icmp => one_host(host(text)?),
             Self::Name => one_host(name(text)?),
             Self::File => path(text).map(Target::File),
             Self::Disk => path(text).map(Target::Disk),
@@ -112,6 +115,7 @@ impl Mark {
             Self::Tcp | Self::Udp | Self::Tls => {
                 "host and port, as in `db.internal:5432` or `[::1]:80`"
             }
+            Self::Icmp => "a host, as in `db.internal` or `10.0.0.7`",
             Self::Name => "a name, as in `example.com`",
             Self::File | Self::Disk => "an absolute path, as in `/var/backups`",
             Self::Identity => IDENTITY_NAME,
@@ -182,6 +186,14 @@ fn peer(channel: Channel, text: &str) -> Result<Target, EntryError> {
         channel,
         hosts: HostPattern::parse(host)?,
         port: channel.port(port)?,
+    })
+}
+
+fn host(text: &str) -> Result<Target, EntryError> {
+    Ok(Target::Peer {
+        channel: Channel::Icmp,
+        hosts: HostPattern::parse(text)?,
+        port: 0,
     })
 }
 

@@ -12,8 +12,10 @@ pub enum GrantKind {
     Tcp,
     /// UDP datagrams of the guest: the same.
     Udp,
-    /// TLS connections by the host: the same.
+    /// TCP connections by the host, with TLS or without: the same.
     Tls,
+    /// ICMP echo requests: hosts, wildcards or networks.
+    Icmp,
     /// Name lookups: names and wildcards.
     Name,
     /// Files of the machine: absolute paths, each including what is below it.
@@ -37,6 +39,7 @@ impl GrantKind {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Tls => "tls",
+            Self::Icmp => "icmp",
             Self::Name => "name",
             Self::File => "file",
             Self::Env => "env",
@@ -46,11 +49,12 @@ impl GrantKind {
         }
     }
 
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Http,
         Self::Tcp,
         Self::Udp,
         Self::Tls,
+        Self::Icmp,
         Self::Name,
         Self::File,
         Self::Env,

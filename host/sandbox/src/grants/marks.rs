@@ -23,8 +23,10 @@ pub enum Mark {
     Tcp,
     /// `host:port` for the guest's UDP sockets.
     Udp,
-    /// `host:port` for TLS by the host.
+    /// `host:port` for connections by the host.
     Tls,
+    /// A host for ICMP echo requests.
+    Icmp,
     /// A name for lookups.
     Name,
     /// A path to read.
@@ -45,6 +47,7 @@ impl Mark {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Tls => "tls",
+            Self::Icmp => "icmp",
             Self::Name => "name",
             Self::File => "file",
             Self::Disk => "disk",
@@ -75,11 +78,12 @@ impl Mark {
         marks.iter().take(Self::ALL.len()).map(known).collect()
     }
 
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Http,
         Self::Tcp,
         Self::Udp,
         Self::Tls,
+        Self::Icmp,
         Self::Name,
         Self::File,
         Self::Disk,

@@ -49,7 +49,8 @@ pub enum Origin {
     Allow,
 }
 
-/// The protocol of a connection. A grant for one channel does not apply to another.
+/// The protocol of a connection. Only [`Channel::is_opened_by`] lets a grant for one channel apply to
+/// another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
     /// HTTP without encryption, by the host's own client.
@@ -60,8 +61,12 @@ pub enum Channel {
     Tcp,
     /// The guest's own UDP sockets.
     Udp,
-    /// TCP and TLS by the host, `vitals:health/tls`.
+    /// Grants for TCP connections by the host; never asked for.
     Tls,
+    /// TCP by the host, with TLS or without, `vitals:health/net`; never granted by itself.
+    HostTcp,
+    /// ICMP echo requests, which have no port: it is 0.
+    Icmp,
 }
 
 impl Channel {
@@ -69,9 +74,19 @@ impl Channel {
     pub(crate) fn kind(self) -> GrantKind {
         match self {
             Self::Http | Self::Https => GrantKind::Http,
-            Self::Tcp => GrantKind::Tcp,
+            Self::Tcp | Self::HostTcp => GrantKind::Tcp,
             Self::Udp => GrantKind::Udp,
             Self::Tls => GrantKind::Tls,
+            Self::Icmp => GrantKind::Icmp,
+        }
+    }
+
+    /// Whether grants for `granted` apply. Connections by the host are opened by `tcp` and `tls`,
+    /// because the host does the same for both; the guest's own sockets by `tcp` alone.
+    pub(super) fn is_opened_by(self, granted: Self) -> bool {
+        match self {
+            Self::HostTcp => matches!(granted, Self::Tcp | Self::Tls),
+            asked => asked == granted,
         }
     }
 
@@ -80,7 +95,7 @@ impl Channel {
         match self {
             Self::Http => Some(("http", 80)),
             Self::Https => Some(("https", 443)),
-            Self::Tcp | Self::Udp | Self::Tls => None,
+            Self::Tcp | Self::Udp | Self::Tls | Self::HostTcp | Self::Icmp => None,
         }
     }
 
@@ -195,6 +210,7 @@ fn write_peer(
     match channel.scheme() {
         Some((scheme, standard)) if port == standard => write!(f, "{scheme}://{host}"),
         Some((scheme, _)) => write!(f, "{scheme}://{host}:{port}"),
+        None if channel == Channel::Icmp => write!(f, "{host}"),
         None => write!(f, "{host}:{port}"),
     }
 }

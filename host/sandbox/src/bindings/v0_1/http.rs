@@ -1,8 +1,8 @@
 //! `vitals:health/http@0.1.0`.
 
 use super::generated::vitals::health::http::{
-    Exchange, Failure, Family, Host, HttpError, Options, Phase, Phases, Request, Response,
-    Verification, Version, VersionOption,
+    Exchange, Failure, Host, HttpError, Options, Phase, Phases, Request, Response, Version,
+    VersionOption,
 };
 use crate::contract;
 use crate::state::State;
@@ -54,24 +54,15 @@ impl From<Options> for contract::HttpOptions {
             cookies,
             decode,
             body_max,
+            family: family.into(),
             version: match version {
                 VersionOption::Auto => contract::VersionOption::Auto,
                 VersionOption::Http1 => contract::VersionOption::Http1,
                 VersionOption::Http2 => contract::VersionOption::Http2,
                 VersionOption::Http2PriorKnowledge => contract::VersionOption::Http2PriorKnowledge,
             },
-            family: match family {
-                Family::Any => contract::Family::Any,
-                Family::Ipv4 => contract::Family::Ipv4,
-                Family::Ipv6 => contract::Family::Ipv6,
-            },
             server_name,
-            verification: match verification {
-                Verification::ChainAndName => contract::Verification::ChainAndName,
-                Verification::Chain => contract::Verification::Chain,
-                Verification::Pins(pins) => contract::Verification::Pins(pins),
-                Verification::None => contract::Verification::None,
-            },
+            verification: verification.into(),
             client_certificate,
             proxy,
         }

@@ -27,7 +27,9 @@ pub(super) fn shown(text: &str) -> String {
 pub(super) fn unreached(error: ReachError, phase: Phase) -> HttpError {
     match error {
         ReachError::Denied(why) => HttpError::Denied(why),
-        ReachError::NotResolved(reason) => HttpError::NotResolved(reason),
+        ReachError::NotResolved(error) => HttpError::NotResolved(error.to_string()),
+        error @ ReachError::NoAddressOf(_) => HttpError::NotResolved(error.to_string()),
+        error @ ReachError::NoTable(_) => HttpError::InvalidRequest(error.to_string()),
         ReachError::Timeout => HttpError::Timeout(phase),
         ReachError::Refused => HttpError::Refused,
         other => HttpError::Unreachable(other.to_string()),
@@ -37,7 +39,6 @@ pub(super) fn unreached(error: ReachError, phase: Phase) -> HttpError {
 pub(super) fn no_handshake(error: ConnectionError) -> HttpError {
     match error {
         ConnectionError::Timeout => HttpError::Timeout(Phase::Tls),
-        ConnectionError::Denied(why) => HttpError::Denied(why),
         ConnectionError::Closed => {
             HttpError::Tls("the server closed the connection during the handshake".to_owned())
         }

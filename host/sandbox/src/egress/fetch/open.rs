@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
 use super::error::{broken, invalid, no_handshake, too_large_head, unreached};
-use super::request::{Hop, is_of};
+use super::request::Hop;
 use crate::contract::{
     Exchange, Family, HttpError, HttpOptions, Phase, Phases, Verification, VersionOption,
 };
@@ -88,12 +88,15 @@ impl Egress {
         exchange: &mut Exchange,
     ) -> Result<(BudgetedStream<Box<dyn Stream>>, Version), HttpError> {
         let identity = hop.client_certificate.as_deref();
-        let identity = identity.map(|name| self.identity(name)).transpose()?;
+        let identity = identity.map(|name| self.identity(name)).transpose();
+        let identity = identity.map_err(|error| unreached(error, Phase::Connect))?;
         let (family, phases) = (options.family, &mut exchange.phases);
         let stream = match &options.proxy {
             Some(proxy) => {
                 let connecting = self.connect_by_proxy(proxy, &hop.peer, family, deadline, phases);
-                connecting.await?
+                connecting
+                    .await
+                    .map_err(|(phase, error)| unreached(error, phase))?
             }
             None => self.connect_directly(hop, family, deadline, phases).await?,
         };
@@ -113,9 +116,9 @@ impl Egress {
         }
         let handshake = HandshakeOptions {
             alpn: match options.version {
-                VersionOption::Auto => &[b"h2", b"http/1.1"],
-                VersionOption::Http1 => &[b"http/1.1"],
-                VersionOption::Http2 | VersionOption::Http2PriorKnowledge => &[b"h2"],
+                VersionOption::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+                VersionOption::Http1 => vec![b"http/1.1".to_vec()],
+                VersionOption::Http2 | VersionOption::Http2PriorKnowledge => vec![b"h2".to_vec()],
             },
             verification: hop.verification.clone(),
             describes_chain: true,
@@ -155,23 +158,12 @@ impl Egress {
         deadline: Instant,
         phases: &mut Phases,
     ) -> Result<TcpStream, HttpError> {
-        let resolving = self.permitted_addresses(&hop.peer, deadline);
+        let resolving = self.permitted_addresses_of(family, &hop.peer, deadline);
         let addresses = match hop.peer.host {
             Host::Name(_) => timed(&mut phases.resolve, resolving).await,
             Host::Address(_) => resolving.await,
         };
-        let mut addresses = addresses.map_err(|error| unreached(error, Phase::Resolve))?;
-        addresses.retain(|address| is_of(family, address));
-        if addresses.is_empty() {
-            let family = if family == Family::Ipv4 {
-                "IPv4"
-            } else {
-                "IPv6"
-            };
-            return Err(HttpError::NotResolved(format!(
-                "it has no {family} address"
-            )));
-        }
+        let addresses = addresses.map_err(|error| unreached(error, Phase::Resolve))?;
         let connecting = self.connect_permitted(&hop.peer, &addresses, deadline);
         let stream = timed(&mut phases.connect, connecting).await;
         stream.map_err(|error| unreached(error, Phase::Connect))

@@ -11,7 +11,7 @@ use url::Url;
 use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
 
 use super::error::{invalid, shown};
-use crate::contract::{Family, HttpError, HttpOptions, HttpRequest, Verification, VersionOption};
+use crate::contract::{HttpError, HttpOptions, HttpRequest, Verification, VersionOption};
 use crate::grants::{Channel, Host, Peer, parse_host};
 
 /// One request: the first one, or one that a redirect led to.
@@ -68,9 +68,7 @@ impl Hop {
                 "a client certificate is only possible with `https`",
             ));
         }
-        if let Verification::Pins(pins) = &options.verification {
-            check_pins(pins)?;
-        }
+        options.verification.validate().map_err(invalid)?;
         let hop = Self {
             method: method_of(&method)?,
             url,
@@ -224,33 +222,7 @@ fn header_map(
     Ok(map)
 }
 
-fn check_pins(pins: &[String]) -> Result<(), HttpError> {
-    let is_digest =
-        |pin: &&String| pin.len() != 64 || !pin.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match pins.iter().find(is_digest) {
-        None if pins.is_empty() => Err(invalid("it has no pins")),
-        None if pins.len() > MAX_PINS => {
-            Err(invalid(format_args!("it has more than {MAX_PINS} pins")))
-        }
-        None => Ok(()),
-        Some(pin) => Err(invalid(format_args!(
-            "pin `{}` is not a SHA-256 digest in hexadecimal",
-            shown(pin)
-        ))),
-    }
-}
-
-/// Whether an address belongs to a family.
-pub(super) fn is_of(family: Family, address: &std::net::SocketAddr) -> bool {
-    match family {
-        Family::Any => true,
-        Family::Ipv4 => address.is_ipv4(),
-        Family::Ipv6 => address.is_ipv6(),
-    }
-}
-
 const MAX_URL: usize = 16 << 10;
 const MAX_METHOD: usize = 64;
 const MAX_HEADERS: usize = 256;
 const MAX_HEADER_BYTES: usize = 64 << 10;
-const MAX_PINS: usize = 64;

@@ -1,6 +1,7 @@
 //! Names that lead to this host by an address that is not loopback.
 
 use super::*;
+use crate::contract::{ConnectOptions, Family, NetError};
 use crate::egress::local_address::non_loopback_address;
 
 /// Network access with a name `db.test` that leads to this host.
@@ -50,13 +51,17 @@ async fn a_connection_between_equal_addresses_is_denied() {
         .open_without_local_check();
     let requested = get(&egress, &format!("http://{entry}/")).await;
     assert_eq!(error_of(requested), "HttpRequestDenied");
-    let peer = Peer::parse(Channel::Tls, &entry).unwrap();
+    let peer = Peer::parse(Channel::HostTcp, &entry).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
-    let dialed = egress.dial(&peer, deadline).await;
-    assert!(matches!(dialed, Err(ConnectionError::Denied(_))));
+    let directly = ConnectOptions {
+        family: Family::Any,
+        proxy: None,
+    };
+    let dialed = egress.dial(&peer, &directly, deadline).await;
+    assert!(matches!(dialed, Err(NetError::Denied(_))));
     let expected = [
         denial("http", &format!("http://{here}")),
-        denial("tls", &here.to_string()),
+        denial("tcp", &here.to_string()),
     ];
     assert_eq!(egress.refused(), expected);
 

@@ -24,7 +24,7 @@ use crate::egress::Egress;
 use crate::egress::budgeted::BudgetedStream;
 use crate::egress::identity::IdentityGuard;
 use crate::grants::Host;
-use crate::tls::describe_certificate;
+use crate::net::describe_certificate;
 use vitals_io::trust::{
     self, Identity, TrustStore, Verifier, protocol_error, verification_error, weak_key_error,
 };
@@ -60,7 +60,7 @@ impl TlsSession {
 #[derive(Debug)]
 pub(crate) struct HandshakeOptions {
     /// The protocols that are offered by ALPN, the preferred one first.
-    pub(crate) alpn: &'static [&'static [u8]],
+    pub(crate) alpn: Vec<Vec<u8>>,
     /// With [`Verification::None`], what [`Verification::ChainAndName`] would find.
     pub(crate) verification: Verification,
     /// Whether the chain is described.
@@ -98,11 +98,7 @@ impl Egress {
         let client = self.0.roots.client().await;
         let verifier = Arc::new(Verifier::new(None));
         let mut config = ClientConfig::clone(&client.config);
-        config.alpn_protocols = options
-            .alpn
-            .iter()
-            .map(|protocol| protocol.to_vec())
-            .collect();
+        config.alpn_protocols = options.alpn;
         // An identity is sent within the handshake, so its guard verifies the chain there.
         let guard = options.identity.clone().map(|identity| {
             let (name, store) = (name.clone(), Arc::clone(&client.store));

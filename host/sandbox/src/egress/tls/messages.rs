@@ -23,8 +23,6 @@ pub(in crate::egress) fn http_error(error: &rustls::Error) -> Error {
 /// Why a connection could not be made, or broke.
 #[derive(Debug, PartialEq)]
 pub(crate) enum ConnectionError {
-    /// The peer is not granted; the text says what to grant, or where to read it.
-    Denied(String),
     Timeout,
     /// The peer closed the connection.
     Closed,
