@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::HeaderValue;
-use ruzstd::decoding::errors::FrameDecoderError;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 /// A content coding (RFC 9110, section 8.4.1; RFC 7932; RFC 8878).
@@ -66,20 +66,15 @@ impl Coding {
             }
             Self::Deflate => read(DeflateDecoder::new(bytes), is_cut, max, is_late),
             Self::Brotli => read(Brotli::new(bytes), is_cut, max, is_late),
-            Self::Zstd => {
-                let mut decoder = FrameDecoder::new();
-                decoder.set_max_window_size(MAX_WINDOW);
-                let decoder = StreamingDecoder::new_with_decoder(bytes, decoder);
-                match decoder {
-                    Ok(decoder) => read(decoder, is_cut, max, is_late),
-                    Err(_) if is_cut => Ok(Decoded {
-                        bytes: Vec::new(),
-                        is_cut,
-                    }),
-                    Err(FrameDecoderError::WindowSizeTooBig { .. }) => Err(DecodeError::Window),
-                    Err(_) => Err(DecodeError::Invalid),
-                }
-            }
+            Self::Zstd => match Zstd::new(bytes) {
+                Ok(decoder) => read(decoder, is_cut, max, is_late),
+                Err(_) if is_cut => Ok(Decoded {
+                    bytes: Vec::new(),
+                    is_cut,
+                }),
+                Err(FrameDecoderError::WindowSizeTooBig { .. }) => Err(DecodeError::Window),
+                Err(_) => Err(DecodeError::Invalid),
+            },
         }
     }
 }
@@ -139,6 +134,51 @@ impl Read for Brotli<'_> {
     }
 }
 
+/// Decodes Zstandard frames, one after the other (RFC 8878, section 3).
+struct Zstd<'b>(StreamingDecoder<&'b [u8], FrameDecoder>);
+
+impl<'b> Zstd<'b> {
+    fn new(mut bytes: &'b [u8]) -> Result<Self, FrameDecoderError> {
+        loop {
+            let mut decoder = FrameDecoder::new();
+            decoder.set_max_window_size(MAX_WINDOW);
+            let error = match StreamingDecoder::new_with_decoder(bytes, decoder) {
+                Ok(decoder) => return Ok(Self(decoder)),
+                Err(error) => error,
+            };
+            bytes = after_skippable_frame(bytes, &error).ok_or(error)?;
+        }
+    }
+}
+
+impl Read for Zstd<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(buffer)?;
+        let bytes = *self.0.get_ref();
+        if count > 0 || bytes.is_empty() {
+            return Ok(count);
+        }
+        let mut rest = bytes;
+        if let Err(error) = self.0.decoder.init(&mut rest) {
+            rest = after_skippable_frame(bytes, &error).ok_or(io::ErrorKind::InvalidData)?;
+        }
+        *self.0.get_mut() = rest;
+        // A body may consist of empty frames: the caller looks at the deadline.
+        Err(io::ErrorKind::Interrupted.into())
+    }
+}
+
+/// What follows a frame that is to be skipped, if `error` says that the first one of `bytes` is.
+fn after_skippable_frame<'b>(bytes: &'b [u8], error: &FrameDecoderError) -> Option<&'b [u8]> {
+    let FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. }) =
+        error
+    else {
+        return None;
+    };
+    let length = usize::try_from(*length).ok()?;
+    bytes.get(SKIPPABLE_HEADER_BYTES.checked_add(length)?..)
+}
+
 fn read(
     mut decoder: impl Read,
     is_cut: bool,
@@ -192,6 +232,8 @@ fn has_zlib_header(bytes: &[u8]) -> bool {
 const CHUNK: usize = 64 << 10;
 /// What RFC 9659 demands of a client.
 const MAX_WINDOW: u64 = 8 << 20;
+/// The magic number and the length of a skippable frame.
+const SKIPPABLE_HEADER_BYTES: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -220,6 +262,21 @@ mod tests {
         let large = b"\x11\x1e\x00\x00\x00\x00\x00\x00";
         assert_eq!(
             decode(Coding::Brotli, large, false),
+            Err(DecodeError::Invalid)
+        );
+    }
+
+    #[test]
+    fn every_frame_of_a_zstandard_body_is_decoded() {
+        // A raw block of one byte, the last of its frame; its content has a known size of one.
+        let frame = |byte| [0x28, 0xb5, 0x2f, 0xfd, 0x20, 1, 0x09, 0, 0, byte];
+        let skipped: &[u8] = b"\x50\x2a\x4d\x18\x02\0\0\0ab";
+        let body = [skipped, &frame(b'u'), &frame(b'p'), skipped, &frame(b'!')].concat();
+        let whole = decode(Coding::Zstd, &body, false).unwrap();
+        assert!(whole.bytes == b"up!" && !whole.is_cut, "{whole:?}");
+        let foul = [&frame(b'u')[..], b"up"].concat();
+        assert_eq!(
+            decode(Coding::Zstd, &foul, false),
             Err(DecodeError::Invalid)
         );
     }
