@@ -1,11 +1,15 @@
 //! Expands `${NAME}` and `${file:PATH}` in the strings of the configuration file.
 //!
 //! Expands what the file says once, and never what it has inserted. `$${` is a literal `${`. Keys
-//! are not expanded.
+//! are not expanded. What is inserted before the `@` of a URL is percent-encoded, so that user and
+//! password are what the variables hold and never lead to another host.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::diagnostic::{Diagnostic, Location};
 use super::diagnostics_collector::DiagnosticsCollector;
@@ -93,16 +97,21 @@ impl Expander<'_> {
     }
 
     fn text(&mut self, text: &str) -> Result<Expanded, ExpandError> {
-        let mut expanded = Expanded {
-            text: String::with_capacity(text.len()),
-            parts: Vec::new(),
+        let userinfo = userinfo(text);
+        let mut parts = Vec::new();
+        // Text and parts before and after they are percent-encoded.
+        let (mut plain, mut encoded) = (String::new(), String::new());
+        let mut push = |part: &str, encoded_part: &str| {
+            plain.push_str(part);
+            encoded.push_str(encoded_part);
         };
         let mut rest = text;
         while let Some(at) = rest.find('$') {
-            expanded.text.push_str(&rest[..at]);
+            push(&rest[..at], &rest[..at]);
             rest = &rest[at..];
+            let offset = text.len() - rest.len();
             if let Some(after) = rest.strip_prefix("$${") {
-                expanded.text.push_str("${");
+                push("${", "${");
                 rest = after;
             } else if let Some(after) = rest.strip_prefix("${") {
                 let (reference, after) = after.split_once('}').ok_or_else(|| ExpandError {
@@ -110,16 +119,28 @@ impl Expander<'_> {
                     remedy: "write `$${` for a literal `${`".to_owned(),
                 })?;
                 let part = self.resolve(reference)?;
-                expanded.text.push_str(&part);
-                expanded.parts.push(part);
+                if userinfo.contains(&offset) {
+                    let encoded_part = utf8_percent_encode(&part, RESERVED).to_string();
+                    push(&part, &encoded_part);
+                    parts.push(encoded_part);
+                } else {
+                    push(&part, &part);
+                }
+                parts.push(part);
                 rest = after;
             } else {
-                expanded.text.push('$');
+                push("$", "$");
                 rest = &rest[1..];
             }
         }
-        expanded.text.push_str(rest);
-        Ok(expanded)
+        push(rest, rest);
+        if plain != encoded {
+            parts.push(plain);
+        }
+        Ok(Expanded {
+            text: encoded,
+            parts,
+        })
     }
 
     fn resolve(&mut self, reference: &str) -> Result<String, ExpandError> {
@@ -174,13 +195,46 @@ struct ExpandError {
     remedy: String,
 }
 
+/// Where `text`, before it is expanded, has the user and password of a URL (RFC 3986, section 3.2.1);
+/// empty if it is no URL or has none.
+fn userinfo(text: &str) -> Range<usize> {
+    let Some((scheme, after)) = text.split_once("://") else {
+        return 0..0;
+    };
+    let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    if scheme.is_empty() || !scheme.chars().all(is_scheme) {
+        return 0..0;
+    }
+    let start = text.len() - after.len();
+    let mut end = start;
+    let mut is_reference = false;
+    for (at, c) in after.char_indices() {
+        match c {
+            '$' if after[at..].starts_with("${") => is_reference = true,
+            '}' => is_reference = false,
+            '@' if !is_reference => end = start + at,
+            '/' | '?' | '#' | '\\' if !is_reference => break,
+            _ => {}
+        }
+    }
+    start..end
+}
+
+/// Everything but the unreserved characters of RFC 3986, section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 fn is_variable(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Reads a regular file without one newline at its end. Other files may never end.
+/// Reads a regular file without a byte order mark and without one newline at its end. Other files may
+/// never end.
 fn read(path: &Path) -> io::Result<String> {
     let bytes = regular_file::read(path, MAX_FILE_BYTES).map_err(|error| match error {
         ReadError::Io(error) => error,
@@ -193,6 +247,12 @@ fn read(path: &Path) -> io::Result<String> {
         .map(|line| line.strip_suffix('\r').unwrap_or(line));
     let length = line_end.map_or(text.len(), str::len);
     text.truncate(length);
+    if let Some(unmarked) = text.strip_prefix('\u{feff}') {
+        text = unmarked.to_owned();
+    }
+    if text.is_empty() {
+        return Err(io::Error::other("it is empty"));
+    }
     Ok(text)
 }
 
@@ -231,6 +291,40 @@ mod tests {
             .as_str()
             .expect("a text")
             .to_owned())
+    }
+
+    #[test]
+    fn user_and_password_of_a_url_are_what_the_variables_hold() {
+        let password = |password: &'static str| {
+            let environment =
+                Environment::fixed([("U", "localhost"), ("P", password), ("H", "a/b")]);
+            move |written: &str| config_value(written, environment.clone()).unwrap()
+        };
+        for (value, expected) in [
+            ("x%41y99", "http://localhost:x%2541y99@127.0.0.1:1/echo"),
+            (
+                "18080/abcdef",
+                "http://localhost:18080%2Fabcdef@127.0.0.1:1/echo",
+            ),
+            (
+                "a#b?c \\@é",
+                "http://localhost:a%23b%3Fc%20%5C%40%C3%A9@127.0.0.1:1/echo",
+            ),
+        ] {
+            let value = password(value);
+            assert_eq!(value("http://${U}:${P}@127.0.0.1:1/echo"), expected);
+        }
+        // Elsewhere the variable is inserted as it is.
+        let value = password("x%41");
+        for (written, expected) in [
+            ("http://${H}", "http://a/b"),
+            ("http://h/${H}@x", "http://h/a/b@x"),
+            ("http://h?q=${P}@x", "http://h?q=x%41@x"),
+            ("${P}://u@h", "x%41://u@h"),
+            ("${P}@h", "x%41@h"),
+        ] {
+            assert_eq!(value(written), expected);
+        }
     }
 
     #[test]
@@ -281,7 +375,7 @@ mod tests {
             ("s3cret\n", "<s3cret>"),
             ("s3cret\n\n", "<s3cret\n>"),
             ("s\r\n", "<s>"),
-            ("", "<>"),
+            ("\u{feff}s3cret\n", "<s3cret>"),
         ] {
             fs::write(&path, content).expect("written");
             assert_eq!(value().as_deref(), Ok(expected));
@@ -292,6 +386,10 @@ mod tests {
                 .expect_err("too large")
                 .ends_with("it is larger than 64 KiB")
         );
+        for nothing in ["", "\n", "\u{feff}"] {
+            fs::write(&path, nothing).expect("written");
+            assert!(value().expect_err("nothing").ends_with("it is empty"));
+        }
         fs::write(&path, [0xff]).expect("written");
         assert!(value().expect_err("no text").ends_with("it is not UTF-8"));
         fs::remove_file(&path).expect("removed");
