@@ -42,7 +42,7 @@ pub use method::Method;
 pub(crate) use options::Options;
 pub use options::{Family, Verification, VersionOption};
 pub use response::Response;
-pub use settings::RequestSettings;
+pub use settings::{ConnectionSettings, RequestSettings};
 pub use status::StatusCode;
 
 /// Makes a GET request.
@@ -355,6 +355,8 @@ pub(crate) struct RawResponse {
     pub(crate) url: Option<Url>,
     pub(crate) redirects: u8,
     pub(crate) headers: Vec<(String, String)>,
+    /// What followed the body.
+    pub(crate) trailers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     /// Before decoding.
     pub(crate) body_size: u64,
@@ -362,13 +364,12 @@ pub(crate) struct RawResponse {
     pub(crate) exchange: Exchange,
 }
 
-impl RawResponse {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(own, _)| own.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
-    }
+/// Returns the first value of a name, ignoring case.
+fn value_of<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers
+        .iter()
+        .find(|(own, _)| own.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_str())
 }
 
 /// A request without a response.

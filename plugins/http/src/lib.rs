@@ -7,7 +7,7 @@ mod status;
 
 use std::collections::BTreeMap;
 
-use vitals_sdk::http::{Exchange, Method, RequestBuilder, RequestSettings, Response};
+use vitals_sdk::http::{Method, RequestBuilder, RequestSettings, Response};
 use vitals_sdk::prelude::*;
 
 use body::{Body, ExpectedJson, Pattern};
@@ -98,10 +98,7 @@ fn check(settings: Settings) -> Result<Outcome> {
     }
     Ok(match settings.to_request().send() {
         Ok(response) => judge(&settings, &response),
-        Err(error) => {
-            let outcome = Outcome::unhealthy(error.to_string());
-            with_exchange(&settings, outcome, error.exchange())
-        }
+        Err(error) => Outcome::unhealthy(error.to_string()).exchange(error.exchange()),
     })
 }
 
@@ -161,7 +158,7 @@ fn judge(settings: &Settings, response: &Response) -> Outcome {
     if response.redirects() > 0 {
         outcome = outcome.detail("redirected_to", response.url().to_string());
     }
-    with_exchange(settings, outcome, response.exchange())
+    outcome.exchange(response.exchange())
 }
 
 /// Returns what is wrong with the response, to follow its status.
@@ -204,39 +201,6 @@ fn redirect_target(response: &Response) -> Option<String> {
         Ok(url) => url.to_string(),
         Err(_) => format!("`{}`", shortened(path, CHARS_SHOWN)),
     })
-}
-
-/// Adds what is known of the exchange: the time of each phase that took place, the address of the
-/// server, and when its certificate expires.
-fn with_exchange(settings: &Settings, mut outcome: Outcome, exchange: &Exchange) -> Outcome {
-    let phases = &exchange.phases;
-    let body = if settings.read_body {
-        phases.body
-    } else {
-        Duration::ZERO
-    };
-    for (name, time) in [
-        ("resolve_time", phases.resolve),
-        ("connect_time", phases.connect),
-        ("tls_time", phases.tls),
-        ("first_byte_time", phases.first_byte),
-        ("body_time", body),
-    ] {
-        if !time.is_zero() {
-            outcome = outcome.measure(seconds(name, time));
-        }
-    }
-    if let Some(address) = &exchange.remote_address {
-        outcome = outcome.detail("remote_address", address.as_str());
-    }
-    let handshake = exchange.handshake.as_ref();
-    match handshake.and_then(tls::Handshake::leaf) {
-        // A certificate that the host cannot parse has no times.
-        Some(leaf) if leaf.not_after != 0 => {
-            outcome.measure(timestamp("certificate_expiry", leaf.not_after))
-        }
-        _ => outcome,
-    }
 }
 
 fn thresholds(settings: &Settings) -> Thresholds {

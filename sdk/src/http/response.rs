@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::{Error, Exchange, Method, Problem, RawResponse, StatusCode, Version, charset};
+use super::{
+    Error, Exchange, Method, Problem, RawResponse, StatusCode, Version, charset, value_of,
+};
 use crate::Url;
 
 /// A response, read to its end or to the limit of its body.
@@ -50,13 +52,43 @@ impl Response {
 
     /// Returns the first header with this name, ignoring case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.raw.header(name)
+        value_of(&self.raw.headers, name)
     }
 
     /// Returns all headers in the order received. Bytes that are not UTF-8 are replaced.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.raw
             .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Returns the first trailer with this name, ignoring case. Trailers follow the body in HTTP/2 and
+    /// in chunked HTTP/1.1; there are none if the body was not read to its end. Some servers send
+    /// them only to a request with the header `te: trailers`.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// # use vitals_sdk::testing::{Response, World};
+    ///
+    /// # let world = World::new();
+    /// # world.http("GET", "http://web/").responds(Response::ok("up").trailer("Grpc-Status", "0"));
+    /// # world.run(|| {
+    /// let response = http::get(&"http://web/".parse()?).header("te", "trailers").send()?;
+    /// assert_eq!(response.trailer("grpc-status"), Some("0"));
+    /// assert_eq!(response.header("grpc-status"), None);
+    /// # Ok::<(), Error>(())
+    /// # })?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn trailer(&self, name: &str) -> Option<&str> {
+        value_of(&self.raw.trailers, name)
+    }
+
+    /// Returns all trailers in the order received. Bytes that are not UTF-8 are replaced.
+    pub fn trailers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.raw
+            .trailers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }

@@ -43,6 +43,46 @@ use crate::config::{ConfigError, Definitions, Schema};
 /// ```
 #[derive(Config, Clone)]
 pub struct RequestSettings {
+    #[config(flatten)]
+    connection: ConnectionSettings,
+    /// The version of HTTP. The default is HTTP/2 if the server selects it in TLS, otherwise
+    /// HTTP/1.1. `2-prior-knowledge` is HTTP/2 without TLS.
+    http_version: Option<VersionSetting>,
+    /// Whether a cookie that a redirect sets is sent to its target.
+    #[config(default = true)]
+    cookies: bool,
+}
+
+impl RequestSettings {
+    /// Applies the settings to a request that has all its headers. A setting that is not written
+    /// changes nothing.
+    pub fn apply(&self, request: RequestBuilder) -> RequestBuilder {
+        let mut request = self.connection.apply(request);
+        let options = &mut request.options;
+        if let Some(version) = self.http_version {
+            options.version = match version {
+                VersionSetting::Http1 => VersionOption::Http1,
+                VersionSetting::Http2 => VersionOption::Http2,
+                VersionSetting::PriorKnowledge => VersionOption::Http2PriorKnowledge,
+            };
+        }
+        options.cookies &= self.cookies;
+        request
+    }
+}
+
+/// The settings contain a secret, so they are not printed.
+impl fmt::Debug for RequestSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RequestSettings")
+    }
+}
+
+/// The part of [`RequestSettings`] that every protocol over HTTP has: what is required of the
+/// server, how to sign in, and which way the request takes. It is for a check whose protocol
+/// determines the version of HTTP and has no redirects, such as gRPC.
+#[derive(Config, Clone)]
+pub struct ConnectionSettings {
     /// What is required of the server's certificate: that its chain is trusted and that it is valid
     /// for the name (`true`), only the former (`"chain"`), or nothing (`false`).
     #[config(default = true)]
@@ -67,15 +107,9 @@ pub struct RequestSettings {
     password: Option<String>,
     /// The family of the addresses to connect to. The default is both.
     family: Option<FamilySetting>,
-    /// The version of HTTP. The default is HTTP/2 if the server selects it in TLS, otherwise
-    /// HTTP/1.1. `2-prior-knowledge` is HTTP/2 without TLS.
-    http_version: Option<VersionSetting>,
-    /// Whether a cookie that a redirect sets is sent to its target.
-    #[config(default = true)]
-    cookies: bool,
 }
 
-impl RequestSettings {
+impl ConnectionSettings {
     /// Applies the settings to a request that has all its headers. A setting that is not written
     /// changes nothing.
     pub fn apply(&self, mut request: RequestBuilder) -> RequestBuilder {
@@ -98,14 +132,6 @@ impl RequestSettings {
                 FamilySetting::Ipv6 => Family::Ipv6,
             };
         }
-        if let Some(version) = self.http_version {
-            options.version = match version {
-                VersionSetting::Http1 => VersionOption::Http1,
-                VersionSetting::Http2 => VersionOption::Http2,
-                VersionSetting::PriorKnowledge => VersionOption::Http2PriorKnowledge,
-            };
-        }
-        options.cookies &= self.cookies;
         self.sign_in(request)
     }
 
@@ -147,9 +173,9 @@ impl RequestSettings {
 }
 
 /// The settings contain a secret, so they are not printed.
-impl fmt::Debug for RequestSettings {
+impl fmt::Debug for ConnectionSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RequestSettings")
+        f.write_str("ConnectionSettings")
     }
 }
 
@@ -362,6 +388,21 @@ mod tests {
             );
         }
         assert_eq!(format!("{both:?}"), "RequestSettings");
+    }
+
+    #[test]
+    fn a_protocol_that_determines_the_version_does_not_offer_it() {
+        let settings = json!({ "verify": false, "user": "a", "family": "ipv4" });
+        let connection = ConnectionSettings::read(settings).unwrap();
+        let request = connection.apply(get(&"https://web/".parse().unwrap()));
+        assert_eq!(request.options.verification, Verification::None);
+        assert_eq!(request.options.family, Family::Ipv4);
+        assert!(request.has_header("authorization"));
+        assert_eq!(format!("{connection:?}"), "ConnectionSettings");
+        for key in ["http_version", "cookies"] {
+            let error = ConnectionSettings::read(json!({ key: true })).unwrap_err();
+            assert!(error.to_string().contains(key), "{error}");
+        }
     }
 
     #[test]

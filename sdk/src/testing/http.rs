@@ -142,8 +142,8 @@ impl World {
         request: &RawRequest<'_>,
         deadline: Deadline,
     ) -> Result<RawResponse, Box<RawFailure>> {
-        for (name, _) in &hop.headers {
-            header(name)?;
+        for (name, value) in &hop.headers {
+            header(name, value)?;
         }
         let sent = SentRequest {
             method: hop.method.as_str().to_owned(),
@@ -364,7 +364,7 @@ impl SentRequest {
 }
 
 /// Applies the host's rules for headers.
-fn header(name: &str) -> Result<(), Problem> {
+fn header(name: &str, value: &str) -> Result<(), Problem> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || TOKEN_SYMBOLS.contains(&byte);
     if name.is_empty() || !name.bytes().all(is_allowed) {
         return Err(Problem::Invalid(format!("header `{name}` is not valid")));
@@ -378,6 +378,9 @@ fn header(name: &str) -> Result<(), Problem> {
         };
         let text = format!("only the host sets `{name}`{instead}");
         return Err(Problem::Invalid(text));
+    }
+    if name == "te" && value != "trailers" {
+        return Err(Problem::Invalid("`te` may only be `trailers`".to_owned()));
     }
     Ok(())
 }

@@ -85,6 +85,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
         to("fetch-continues", "endless `100 Continue`", "all-continues", "").unhealthy().message(HEAD),
         to("fetch-hints", "endless `103 Early Hints` with 90 headers", "hints", "")
             .unhealthy().message(HEAD),
+        to("fetch-trailers", "endless trailers", "endless-trailers", "").unhealthy().message(HEAD),
         to("fetch-no-http", "a server that does not speak HTTP", "no-http", "")
             .unhealthy().message("not valid HTTP"),
         to("fetch-gzip-bomb", "1 GB in 1 MB of gzip", "gzip-bomb", "").healthy().message("truncated"),
@@ -98,6 +99,8 @@ pub(super) fn cases() -> Vec<HostileCase> {
         http2("fetch-h2-settings", "endless settings in HTTP/2", "h2-settings")
             .timeout(500).times_out_or_sees_it(),
         http2("fetch-h2-continuations", "endless headers in HTTP/2", "h2-continuations")
+            .timeout(2000).unhealthy(),
+        http2("fetch-h2-trailers", "endless trailers in HTTP/2", "h2-trailers")
             .timeout(2000).unhealthy(),
         http2("fetch-h2-resets", "a request that is reset at once, and more resets", "h2-resets")
             .timeout(500).unhealthy(),

@@ -79,6 +79,8 @@ pub(crate) struct Response {
     /// How many redirects were followed.
     pub(crate) redirects: u8,
     pub(crate) headers: Vec<Header>,
+    /// What followed the body; empty if that was not read to its end.
+    pub(crate) trailers: Vec<Header>,
     pub(crate) body: Vec<u8>,
     /// The bytes of the body that were received, before decoding.
     pub(crate) body_size: u64,

@@ -12,8 +12,8 @@ mod request;
 
 use std::time::Instant;
 
-use http::Version;
 use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, Version};
 
 use self::cookies::Cookies;
 use self::decode::{Coding, Decoded};
@@ -22,7 +22,9 @@ use self::open::{Body, OpenExchange};
 use self::request::Hop;
 use super::Egress;
 use crate::contract::Version as HttpVersion;
-use crate::contract::{Exchange, Failure, HttpError, HttpOptions, HttpRequest, Phase, Response};
+use crate::contract::{
+    Exchange, Failure, Header, HttpError, HttpOptions, HttpRequest, Phase, Response,
+};
 
 impl Egress {
     /// Makes a request and follows its redirects, until `deadline`.
@@ -103,7 +105,8 @@ impl Egress {
             Some(_) if max > 0 => max.saturating_add(CODING_OVERHEAD).min(self.0.http_body),
             _ => max,
         };
-        let body = open.read_body(received_max, deadline).await?;
+        let mut body = open.read_body(received_max, deadline).await?;
+        let trailers = list(&std::mem::take(&mut body.trailers));
         let body_size = body.bytes.len() as u64;
         let Decoded { bytes, is_cut } = match coding {
             Some(coding) if !body.bytes.is_empty() => {
@@ -114,8 +117,9 @@ impl Egress {
                 is_cut: body.is_cut,
             },
         };
-        exchange.phases.body += started.elapsed().as_secs_f64();
-        let headers = open.head.headers.iter();
+        if max > 0 {
+            exchange.phases.body += started.elapsed().as_secs_f64();
+        }
         Ok(Response {
             status: open.head.status.as_u16(),
             version: match open.head.version {
@@ -125,9 +129,8 @@ impl Egress {
             },
             url: String::new(),
             redirects: 0,
-            headers: headers
-                .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
-                .collect(),
+            headers: list(&open.head.headers),
+            trailers,
             body: bytes,
             body_size,
             truncated: is_cut,
@@ -154,6 +157,14 @@ impl Egress {
             Ok(Ok(decoded)) => decoded.map_err(|error| undecodable(coding, &error)),
         }
     }
+}
+
+/// Headers or trailers as a guest receives them.
+fn list(headers: &HeaderMap) -> Vec<Header> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .collect()
 }
 
 /// How much longer than the decoded body the received one may be: twice what gzip adds to a body of

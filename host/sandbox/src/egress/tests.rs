@@ -10,6 +10,7 @@ mod own_machine;
 mod proxy;
 mod sockets;
 mod tls;
+mod trailers;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

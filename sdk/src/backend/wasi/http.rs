@@ -70,7 +70,6 @@ fn options(options: &Options) -> contract::Options {
 }
 
 fn received(response: contract::Response) -> RawResponse {
-    let headers = response.headers.into_iter();
     RawResponse {
         status: response.status,
         version: match response.version {
@@ -82,12 +81,18 @@ fn received(response: contract::Response) -> RawResponse {
             .then(|| response.url.parse().ok())
             .flatten(),
         redirects: response.redirects,
-        headers: headers.map(|(name, value)| (name, text(value))).collect(),
+        headers: texts(response.headers),
+        trailers: texts(response.trailers),
         body: response.body,
         body_size: response.body_size,
         truncated: response.truncated,
         exchange: known(response.exchange),
     }
+}
+
+fn texts(headers: Vec<contract::Header>) -> Vec<(String, String)> {
+    let headers = headers.into_iter();
+    headers.map(|(name, value)| (name, text(value))).collect()
 }
 
 /// Bytes that are not UTF-8 are replaced.

@@ -35,6 +35,7 @@ pub struct Response {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
+    trailers: Vec<(String, String)>,
     body_after: Duration,
     end: End,
     handshake: Option<Handshake>,
@@ -57,6 +58,7 @@ impl Response {
             status,
             headers: Vec::new(),
             body: Vec::new(),
+            trailers: Vec::new(),
             body_after: Duration::ZERO,
             end: End::Complete,
             handshake: None,
@@ -161,6 +163,24 @@ impl Response {
     /// Sets the body.
     pub fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.body = bytes.into();
+        self
+    }
+
+    /// Adds a trailer, which follows the body.
+    ///
+    /// ```
+    /// use vitals_sdk::{http, testing::{Response, World}};
+    ///
+    /// let world = World::new();
+    /// world.http("GET", "http://web/").responds(Response::ok("up").trailer("x-sum", "2"));
+    /// let get = http::get(&"http://web/".parse()?);
+    /// assert_eq!(world.run(|| get.clone().send())?.trailer("X-Sum"), Some("2"));
+    /// // They are not received if the body is not read to its end.
+    /// assert_eq!(world.run(|| get.body_prefix(1).send())?.trailer("X-Sum"), None);
+    /// # Ok::<(), vitals_sdk::Error>(())
+    /// ```
+    pub fn trailer(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.trailers.push((name.into(), value.into()));
         self
     }
 
@@ -307,6 +327,8 @@ impl Response {
             let text = "the server closed the connection before the end of the body";
             return Err(Problem::Protocol(text.to_owned()).into());
         }
+        let truncated = is_longer || self.end == End::CutOff;
+        let is_whole = options.body_max > 0 && !truncated;
         let mut exchange = Exchange::default();
         exchange.phases.first_byte = self.after;
         exchange.phases.body = body_time;
@@ -314,9 +336,10 @@ impl Response {
         Ok(RawResponse {
             status: self.status,
             headers: self.headers,
+            trailers: if is_whole { self.trailers } else { Vec::new() },
             body_size: body.len() as u64,
             body,
-            truncated: is_longer || self.end == End::CutOff,
+            truncated,
             exchange,
             ..RawResponse::default()
         })

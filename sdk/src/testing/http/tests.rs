@@ -97,6 +97,8 @@ fn headers_that_the_host_rejects_are_rejected() {
         world.run(|| get.send()).map_err(|error| error.to_string())
     };
     assert!(with("x-mine").is_ok());
+    let te = with("TE").unwrap_err();
+    assert!(te.ends_with("`te` may only be `trailers`"), "{te}");
     assert_eq!(
         with("Host").unwrap_err(),
         "cannot get http://web/: the request is not valid: only the host sets `host`; set \

@@ -63,6 +63,8 @@ pub(super) fn behaviours() -> Vec<(&'static str, Behaviour)> {
         ("endless", response("connection: close", "", pours("x".repeat(64 << 10)))),
         ("endless-chunks", response("transfer-encoding: chunked", "", pours("1\r\nx\r\n".repeat(1000)))),
         ("endless-head", after_request("HTTP/1.1 200 OK\r\n", pours("x-more: and more\r\n".repeat(100)))),
+        ("endless-trailers", response("transfer-encoding: chunked", "2\r\nok\r\n0\r\n",
+            pours("x-more: and more\r\n".repeat(100)))),
         ("large-header", response(&large, "", Closes)),
         ("many-headers", response(&many, "", Closes)),
         ("two-lengths", response("content-length: 2\r\ncontent-length: 2000", "ok", Waits)),
@@ -84,6 +86,7 @@ pub(super) fn behaviours() -> Vec<(&'static str, Behaviour)> {
         ("h2-pings", http2(pours(b"\0\0\x08\x06\0\0\0\0\0pingping".repeat(500)))),
         ("h2-settings", http2(pours(b"\0\0\0\x04\0\0\0\0\0".repeat(500)))),
         ("h2-continuations", http2(pours(continuations()))),
+        ("h2-trailers", after_request(h2_response(), pours(continuation()))),
         ("h2-resets", http2(pours(b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08".repeat(500)))),
         ("silent", at_once("", Waits)),
         ("greedy", at_once("", Waits)),
@@ -150,19 +153,35 @@ fn http2(then: Then) -> Behaviour {
     at_once(b"\0\0\0\x04\0\0\0\0\0", then)
 }
 
-/// The head of a response whose header block never ends: `:status: 200`, and then literals without
-/// indexing (RFC 7541, section 6.2.2).
+/// The head of a response whose header block never ends: `:status: 200`, and then fields.
 fn continuations() -> Vec<u8> {
+    [&b"\0\0\x01\x01\0\0\0\0\x01\x88"[..], &continuation()].concat()
+}
+
+/// A response in HTTP/2 with empty settings, a body, and the beginning of trailers.
+fn h2_response() -> Vec<u8> {
+    let head = b"\0\0\x01\x01\x04\0\0\0\x01\x88";
+    let trailers = b"\0\0\x06\x01\x01\0\0\0\x01\x00\x01b\x02ok";
+    let frames = [
+        &b"\0\0\0\x04\0\0\0\0\0"[..],
+        head,
+        b"\0\0\x02\0\0\0\0\0\x01ok",
+        trailers,
+    ];
+    frames.concat()
+}
+
+/// A frame that continues a header block, with literals without indexing (RFC 7541, section 6.2.2).
+fn continuation() -> Vec<u8> {
     let literal = [&b"\x00\x01a\x7f\x81\x01"[..], &[b'x'; 256]].concat();
     let block = literal.repeat(16);
     let length = u32::try_from(block.len())
         .expect("it is short")
         .to_be_bytes();
-    let mut frames = b"\0\0\x01\x01\0\0\0\0\x01\x88".to_vec();
-    frames.extend(&length[1..]);
-    frames.extend(b"\x09\0\0\0\0\x01");
-    frames.extend(block);
-    frames
+    let mut frame = length[1..].to_vec();
+    frame.extend(b"\x09\0\0\0\0\x01");
+    frame.extend(block);
+    frame
 }
 
 fn after_request(sends: impl Into<Vec<u8>>, then: Then) -> Behaviour {

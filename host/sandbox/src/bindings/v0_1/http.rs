@@ -85,7 +85,9 @@ impl From<contract::Exchange> for Exchange {
 }
 
 convert_fields! {
-    Response { status, version, url, redirects, headers, body, body_size, truncated, exchange }
+    Response {
+        status, version, url, redirects, headers, trailers, body, body_size, truncated, exchange
+    }
     Failure { error, url, exchange }
     Phases { resolve, connect, tls, request, first_byte, body }
 }

@@ -66,9 +66,15 @@ pub(super) fn broken(error: &Error, is_head: bool) -> HttpError {
         let tls = cause.get_ref().and_then(|inner| inner.downcast_ref());
         return match (tls, cause.kind()) {
             (Some(error), _) => HttpError::Tls(protocol_error(error)),
-            (None, io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
+            (None, io::ErrorKind::InvalidInput) => {
                 protocol("the body of the response is not valid")
             }
+            // The library's limits on chunked bodies.
+            (None, io::ErrorKind::InvalidData) => HttpError::TooLarge(
+                "the chunks or the trailers of the response exceed a limit: 16 KiB of extensions of \
+                 chunks, 16 KiB of trailers, or 1,000 trailers"
+                    .to_owned(),
+            ),
             (None, _) => protocol(closed),
         };
     }
@@ -104,6 +110,13 @@ fn http2(error: &h2::Error, closed: &str) -> HttpError {
 pub(super) fn too_large_head() -> HttpError {
     HttpError::TooLarge(format!(
         "the headers of the response exceed {} KiB",
+        MAX_HEAD_BYTES >> 10
+    ))
+}
+
+pub(super) fn too_large_trailers() -> HttpError {
+    HttpError::TooLarge(format!(
+        "the trailers of the response exceed {} KiB or 1,000 fields",
         MAX_HEAD_BYTES >> 10
     ))
 }

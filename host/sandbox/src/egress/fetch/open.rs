@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{HeaderValue, Request, Version};
+use http::{HeaderMap, HeaderValue, Request, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::{http1, http2};
@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
-use super::error::{broken, invalid, no_handshake, too_large_head, unreached};
+use super::error::{broken, invalid, no_handshake, too_large_head, too_large_trailers, unreached};
 use super::request::Hop;
 use crate::contract::{
     Exchange, Family, HttpError, HttpOptions, Phase, Phases, Verification, VersionOption,
@@ -35,6 +35,7 @@ pub(super) struct OpenExchange {
     pub(super) head: Parts,
     body: Incoming,
     driver: Driver,
+    traffic: Traffic,
 }
 
 /// A body as it was received.
@@ -42,6 +43,8 @@ pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
     /// Whether there is more.
     pub(super) is_cut: bool,
+    /// Empty if there is more.
+    pub(super) trailers: HeaderMap,
 }
 
 impl Egress {
@@ -171,7 +174,7 @@ impl Egress {
 }
 
 impl OpenExchange {
-    /// Reads the body, but no more than `max` bytes of it.
+    /// Reads the body, but no more than `max` bytes of it, and the trailers after its end.
     pub(super) async fn read_body(
         &mut self,
         max: u64,
@@ -180,16 +183,25 @@ impl OpenExchange {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         let (mut bytes, mut is_cut) = (Vec::new(), false);
         if max == 0 {
-            is_cut = !self.body.is_end_stream();
-            return Ok(Body { bytes, is_cut });
+            let is_cut = !self.body.is_end_stream();
+            return Ok(Body {
+                bytes,
+                is_cut,
+                trailers: HeaderMap::new(),
+            });
         }
+        let (mut trailers, mut frame_bytes) = (None, 0);
         let body = &mut self.body;
         let reading = self.driver.drive(async {
             while let Some(frame) = body.frame().await {
-                // Trailers are not part of the body.
-                let Ok(data) = frame?.into_data() else {
-                    continue;
+                let data = match frame?.into_data() {
+                    Ok(data) => data,
+                    Err(frame) => {
+                        trailers = frame.into_trailers().ok();
+                        continue;
+                    }
                 };
+                frame_bytes += (FRAME_HEAD_BYTES + data.len()) as u64;
                 let room = max - bytes.len();
                 is_cut = data.len() > room;
                 bytes.extend_from_slice(&data[..data.len().min(room)]);
@@ -202,9 +214,45 @@ impl OpenExchange {
         match timeout_at(deadline.into(), reading).await {
             Err(_) => Err(HttpError::Timeout(Phase::Body)),
             Ok(Err(error)) => Err(broken(&error, false)),
-            Ok(Ok(())) => Ok(Body { bytes, is_cut }),
+            Ok(Ok(())) => {
+                let trailers = trailers.map(|trailers| self.whole(trailers, frame_bytes));
+                Ok(Body {
+                    bytes,
+                    is_cut,
+                    trailers: trailers.transpose()?.unwrap_or_default(),
+                })
+            }
         }
     }
+
+    /// Returns trailers that are complete and within the limits. The body was in `frame_bytes` bytes
+    /// of frames.
+    fn whole(&self, trailers: HeaderMap, frame_bytes: u64) -> Result<HeaderMap, HttpError> {
+        // The library leaves out trailers of HTTP/2 beyond its limit without an error. The first of
+        // these has more than 40 KiB in any encoding, which nothing else accounts for.
+        let is_partial = self.head.version == Version::HTTP_2 && {
+            let known = list_size(&self.head.headers) + list_size(&trailers);
+            let known = frame_bytes + known as u64;
+            self.traffic.received() > known + UNKNOWN_BYTES
+        };
+        if is_partial || exceeds_limits(&trailers) {
+            return Err(too_large_trailers());
+        }
+        Ok(trailers)
+    }
+}
+
+/// Whether headers or trailers exceed the limits. The library for HTTP/1.1 has the same.
+fn exceeds_limits(headers: &HeaderMap) -> bool {
+    headers.len() > MAX_HEADERS || list_size(headers) > MAX_HEAD_BYTES
+}
+
+/// The size of a list of headers (RFC 9113, section 6.5.2).
+fn list_size(headers: &HeaderMap) -> usize {
+    let sizes = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 32);
+    sizes.sum()
 }
 
 /// Sends a request, and waits for the head of the response.
@@ -220,7 +268,7 @@ async fn send(
         let tasks = Tasks::default();
         let (mut sender, connection) = http2::Builder::new(tasks.clone())
             .timer(TokioTimer::new())
-            .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
+            .max_header_list_size(HTTP2_LIST_BYTES)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
             .handshake(stream)
@@ -252,7 +300,15 @@ async fn send(
     });
     let (head, body) = response.await?.into_parts();
     drop(sending);
-    Ok(OpenExchange { head, body, driver })
+    if version == Version::HTTP_2 && exceeds_limits(&head.headers) {
+        return Err(too_large_head());
+    }
+    Ok(OpenExchange {
+        head,
+        body,
+        driver,
+        traffic: traffic.clone(),
+    })
 }
 
 type Sending = Pin<Box<dyn Future<Output = hyper::Result<hyper::Response<Incoming>>> + Send>>;
@@ -335,8 +391,15 @@ async fn timed<T>(seconds: &mut f64, work: impl Future<Output = T>) -> T {
     done
 }
 
-/// The maximum number of headers of a response.
+/// The maximum number of headers of a response, and of trailers.
 const MAX_HEADERS: usize = 1000;
+/// The limit of the library on headers and trailers in HTTP/2. It is twice the host's own, so that
+/// the host sees what exceeds that.
+const HTTP2_LIST_BYTES: u32 = 128 << 10;
+/// What a server may send in HTTP/2 beside headers, trailers and the frames of a body.
+const UNKNOWN_BYTES: u64 = 32 << 10;
+/// The head of a frame in HTTP/2.
+const FRAME_HEAD_BYTES: usize = 9;
 /// How much more than a body a server may send in HTTP/2.
 const HTTP2_OVERHEAD: u64 = 1 << 20;
 /// What a server may send in HTTP/2 before the host asks for more.

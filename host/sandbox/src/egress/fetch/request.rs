@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING,
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, TE, TRANSFER_ENCODING,
     USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
@@ -121,7 +121,13 @@ impl Hop {
         if version != Version::HTTP_2 {
             let host = HeaderValue::try_from(authority).map_err(|_| unusable())?;
             headers.insert(HOST, host);
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            // `te` is a header of the connection: RFC 9110, section 10.1.4.
+            let connection = if headers.contains_key(TE) {
+                "close, te"
+            } else {
+                "close"
+            };
+            headers.insert(CONNECTION, HeaderValue::from_static(connection));
         }
         Ok(request)
     }
@@ -209,6 +215,10 @@ fn header_map(
                 "only the host sets `{name}`{instead}"
             )));
         }
+        // RFC 9113, section 8.2.2. The client decodes no transfer coding.
+        if name == TE && value != TRAILERS {
+            return Err(invalid(format_args!("`te` may only be `{TRAILERS}`")));
+        }
         map.append(name, value);
     }
     let mut default = |name: HeaderName, value: &'static str| {
@@ -226,3 +236,4 @@ const MAX_URL: usize = 16 << 10;
 const MAX_METHOD: usize = 64;
 const MAX_HEADERS: usize = 256;
 const MAX_HEADER_BYTES: usize = 64 << 10;
+const TRAILERS: &str = "trailers";

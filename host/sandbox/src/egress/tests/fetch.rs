@@ -17,7 +17,7 @@ use crate::contract::{
     VersionOption,
 };
 
-fn request(url: impl Into<String>, options: HttpOptions) -> HttpRequest {
+pub(super) fn request(url: impl Into<String>, options: HttpOptions) -> HttpRequest {
     HttpRequest {
         method: "GET".to_owned(),
         url: url.into(),
@@ -26,7 +26,7 @@ fn request(url: impl Into<String>, options: HttpOptions) -> HttpRequest {
     }
 }
 
-async fn fetch(egress: &Egress, request: HttpRequest) -> Result<Response, Failure> {
+pub(super) async fn fetch(egress: &Egress, request: HttpRequest) -> Result<Response, Failure> {
     egress.fetch(request, egress.0.deadline).await
 }
 
