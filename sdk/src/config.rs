@@ -35,7 +35,7 @@ pub use types::{Grantable, Number};
 /// |---|---|---|
 /// | `default = "2s"` | field | the value if the key is missing: any JSON (`5`, `[]`, `{ "a": 1 }`), as in the configuration file; shown in the schema |
 /// | `default` | field | the same, with the `Default` of the type |
-/// | `grant = "http"` | field | grants the check access to the value that the operator writes: `http`, `tcp`, `udp`, `tls`, `name`, `file` or `disk`; `identity` and `proxy` for the name of a table `tls.identities` or `proxies`. For an `Option` or `Vec` it applies to the contents. `["udp", "tcp"]` grants both. A default grants nothing |
+/// | `grant = "http"` | field | grants the check access to the value that the operator writes: `http`, `tcp`, `udp`, `tls`, `name`, `icmp`, `file` or `disk`; `identity` and `proxy` for the name of a table `tls.identities` or `proxies`. For an `Option` or `Vec` it applies to the contents. `["udp", "tcp"]` grants both. A default grants nothing |
 /// | `secret` | field | never shown, neither by the host nor in errors |
 /// | `range(1..=10)`, `min = 1`, `max = 10` | number | the accepted range |
 /// | `rename = "…"` | field, variant | the name in the configuration |

@@ -11,6 +11,7 @@ use vitals_values::duration_text;
 
 use crate::backend;
 use crate::deadline::Limit;
+use crate::net::Family;
 use crate::operation_error::operation_error;
 
 /// Returns the addresses of a name within `timeout`. `Duration::MAX` means until the run's
@@ -26,8 +27,26 @@ use crate::operation_error::operation_error;
 /// # }
 /// ```
 pub fn look_up(name: &str, timeout: Duration) -> Result<Vec<IpAddr>, Error> {
+    look_up_with(name, Family::Any, timeout)
+}
+
+/// Returns the addresses of one family like [`look_up`].
+///
+/// ```
+/// use vitals_sdk::net::Family;
+/// use vitals_sdk::prelude::*;
+/// use vitals_sdk::testing::World;
+///
+/// let world = World::new();
+/// world.dns("db.internal").resolves_to(&["10.0.0.5"]);
+/// let look_up = |family| world.run(|| dns::look_up_with("db.internal", family, Duration::MAX));
+/// assert_eq!(look_up(Family::Ipv4)?.len(), 1);
+/// assert_eq!(look_up(Family::Ipv6).unwrap_err().problem(), &dns::Problem::NoData);
+/// # Ok::<(), Error>(())
+/// ```
+pub fn look_up_with(name: &str, family: Family, timeout: Duration) -> Result<Vec<IpAddr>, Error> {
     let limit = Limit::new(timeout);
-    backend::look_up(name, limit.deadline).map_err(|problem| {
+    backend::look_up(name, family, limit.deadline).map_err(|problem| {
         let problem = match problem {
             Problem::Timeout(_) => Problem::Timeout(limit.shown),
             other => other,
@@ -37,12 +56,12 @@ pub fn look_up(name: &str, timeout: Duration) -> Result<Vec<IpAddr>, Error> {
 }
 
 operation_error! {
-    /// A look-up that failed:
-    /// `cannot look up db.internal: the host's resolver has no address for it`.
+    /// A look-up that failed: `cannot look up db.internal: the name does not exist`.
 }
 
 impl Error {
-    /// Returns whether the resolver has no address for the name, or could not determine one.
+    /// Returns whether it is known that the name has no address: it does not exist, or has none of
+    /// the family. A resolver that did not answer knows nothing about the name.
     ///
     /// ```
     /// use vitals_sdk::{dns, testing::World};
@@ -54,7 +73,7 @@ impl Error {
     /// assert!(gone.is_err_and(|error| error.is_not_found()));
     /// ```
     pub fn is_not_found(&self) -> bool {
-        self.problem == Problem::NotFound
+        matches!(self.problem, Problem::NotFound | Problem::NoData)
     }
 
     /// Returns whether the operator has not granted the name.
@@ -70,10 +89,15 @@ pub enum Problem {
     /// The name is not granted; the text says what to grant.
     #[error("{0}")]
     Denied(String),
-    /// The name has no address. The host does not distinguish a name that does not exist from a
-    /// resolver that failed.
-    #[error("the host's resolver has no address for it")]
+    /// The name does not exist.
+    #[error("the name does not exist")]
     NotFound,
+    /// The name exists, but has no address of the family.
+    #[error("the name has no address")]
+    NoData,
+    /// No resolver answered, or none could find out. This says nothing about the name.
+    #[error("no resolver answered, or none could find out")]
+    TryAgain,
     /// The look-up exceeded this timeout.
     #[error("timed out after {}", duration_text(*.0))]
     Timeout(Duration),
@@ -82,19 +106,50 @@ pub enum Problem {
     Failed(String),
 }
 
+#[cfg(not(target_family = "wasm"))]
+impl Problem {
+    /// Interprets the error of the machine's resolver. `std` passes on only its text.
+    pub(crate) fn of_machine(error: &std::io::Error) -> Self {
+        let text = error.to_string();
+        if text.contains("Temporary failure") {
+            Self::TryAgain
+        } else if text.contains("No address associated") {
+            Self::NoData
+        } else {
+            Self::NotFound
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn a_resolver_that_does_not_answer_knows_nothing_about_the_name() {
+        for (text, problem) in [
+            ("Temporary failure in name resolution", Problem::TryAgain),
+            ("No address associated with hostname", Problem::NoData),
+            ("Name or service not known", Problem::NotFound),
+        ] {
+            let text = format!("failed to lookup address information: {text}");
+            assert_eq!(Problem::of_machine(&std::io::Error::other(text)), problem);
+            let error = Error::new("look up db".to_owned(), problem.clone());
+            assert_eq!(error.is_not_found(), problem != Problem::TryAgain);
+        }
+    }
+
+    #[test]
     fn localhost_resolves_and_an_invalid_name_does_not() {
         let found = look_up("localhost", Duration::MAX).unwrap();
         assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback));
+        let found = look_up_with("localhost", Family::Ipv4, Duration::MAX).unwrap();
+        assert!(found.iter().all(IpAddr::is_ipv4));
         let error = look_up("no such name.invalid", Duration::MAX).unwrap_err();
         assert!(error.is_not_found());
         assert_eq!(
             error.to_string(),
-            "cannot look up no such name.invalid: the host's resolver has no address for it"
+            "cannot look up no such name.invalid: the name does not exist"
         );
     }
 }

@@ -36,13 +36,15 @@ use crate::clock::Instant;
 use crate::deadline::Limit;
 use crate::{Deadline, Url, backend};
 
+pub use crate::net::Family;
+pub use crate::tls::Verification;
 pub use error::{Error, Problem, Stage};
 pub use exchange::{Exchange, Phases, Version};
 pub use method::Method;
 pub(crate) use options::Options;
-pub use options::{Family, Verification, VersionOption};
+pub use options::VersionOption;
 pub use response::Response;
-pub use settings::{ConnectionSettings, RequestSettings};
+pub use settings::{RequestSettings, ServerSettings};
 pub use status::StatusCode;
 
 /// Makes a GET request.

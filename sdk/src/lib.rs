@@ -60,13 +60,13 @@
 //! # Inside and outside the host
 //!
 //! In the host, each run has a fresh instance and a [`Deadline`]. Everything else must be granted
-//! by the operator: without a grant, [`http`], [`tcp`], [`udp`], [`tls`], [`dns`], [`files`] and
-//! [`system`] return an error that says what to grant. The value of a setting with
+//! by the operator: without a grant, [`http`], [`tcp`], [`udp`], [`tls`], [`dns`], [`icmp`],
+//! [`files`] and [`system`] return an error that says what to grant. The value of a setting with
 //! `#[config(grant = "…")]` is granted.
 //!
 //! Outside the host the check stays an ordinary function: [`tcp`], [`udp`] and [`dns`] use
-//! `std::net`; [`http`], [`tls`], [`metrics`], [`files`] and [`system`] return an error; [`report`]
-//! does nothing.
+//! `std::net`; [`http`], [`tls`], [`icmp`], [`metrics`], [`files`] and [`system`] return an error;
+//! [`report`] does nothing.
 //!
 //! # Testing a check
 //!
@@ -109,8 +109,8 @@
 //! | the check uses | the test defines | the test inspects |
 //! |---|---|---|
 //! | [`http`] | [`World::http`](testing::World::http) | [`World::requests`](testing::World::requests) |
-//! | [`tcp`], [`udp`], [`tls`] | [`World::tcp`](testing::World::tcp), [`World::udp`](testing::World::udp), [`World::tls`](testing::World::tls), [`World::certificate`](testing::World::certificate) | [`World::received`](testing::World::received) |
-//! | [`dns`] | [`World::dns`](testing::World::dns) | |
+//! | [`tcp`], [`udp`], [`tls`] | [`World::tcp`](testing::World::tcp), [`World::udp`](testing::World::udp), [`World::tls`](testing::World::tls), [`World::certificate`](testing::World::certificate) | [`World::received`](testing::World::received), [`World::connect_options`](testing::World::connect_options), [`World::tls_options`](testing::World::tls_options) |
+//! | [`dns`], [`icmp`] | [`World::dns`](testing::World::dns), [`World::icmp`](testing::World::icmp) | |
 //! | [`files`] | [`World::file`](testing::World::file), [`World::directory`](testing::World::directory) | |
 //! | [`system`] | [`World::disk`](testing::World::disk), [`World::memory`](testing::World::memory), [`World::load`](testing::World::load) | |
 //! | [`clock`], [`Deadline`] | [`World::set_time`](testing::World::set_time), [`World::set_timeout`](testing::World::set_timeout), [`World::advance`](testing::World::advance) | [`World::elapsed`](testing::World::elapsed) |
@@ -140,7 +140,6 @@ mod measurement;
 mod operation_error;
 mod outcome;
 mod plugin;
-mod read_buffer;
 mod request;
 mod text;
 mod thresholds;
@@ -151,7 +150,9 @@ pub mod config;
 pub mod dns;
 pub mod files;
 pub mod http;
+pub mod icmp;
 pub mod metrics;
+pub mod net;
 pub mod report;
 pub mod system;
 pub mod tcp;
@@ -187,7 +188,7 @@ pub mod prelude {
     pub use crate::{
         Address, Bound, Config, Context, Deadline, Error, Measurement, Outcome, Request, Result,
         Size, Status, Thresholds, Url, Value, bytes, bytes_text, clock, count, dns, files,
-        health_check, http, json, metrics, percent_text, ratio, report, seconds, shortened,
+        health_check, http, icmp, json, metrics, percent_text, ratio, report, seconds, shortened,
         span_text, system, tcp, timestamp, tls, udp,
     };
     pub use std::time::Duration;

@@ -4,153 +4,62 @@
 //! used, or a peer of a test's [`World`](crate::testing::World).
 
 mod error;
+#[cfg(not(target_family = "wasm"))]
 mod net;
 
-use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
 use crate::Address;
-use crate::backend::TcpConnection;
-use crate::deadline::Limit;
-use crate::read_buffer::{ReadBuffer, ReadError, stream_methods};
+use crate::net::{ConnectOptions, Protocol, Stream, stream_methods, stream_traits};
 
 pub use error::Error;
-pub(crate) use net::NetConnection;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use net::StdConnection;
 
-/// Connects to one of the addresses of the host name, tried in order, within `timeout` in total.
+/// Connects to the first address of the host name that answers, within `timeout` in total.
 ///
 /// The same `timeout` then limits each operation of the stream. `Duration::MAX` means until the
-/// run's deadline, which always applies. Outside the host the look-up of a name does not observe
-/// the timeout.
+/// run's deadline, which always applies. Outside the host, addresses are tried in order, and the
+/// look-up of a name does not observe the timeout.
 ///
 /// ```no_run
 /// use vitals_sdk::prelude::*;
 ///
 /// # fn example(address: Address) -> Result<()> {
 /// let mut stream = tcp::connect(&address, Duration::from_secs(2))?;
-/// stream.write_all(b"PING\r\n")?;
-/// let reply = stream.read_line(1024)?;
+/// let reply = stream.exchange_line(b"PING\r\n", 1024)?;
 /// # Ok(())
 /// # }
 /// ```
 pub fn connect(address: &Address, timeout: Duration) -> Result<TcpStream, Error> {
-    let limit = Limit::new(timeout);
-    Ok(TcpStream {
-        wire: TcpConnection::connect(address, limit)?,
-        address: address.clone(),
-        timeout,
-        read_ahead: ReadBuffer::default(),
-    })
+    connect_with(address, &ConnectOptions::new().timeout(timeout))
+}
+
+/// Connects like [`connect`], only to addresses of one family or through a proxy.
+pub fn connect_with(address: &Address, options: &ConnectOptions) -> Result<TcpStream, Error> {
+    match Stream::connect(Protocol::Tcp, address, options) {
+        Ok(stream) => Ok(TcpStream { stream }),
+        Err(failed) => Err(Error::of(address, failed)),
+    }
 }
 
 /// A connection. Each operation is limited by the timeout given when connecting, and by the run's
-/// deadline.
+/// deadline. An error closes it, except a timeout of a read, which can be repeated without losing
+/// data.
 ///
-/// It also implements [`std::io::Read`] and [`std::io::Write`], for protocol crates.
+/// The methods that begin with `exchange_` write and read in one call of the host, which takes less
+/// time than two. The stream also implements [`std::io::Read`] and [`std::io::Write`], for protocol
+/// crates.
 #[derive(Debug)]
 pub struct TcpStream {
-    wire: TcpConnection,
-    address: Address,
-    timeout: Duration,
-    /// Read from the wire but not yet consumed.
-    read_ahead: ReadBuffer,
+    stream: Stream,
 }
 
 impl TcpStream {
     stream_methods!();
-
-    /// Reads at most `most` bytes as soon as some are available. Returns none at the end of the
-    /// stream.
-    pub fn read_some(&mut self, most: usize) -> Result<Vec<u8>, Error> {
-        let limit = Limit::new(self.timeout);
-        if self.read_ahead.bytes().is_empty() {
-            return read_chunk(&mut self.wire, limit, most)
-                .map_err(|error| self.error("read from", &error, limit));
-        }
-        Ok(self.read_ahead.take(most))
-    }
-
-    /// Writes all bytes.
-    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let limit = Limit::new(self.timeout);
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            match self.wire.write(rest, limit) {
-                Ok(0) => return Err(self.error("write to", &ErrorKind::WriteZero.into(), limit)),
-                Ok(count) => rest = &rest[count..],
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.error("write to", &error, limit)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Shuts down the writing side.
-    pub fn finish(&mut self) -> Result<(), Error> {
-        let limit = Limit::new(self.timeout);
-        self.wire
-            .finish()
-            .map_err(|error| self.error("write to", &error, limit))
-    }
-
-    /// Reads until `done` returns the length of the message, over at most `most` bytes.
-    fn read_to(
-        &mut self,
-        most: usize,
-        done: impl FnMut(&[u8]) -> Option<usize>,
-    ) -> Result<Vec<u8>, Error> {
-        let limit = Limit::new(self.timeout);
-        let wire = &mut self.wire;
-        let read = self
-            .read_ahead
-            .read_to(most, done, || read_chunk(wire, limit, CHUNK));
-        read.map_err(|unread| match unread {
-            ReadError::TooLong => Error::too_long(&self.address, most),
-            ReadError::Ended => self.error("read from", &ErrorKind::UnexpectedEof.into(), limit),
-            ReadError::Failed(error) => self.error("read from", &error, limit),
-        })
-    }
-
-    fn error(&self, action: &'static str, error: &io::Error, limit: Limit) -> Error {
-        Error::new(action, &self.address, error, limit)
-    }
 }
 
-impl Read for TcpStream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.read_ahead.bytes().is_empty() {
-            return self.wire.read(buffer, Limit::new(self.timeout));
-        }
-        Ok(self.read_ahead.take_into(buffer))
-    }
-}
-
-impl Write for TcpStream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.wire.write(bytes, Limit::new(self.timeout))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.wire.flush()
-    }
-}
-
-/// Reads once, at most `most` bytes.
-fn read_chunk(wire: &mut TcpConnection, limit: Limit, most: usize) -> io::Result<Vec<u8>> {
-    let mut chunk = vec![0; most.min(CHUNK)];
-    loop {
-        match wire.read(&mut chunk, limit) {
-            Ok(count) => {
-                chunk.truncate(count);
-                return Ok(chunk);
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-const CHUNK: usize = 4096;
+stream_traits!(TcpStream);
 
 #[cfg(test)]
 mod tests {
@@ -160,6 +69,7 @@ mod tests {
     )]
 
     use super::*;
+    use std::io::{ErrorKind, Read as _, Write as _};
     use std::net::{SocketAddr, TcpListener};
     use std::thread;
 
@@ -193,6 +103,70 @@ mod tests {
         let mut rest = String::new();
         stream.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "st");
+    }
+
+    #[test]
+    fn an_exchange_writes_and_reads() {
+        let address = server(|mut peer| {
+            let mut line = [0; 6];
+            while peer.read_exact(&mut line).is_ok() {
+                peer.write_all(b"+PONG\r\n+").unwrap();
+            }
+            peer.write_all(b"end").unwrap();
+        });
+        let mut stream = connect(&address, SOON).unwrap();
+        assert_eq!(stream.exchange_line(b"PING\r\n", 64).unwrap(), "+PONG");
+        assert_eq!(stream.exchange_exact(b"PING\r\n", 3).unwrap(), b"++P");
+        let reply = stream.exchange_until(b"PING\r\n", b"++", 64).unwrap();
+        assert_eq!(reply, b"ONG\r\n++");
+        stream.finish().unwrap();
+        assert_eq!(stream.exchange_to_end(b"", 64).unwrap(), b"PONG\r\n+end");
+        assert_eq!(stream.exchange_some(b"", 64).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_terminator_that_the_host_cannot_look_for_is_found() {
+        let end = [&[b'a'; 70][..], b"b"].concat();
+        let sent = [b"xa", &[b'a'; 75][..], b"b", b"after"].concat();
+        let address = server(move |mut peer| peer.write_all(&sent).unwrap());
+        let mut stream = connect(&address, SOON).unwrap();
+        let read = stream.read_until(&end, 100).unwrap();
+        assert!(read.starts_with(b"xa") && read.ends_with(b"ab") && read.len() == 78);
+        assert_eq!(stream.read_until(b"", 1).unwrap(), b"");
+        let error = stream.read_until(&end, 70).unwrap_err();
+        assert!(
+            error.to_string().ends_with("longer than 70 bytes"),
+            "{error}"
+        );
+        assert_eq!(stream.read_exact(5).unwrap(), b"after");
+    }
+
+    #[test]
+    fn only_what_was_received_is_read() {
+        let address = server(|mut peer| {
+            peer.write_all(b"220 mail ready\r\n").unwrap();
+            thread::sleep(SOON);
+        });
+        let mut stream = connect(&address, SOON).unwrap();
+        assert_eq!(stream.read_until(b"220", 64).unwrap(), b"220");
+        assert_eq!(stream.read_received(64).unwrap(), b" mail ready\r\n");
+        assert_eq!(stream.read_received(64).unwrap(), b"");
+    }
+
+    #[test]
+    fn the_family_selects_the_addresses() {
+        use crate::net::Family;
+
+        let address = server(drop);
+        let options = ConnectOptions::new().timeout(SOON);
+        assert!(connect_with(&address, &options.clone().family(Family::Ipv4)).is_ok());
+        let error = connect_with(&address, &options.clone().family(Family::Ipv6)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let error = connect_with(&address, &options.proxy("dmz")).unwrap_err();
+        assert!(
+            error.to_string().contains("only in the vitals host"),
+            "{error}"
+        );
     }
 
     #[test]

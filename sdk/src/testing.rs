@@ -62,7 +62,7 @@ pub use http::{Response, Route, SentRequest};
 pub use machine::Fact;
 pub use metrics::{Metric, MetricKind};
 pub(crate) use network::Connection;
-pub use network::{DnsName, Listener, Peer};
+pub use network::{DnsName, Listener, Peer, PingTarget};
 
 use crate::plugin;
 use crate::{Deadline, Error, Outcome};

@@ -27,10 +27,11 @@
 //! # fn example(address: Address) -> Result<()> {
 //! let mut smtp = tls::connect(&address, Duration::from_secs(5))?;
 //! smtp.read_line(512)?;
-//! smtp.write_all(b"EHLO vitals\r\n")?;
-//! while smtp.read_line(512)?.starts_with("250-") {}
-//! smtp.write_all(b"STARTTLS\r\n")?;
-//! smtp.read_line(512)?;
+//! let mut reply = smtp.exchange_line(b"EHLO vitals\r\n", 512)?;
+//! while reply.starts_with("250-") {
+//!     reply = smtp.read_line(512)?;
+//! }
+//! smtp.exchange_line(b"STARTTLS\r\n", 512)?;
 //! smtp.start_tls(address.host())?;
 //! smtp.write_all(b"QUIT\r\n")?;
 //! # Ok(())
@@ -39,45 +40,46 @@
 
 mod certificate;
 mod error;
+mod options;
+mod settings;
 
-use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use crate::Address;
-use crate::backend::TlsConnection;
 use crate::deadline::Limit;
-use crate::read_buffer::{ReadBuffer, ReadError, stream_methods};
+use crate::net::{ConnectOptions, Failed, Protocol, Stream, stream_methods, stream_traits};
 
 pub use certificate::{Certificate, Handshake};
 pub use error::{Error, Problem};
+pub use options::{TlsOptions, Verification};
+pub(crate) use settings::ServerName;
+pub use settings::{CertificateSettings, EncryptionSettings, TlsSettings};
 
 /// Connects to an address that is granted for TLS, within `timeout`.
 ///
 /// The same `timeout` then limits each operation of the connection. `Duration::MAX` means until the
 /// run's deadline, which always applies.
 pub fn connect(address: &Address, timeout: Duration) -> Result<Connection, Error> {
-    let limit = Limit::new(timeout);
-    match TlsConnection::connect(address, limit.deadline) {
-        Ok(wire) => Ok(Connection {
-            wire,
-            address: address.clone(),
-            timeout,
-            read_ahead: ReadBuffer::default(),
-        }),
-        Err(problem) => Err(Error::on("connect to", address, problem, limit)),
+    connect_with(address, &ConnectOptions::new().timeout(timeout))
+}
+
+/// Connects like [`connect`], only to addresses of one family or through a proxy.
+pub fn connect_with(address: &Address, options: &ConnectOptions) -> Result<Connection, Error> {
+    match Stream::connect(Protocol::Tls, address, options) {
+        Ok(stream) => Ok(Connection { stream }),
+        Err(failed) => Err(Error::of(address, failed)),
     }
 }
 
-/// A connection, plain or TLS. A write or a handshake that fails or times out closes it. A read
-/// that times out can be repeated without losing data.
+/// A connection, plain or TLS. An error closes it, except a timeout of a read, which can be
+/// repeated without losing data.
 ///
-/// It also implements [`std::io::Read`] and [`std::io::Write`], for protocol crates.
+/// The methods that begin with `exchange_` write and read in one call of the host, which takes less
+/// time than two. The connection also implements [`std::io::Read`] and [`std::io::Write`], for
+/// protocol crates.
 #[derive(Debug)]
 pub struct Connection {
-    wire: TlsConnection,
-    address: Address,
-    timeout: Duration,
-    read_ahead: ReadBuffer,
+    stream: Stream,
 }
 
 impl Connection {
@@ -88,113 +90,34 @@ impl Connection {
     ///
     /// The operator defines which roots are trusted: the machine's, or those of `tls.roots`.
     pub fn start_tls(&mut self, name: &str) -> Result<Handshake, Error> {
-        self.handshake(name, true)
+        self.start_tls_with(&TlsOptions::new(name))
     }
 
     /// Like [`Connection::start_tls`], but continues with a certificate that is not trusted:
     /// [`Handshake::verification_error`] has the reason. Data read afterwards may come from any
     /// server.
     pub fn start_tls_unverified(&mut self, name: &str) -> Result<Handshake, Error> {
-        self.handshake(name, false)
+        self.start_tls_with(&TlsOptions::new(name).verification(Verification::None))
     }
 
-    fn handshake(&mut self, name: &str, verify: bool) -> Result<Handshake, Error> {
-        const ACTION: &str = "start TLS with";
-        let limit = Limit::new(self.timeout);
-        // Bytes received before TLS are not authenticated and must not count as received over TLS.
-        if !self.read_ahead.bytes().is_empty() {
-            let problem =
-                Problem::Failed("the server sent data before the TLS handshake".to_owned());
-            return Err(self.error(ACTION, problem, limit));
-        }
-        self.wire
-            .start_tls(name, verify, limit.deadline)
-            .map_err(|problem| self.error(ACTION, problem, limit))
-    }
-
-    /// Reads at most `most` bytes as soon as some are available. Returns none at the end of the
-    /// stream.
-    pub fn read_some(&mut self, most: usize) -> Result<Vec<u8>, Error> {
-        if !self.read_ahead.bytes().is_empty() {
-            return Ok(self.read_ahead.take(most));
-        }
-        let limit = Limit::new(self.timeout);
-        self.wire
-            .read(most, limit.deadline)
-            .map_err(|problem| self.error(READ, problem, limit))
-    }
-
-    /// Writes all bytes.
-    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let limit = Limit::new(self.timeout);
-        for chunk in bytes.chunks(WRITE_BYTES) {
-            self.write_by(chunk, limit)?;
-        }
-        Ok(())
-    }
-
-    fn write_by(&self, bytes: &[u8], limit: Limit) -> Result<(), Error> {
-        self.wire
-            .write(bytes, limit.deadline)
-            .map_err(|problem| self.error(WRITE, problem, limit))
-    }
-
-    /// Reads until `done` returns the length of the message, over at most `most` bytes.
-    fn read_to(
-        &mut self,
-        most: usize,
-        done: impl FnMut(&[u8]) -> Option<usize>,
-    ) -> Result<Vec<u8>, Error> {
-        let limit = Limit::new(self.timeout);
-        let wire = &self.wire;
-        let more = || wire.read(READ_BYTES, limit.deadline);
-        let read = self.read_ahead.read_to(most, done, more);
-        read.map_err(|unread| {
-            let problem = match unread {
-                ReadError::TooLong => {
-                    Problem::Failed(format!("the response is longer than {most} bytes"))
-                }
-                ReadError::Ended => Problem::Closed,
-                ReadError::Failed(problem) => problem,
-            };
-            self.error(READ, problem, limit)
-        })
-    }
-
-    fn error(&self, action: &'static str, problem: Problem, limit: Limit) -> Error {
-        Error::on(action, &self.address, problem, limit)
+    /// Does a TLS handshake with all options. Bytes that were received before and not read are an
+    /// error: they are not authenticated, and must not count as received over TLS.
+    pub fn start_tls_with(&mut self, options: &TlsOptions) -> Result<Handshake, Error> {
+        let limit = Limit::new(self.stream.timeout);
+        self.stream
+            .wire
+            .start_tls(options, limit)
+            .map_err(|failure| {
+                self.error(Failed {
+                    action: "start TLS with",
+                    failure,
+                    limit,
+                })
+            })
     }
 }
 
-impl Read for Connection {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.read_ahead.bytes().is_empty() && !buffer.is_empty() {
-            let bytes = self.read_some(buffer.len())?;
-            self.read_ahead.add(&bytes);
-        }
-        Ok(self.read_ahead.take_into(buffer))
-    }
-}
-
-impl Write for Connection {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let chunk = &bytes[..bytes.len().min(WRITE_BYTES)];
-        self.write_by(chunk, Limit::new(self.timeout))?;
-        Ok(chunk.len())
-    }
-
-    /// Written data has already been passed to the machine's network.
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-const READ: &str = "read from";
-const WRITE: &str = "write to";
-/// Bytes requested from the host per call; the host returns at most as many.
-const READ_BYTES: usize = 16 << 10;
-/// Bytes passed to the host per call, well below the limit on one call.
-const WRITE_BYTES: usize = 64 << 10;
+stream_traits!(Connection);
 
 #[cfg(test)]
 mod tests {

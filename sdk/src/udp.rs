@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use crate::Address;
-use crate::backend::UdpConnection;
+use crate::backend::{self, UdpConnection};
 use crate::deadline::Limit;
+use crate::net::{Failed, Failure, Family};
 
 /// Why datagrams could not be sent or received.
 pub use crate::tcp::Error;
@@ -27,12 +28,81 @@ pub use crate::tcp::Error;
 /// # }
 /// ```
 pub fn connect(address: &Address, timeout: Duration) -> Result<UdpSocket, Error> {
-    let wire = UdpConnection::connect(address, Limit::new(timeout)).map_err(Error::over_udp)?;
-    Ok(UdpSocket {
-        wire,
-        address: address.clone(),
-        timeout,
-    })
+    let limit = Limit::new(timeout);
+    match UdpConnection::connect(address, limit) {
+        Ok(wire) => Ok(UdpSocket {
+            wire,
+            address: address.clone(),
+            timeout,
+        }),
+        Err(failure) => Err(error("connect to", address, failure, limit)),
+    }
+}
+
+/// Sends a datagram and waits for replies from the same address, in one call of the host. Where
+/// none comes, it is sent again, and then to the next address of the host name. No reply at all is
+/// a timeout. `timeout` limits all of that; `Duration::MAX` means until the run's deadline, which
+/// always applies.
+///
+/// Anybody can send a datagram with a forged address. Check that a reply belongs to what was sent.
+///
+/// ```
+/// use vitals_sdk::prelude::*;
+/// use vitals_sdk::testing::{Peer, World};
+///
+/// let world = World::new();
+/// world.udp("time:123").responds(Peer::new().expects("ping").sends("pong"));
+/// let replies = world.run(|| {
+///     let options = udp::Options::default();
+///     udp::exchange(&"time:123".parse()?, b"ping", &options, Duration::from_secs(1))
+///         .context("no time")
+/// })?;
+/// assert_eq!(replies[0].bytes, b"pong");
+/// # Ok::<(), Error>(())
+/// ```
+pub fn exchange(
+    address: &Address,
+    datagram: &[u8],
+    options: &Options,
+    timeout: Duration,
+) -> Result<Vec<Reply>, Error> {
+    let limit = Limit::new(timeout);
+    backend::exchange_datagrams(address, datagram, options, limit)
+        .map_err(|failure| error("read from", address, failure, limit))
+}
+
+/// How a datagram is sent, and how many replies are wanted, for [`exchange`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The addresses that it may be sent to.
+    pub family: Family,
+    /// How often each address is asked, 1 to 10 times. The timeout is divided evenly.
+    pub attempts: u8,
+    /// How many replies to wait for, at most 16. With 0 the datagram is only sent, once.
+    pub replies: u8,
+}
+
+/// One attempt at each address, and one reply.
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            family: Family::Any,
+            attempts: 1,
+            replies: 1,
+        }
+    }
+}
+
+/// A datagram that was received by [`exchange`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reply {
+    /// The content.
+    pub bytes: Vec<u8>,
+    /// The address and port that it came from.
+    pub address: String,
+    /// The time since the datagram was sent.
+    pub time: Duration,
 }
 
 /// A socket for datagrams to one address. Each operation is limited by the timeout given when
@@ -60,7 +130,7 @@ impl UdpSocket {
         let limit = Limit::new(self.timeout);
         self.wire
             .send(datagram, limit)
-            .map_err(|cause| Error::new("send to", &self.address, &cause, limit).over_udp())
+            .map_err(|failure| error("send to", &self.address, failure, limit))
     }
 
     /// Waits for a datagram from the address. If the port is closed, the machine may report that as
@@ -91,14 +161,30 @@ impl UdpSocket {
     ) -> Result<T, Error> {
         let limit = Limit::new(self.timeout);
         loop {
-            let datagram = self.wire.receive(limit).map_err(|cause| {
-                Error::new("read from", &self.address, &cause, limit).over_udp()
-            })?;
+            let datagram = self.wire.receive(limit);
+            let datagram =
+                datagram.map_err(|failure| error("read from", &self.address, failure, limit))?;
             if let Some(made) = wanted(&datagram) {
                 return Ok(made);
             }
         }
     }
+}
+
+fn error(action: &'static str, address: &Address, failure: Failure, limit: Limit) -> Error {
+    let failed = Failed {
+        action,
+        failure,
+        limit,
+    };
+    Error::of(address, failed)
+}
+
+/// Makes the failure of a datagram that is not granted: sockets have no place for a text.
+pub(crate) fn denied(address: &Address) -> Failure {
+    Failure::Denied(format!(
+        "denied: udp {address} (add it to `allow.udp` of the check)"
+    ))
 }
 
 /// Larger than any datagram.
@@ -130,6 +216,55 @@ mod tests {
             error.to_string(),
             format!("cannot read from {address}: timed out after 50ms")
         );
+    }
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the server runs on a thread of its own"
+    )]
+    fn an_exchange_sends_again_and_returns_replies() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address: Address = server.local_addr().unwrap().to_string().parse().unwrap();
+        let ask = |attempts, replies, timeout| {
+            let options = Options {
+                attempts,
+                replies,
+                ..Options::default()
+            };
+            exchange(&address, b"ping", &options, Duration::from_millis(timeout))
+        };
+        assert_eq!(ask(1, 0, 5_000).unwrap(), []);
+        let error = ask(2, 1, 100).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("cannot read from {address}: timed out after 100ms")
+        );
+        let serving = std::thread::spawn(move || {
+            let mut bytes = [0; 16];
+            // One datagram for no reply, two of which none was answered, and the first one that is
+            // lost.
+            for _ in 0..4 {
+                server.recv_from(&mut bytes).unwrap();
+            }
+            let (_, from) = server.recv_from(&mut bytes).unwrap();
+            server.send_to(b"one", from).unwrap();
+            server.send_to(b"two", from).unwrap();
+        });
+        let replies = ask(2, 2, 2_000).unwrap();
+        serving.join().unwrap();
+        assert_eq!(
+            (&*replies[0].bytes, &*replies[1].bytes),
+            (&b"one"[..], &b"two"[..])
+        );
+        assert_eq!(replies[0].address, address.to_string());
+        assert!(replies[0].time < Duration::from_secs(1));
+        let other = Options {
+            family: Family::Ipv6,
+            ..Options::default()
+        };
+        let error = exchange(&address, b"ping", &other, Duration::MAX).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -150,6 +150,6 @@ fn range(meta: &ParseNestedMeta<'_>) -> Result<Bounds> {
     Ok((bound(range.start), bound(range.end)))
 }
 
-const GRANTS: [&str; 9] = [
-    "http", "tcp", "udp", "tls", "name", "file", "disk", "identity", "proxy",
+const GRANTS: [&str; 10] = [
+    "http", "tcp", "udp", "tls", "name", "icmp", "file", "disk", "identity", "proxy",
 ];

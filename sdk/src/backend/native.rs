@@ -2,9 +2,8 @@
 //! return an error.
 
 pub(crate) mod machine;
-mod tcp;
+mod net;
 pub(crate) mod time;
-mod tls;
 mod udp;
 
 use vitals_values::MetricUpdate;
@@ -15,9 +14,8 @@ use crate::metrics::{self, Series};
 use crate::report::Level;
 use crate::testing::current;
 
-pub(crate) use tcp::TcpConnection;
-pub(crate) use tls::TlsConnection;
-pub(crate) use udp::{UdpConnection, look_up};
+pub(crate) use net::{NetConnection, look_up, ping};
+pub(crate) use udp::{UdpConnection, exchange_datagrams};
 
 pub(crate) fn exchange(
     request: &RawRequest<'_>,

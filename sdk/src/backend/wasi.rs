@@ -2,8 +2,8 @@
 
 mod http;
 pub(crate) mod machine;
+mod net;
 pub(crate) mod time;
-mod tls;
 mod udp;
 
 use std::time::Duration;
@@ -18,10 +18,9 @@ use crate::plugin::Check;
 use crate::report::Level;
 use crate::{Bound, Config, Deadline, Measurement, Outcome, Request, Status};
 
-pub(crate) use crate::tcp::NetConnection as TcpConnection;
 pub(crate) use http::exchange;
-pub(crate) use tls::TlsConnection;
-pub(crate) use udp::{UdpConnection, look_up};
+pub(crate) use net::{NetConnection, exchange_datagrams, look_up, ping};
+pub(crate) use udp::UdpConnection;
 
 impl<C: Check> contract::Guest for C {
     fn describe() -> contract::Description {

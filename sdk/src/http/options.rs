@@ -1,5 +1,8 @@
 //! The options of a request.
 
+use crate::net::Family;
+use crate::tls::Verification;
+
 /// The options of a request, with the defaults of the contract.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -44,35 +47,6 @@ pub enum VersionOption {
     Http2,
     /// HTTP/2 without TLS.
     Http2PriorKnowledge,
-}
-
-/// The addresses that a request may connect to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Family {
-    /// All that the name has.
-    #[default]
-    Any,
-    /// Those of IPv4.
-    Ipv4,
-    /// Those of IPv6.
-    Ipv6,
-}
-
-/// What a request requires of the server's certificate.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Verification {
-    /// Its chain leads to a trusted root, and it is valid for the name.
-    #[default]
-    ChainAndName,
-    /// Its chain leads to a trusted root.
-    Chain,
-    /// The SHA-256 digest of the certificate, or of its public key, is one of these, in hexadecimal.
-    /// Nothing else is required.
-    Pins(Vec<String>),
-    /// Nothing: the response may come from any server.
-    /// [`Handshake::verification_error`](crate::tls::Handshake::verification_error) has the reason
-    /// why it is not trusted.
-    None,
 }
 
 const BODY_LIMIT: usize = 1 << 20;

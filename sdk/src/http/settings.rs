@@ -3,12 +3,10 @@
 
 use std::fmt;
 
-use serde_json::{Value, json};
-use vitals_values::Host;
-
 use super::{Family, Problem, RequestBuilder, Verification, VersionOption, base64};
 use crate::Config;
-use crate::config::{ConfigError, Definitions, Schema};
+use crate::net::ConnectSettings;
+use crate::tls::{ServerName, TlsSettings};
 
 /// How a request is sent: what is required of the server, how to sign in, and which way the request
 /// takes. A check takes these settings into its own with `#[config(flatten)]`, so that they have
@@ -44,7 +42,7 @@ use crate::config::{ConfigError, Definitions, Schema};
 #[derive(Config, Clone)]
 pub struct RequestSettings {
     #[config(flatten)]
-    connection: ConnectionSettings,
+    server: ServerSettings,
     /// The version of HTTP. The default is HTTP/2 if the server selects it in TLS, otherwise
     /// HTTP/1.1. `2-prior-knowledge` is HTTP/2 without TLS.
     http_version: Option<VersionSetting>,
@@ -57,7 +55,7 @@ impl RequestSettings {
     /// Applies the settings to a request that has all its headers. A setting that is not written
     /// changes nothing.
     pub fn apply(&self, request: RequestBuilder) -> RequestBuilder {
-        let mut request = self.connection.apply(request);
+        let mut request = self.server.apply(request);
         let options = &mut request.options;
         if let Some(version) = self.http_version {
             options.version = match version {
@@ -82,21 +80,11 @@ impl fmt::Debug for RequestSettings {
 /// server, how to sign in, and which way the request takes. It is for a check whose protocol
 /// determines the version of HTTP and has no redirects, such as gRPC.
 #[derive(Config, Clone)]
-pub struct ConnectionSettings {
-    /// What is required of the server's certificate: that its chain is trusted and that it is valid
-    /// for the name (`true`), only the former (`"chain"`), or nothing (`false`).
-    #[config(default = true)]
-    verify: Verify,
-    /// SHA-256 digests in hexadecimal, of which the server's certificate or its public key must
-    /// have one. Nothing else is required of it then, whatever `verify` says.
-    #[config(default)]
-    pins: Vec<Pin>,
-    /// The certificate that is shown to the server: the name of a table `tls.identities`.
-    #[config(grant = "identity")]
-    client_certificate: Option<String>,
-    /// The proxy: the name of a table `proxies`.
-    #[config(grant = "proxy")]
-    proxy: Option<String>,
+pub struct ServerSettings {
+    #[config(flatten)]
+    tls: TlsSettings,
+    #[config(flatten)]
+    connection: ConnectSettings,
     /// The name that the server is asked for, in the header `host` and in TLS. The default is the
     /// host of `url`. Use it to check one server of several by its address.
     host: Option<ServerName>,
@@ -105,46 +93,31 @@ pub struct ConnectionSettings {
     /// The password of `user`, exactly as written. It is never shown.
     #[config(secret)]
     password: Option<String>,
-    /// The family of the addresses to connect to. The default is both.
-    family: Option<FamilySetting>,
 }
 
-impl ConnectionSettings {
+impl ServerSettings {
     /// Applies the settings to a request that has all its headers. A setting that is not written
     /// changes nothing.
     pub fn apply(&self, mut request: RequestBuilder) -> RequestBuilder {
         let options = &mut request.options;
-        if let Some(verification) = self.verification() {
-            options.verification = verification;
+        match self.tls.verification() {
+            Verification::ChainAndName => {}
+            verification => options.verification = verification,
         }
-        if let Some(name) = &self.client_certificate {
-            options.client_certificate = Some(name.clone());
+        if let Some(name) = self.tls.client_certificate() {
+            options.client_certificate = Some(name.to_owned());
         }
-        if let Some(name) = &self.proxy {
-            options.proxy = Some(name.clone());
+        if let Some(name) = self.connection.proxy() {
+            options.proxy = Some(name.to_owned());
         }
         if let Some(host) = &self.host {
-            options.server_name = Some(host.0.clone());
+            options.server_name = Some(host.as_str().to_owned());
         }
-        if let Some(family) = self.family {
-            options.family = match family {
-                FamilySetting::Ipv4 => Family::Ipv4,
-                FamilySetting::Ipv6 => Family::Ipv6,
-            };
+        match self.connection.family() {
+            Family::Any => {}
+            family => options.family = family,
         }
         self.sign_in(request)
-    }
-
-    fn verification(&self) -> Option<Verification> {
-        if !self.pins.is_empty() {
-            let pins = self.pins.iter().map(|pin| pin.0.clone());
-            return Some(Verification::Pins(pins.collect()));
-        }
-        match self.verify {
-            Verify::ChainAndName => None,
-            Verify::Chain => Some(Verification::Chain),
-            Verify::Nothing => Some(Verification::None),
-        }
     }
 
     /// Adds basic authentication (RFC 7617).
@@ -173,9 +146,9 @@ impl ConnectionSettings {
 }
 
 /// The settings contain a secret, so they are not printed.
-impl fmt::Debug for ConnectionSettings {
+impl fmt::Debug for ServerSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ConnectionSettings")
+        f.write_str("ServerSettings")
     }
 }
 
@@ -183,99 +156,6 @@ impl fmt::Debug for ConnectionSettings {
 fn invalid(mut request: RequestBuilder, why: &str) -> RequestBuilder {
     request.problem = Some(Problem::Invalid(why.to_owned()));
     request
-}
-
-/// What is required of a certificate without pins.
-#[derive(Clone, Copy)]
-enum Verify {
-    ChainAndName,
-    Chain,
-    Nothing,
-}
-
-impl Config for Verify {
-    fn schema(_: &mut Definitions) -> Schema {
-        Schema::anything().with("enum", json!([true, false, "chain"]))
-    }
-
-    fn read(value: Value) -> Result<Self, ConfigError> {
-        match &value {
-            Value::Bool(true) => Ok(Self::ChainAndName),
-            Value::Bool(false) => Ok(Self::Nothing),
-            Value::String(text) if text == "chain" => Ok(Self::Chain),
-            other => Err(ConfigError::expected("true, false or `chain`", other)),
-        }
-    }
-
-    fn to_value(&self) -> Value {
-        match self {
-            Self::ChainAndName => true.into(),
-            Self::Chain => "chain".into(),
-            Self::Nothing => false.into(),
-        }
-    }
-}
-
-/// A SHA-256 digest, in lower case and without colons.
-#[derive(Clone)]
-struct Pin(String);
-
-impl Config for Pin {
-    fn schema(_: &mut Definitions) -> Schema {
-        Schema::of_type("string")
-            .with("pattern", "^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$")
-            .called("SHA-256 digest")
-    }
-
-    fn read(value: Value) -> Result<Self, ConfigError> {
-        let text = String::read(value)?;
-        let digest = text.replace(':', "").to_ascii_lowercase();
-        let is_digest =
-            digest.len() == DIGEST_CHARS && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_digest.then_some(Self(digest)).ok_or_else(|| {
-            ConfigError::new(format_args!(
-                "`{text}` is not a SHA-256 digest in hexadecimal"
-            ))
-        })
-    }
-
-    fn to_value(&self) -> Value {
-        self.0.as_str().into()
-    }
-}
-
-/// A name or an IP address, without a port.
-#[derive(Clone)]
-struct ServerName(String);
-
-impl Config for ServerName {
-    fn schema(_: &mut Definitions) -> Schema {
-        Schema::of_type("string")
-            .with("pattern", SERVER_NAME)
-            .called("name or IP address")
-    }
-
-    fn read(value: Value) -> Result<Self, ConfigError> {
-        let text = String::read(value)?;
-        // Names in other scripts are converted by the host.
-        match text.parse::<Host>() {
-            Err(error) if text.is_ascii() => Err(ConfigError::new(format_args!(
-                "`{text}` is not a name or an IP address without a port: {}",
-                error.as_str()
-            ))),
-            _ => Ok(Self(text)),
-        }
-    }
-
-    fn to_value(&self) -> Value {
-        self.0.as_str().into()
-    }
-}
-
-#[derive(Config, Clone, Copy)]
-enum FamilySetting {
-    Ipv4,
-    Ipv6,
 }
 
 #[derive(Config, Clone, Copy)]
@@ -288,16 +168,11 @@ enum VersionSetting {
     PriorKnowledge,
 }
 
-const DIGEST_CHARS: usize = 64;
-/// An approximation: reading reports what the pattern lets through. An IPv6 address has two colons
-/// at least.
-const SERVER_NAME: &str = r"^([^\s:/?#@\[\]\\]+|\[?[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]?)$";
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Url;
     use crate::http::get;
+    use crate::{Url, Value, json};
 
     fn applied(settings: Value) -> RequestBuilder {
         let url: Url = "https://in:url@web/".parse().unwrap();
@@ -342,25 +217,6 @@ mod tests {
     }
 
     #[test]
-    fn pins_override_verify() {
-        let digest = "0a".repeat(32);
-        let written = format!("{}:0A", ["0A"; 31].join(":"));
-        for (settings, verification) in [
-            (
-                json!({ "verify": true, "pins": [written, digest] }),
-                Verification::Pins(vec![digest.clone(), digest.clone()]),
-            ),
-            (json!({ "verify": false, "pins": [] }), Verification::None),
-        ] {
-            assert_eq!(applied(settings).options.verification, verification);
-        }
-        assert_eq!(
-            error(json!({ "pins": ["0a:0b"] })),
-            "`pins[0]`: `0a:0b` is not a SHA-256 digest in hexadecimal"
-        );
-    }
-
-    #[test]
     fn user_and_password_are_sent_as_they_are_written() {
         let request = applied(json!({ "user": "öps", "password": "x%41:/ #?\\y" }));
         let pair = base64("öps:x%41:/ #?\\y".as_bytes());
@@ -388,21 +244,6 @@ mod tests {
             );
         }
         assert_eq!(format!("{both:?}"), "RequestSettings");
-    }
-
-    #[test]
-    fn a_protocol_that_determines_the_version_does_not_offer_it() {
-        let settings = json!({ "verify": false, "user": "a", "family": "ipv4" });
-        let connection = ConnectionSettings::read(settings).unwrap();
-        let request = connection.apply(get(&"https://web/".parse().unwrap()));
-        assert_eq!(request.options.verification, Verification::None);
-        assert_eq!(request.options.family, Family::Ipv4);
-        assert!(request.has_header("authorization"));
-        assert_eq!(format!("{connection:?}"), "ConnectionSettings");
-        for key in ["http_version", "cookies"] {
-            let error = ConnectionSettings::read(json!({ key: true })).unwrap_err();
-            assert!(error.to_string().contains(key), "{error}");
-        }
     }
 
     #[test]

@@ -1,23 +1,31 @@
-//! A connection over `std::net`: inside the host to a granted address, outside over the machine's
-//! network.
+//! A connection over `std::net`, for checks outside the host.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use super::Error;
 use crate::Address;
 use crate::deadline::Limit;
+use crate::dns;
+use crate::net::{ConnectOptions, Failure};
 
 /// A connection on which each operation has its own time limit.
 #[derive(Debug)]
-pub(crate) struct NetConnection(TcpStream);
+pub(crate) struct StdConnection(TcpStream);
 
-impl NetConnection {
-    pub(crate) fn connect(address: &Address, limit: Limit) -> Result<Self, Error> {
+impl StdConnection {
+    pub(crate) fn connect(
+        address: &Address,
+        options: &ConnectOptions,
+        limit: Limit,
+    ) -> Result<Self, Failure> {
+        if options.proxy.is_some() {
+            return Err(Failure::NoHost);
+        }
         let found: Vec<SocketAddr> = (address.host(), address.port())
             .to_socket_addrs()
-            .map_err(|cause| Error::lookup(address, &cause))?
+            .map_err(|cause| Failure::NotResolved(dns::Problem::of_machine(&cause)))?
+            .filter(|address| options.family.includes(address.ip()))
             .collect();
         let mut last = None;
         for (index, candidate) in found.iter().enumerate() {
@@ -28,7 +36,7 @@ impl NetConnection {
                 last.get_or_insert(io::Error::from(ErrorKind::TimedOut));
                 break;
             }
-            match attempt(candidate, share) {
+            match TcpStream::connect_timeout(candidate, share) {
                 Ok(stream) => {
                     // Where the option is not supported, small writes are sent at once or slightly
                     // later.
@@ -38,37 +46,31 @@ impl NetConnection {
                 Err(cause) => last = Some(cause),
             }
         }
-        Err(last.map_or_else(
-            || Error::no_address(address),
-            |cause| Error::new("connect to", address, &cause, limit),
-        ))
+        Err(
+            last.map_or(Failure::NotResolved(dns::Problem::NoData), |cause| {
+                Failure::of_io(&cause)
+            }),
+        )
     }
 
+    /// Reads what is available, at most as much as fits into `buffer`.
     pub(crate) fn read(&mut self, buffer: &mut [u8], limit: Limit) -> io::Result<usize> {
         self.0.set_read_timeout(Some(left(limit)?))?;
-        self.0.read(buffer)
+        loop {
+            match self.0.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8], limit: Limit) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, bytes: &[u8], limit: Limit) -> io::Result<()> {
         self.0.set_write_timeout(Some(left(limit)?))?;
-        self.0.write(bytes)
-    }
-
-    pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.0.write_all(bytes)
     }
 
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.0.shutdown(Shutdown::Write)
-    }
-}
-
-fn attempt(address: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(address, timeout)?;
-    // On wasm32-wasip2 a connection that is refused during the wait is returned as `Ok`.
-    match stream.take_error()? {
-        Some(error) => Err(error),
-        None => stream.peer_addr().map(|_| stream),
     }
 }
 

@@ -1,25 +1,29 @@
 //! Connections in a world: the peers at each address, over TCP, UDP and the host's TLS.
 
 mod connection;
+mod datagrams;
 mod names;
 mod peer;
+mod pings;
 mod step;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use super::{World, lock, next_in_turn};
 use crate::deadline::Limit;
-use crate::tls::{Certificate, Problem};
-use crate::{Address, Deadline, tcp};
+use crate::net::{ConnectOptions, Failure, Protocol};
+use crate::tls::{Certificate, TlsOptions};
+use crate::udp::denied;
+use crate::{Address, Deadline, dns};
 
 pub(crate) use connection::Connection;
 pub use names::DnsName;
 use peer::ConnectResult;
 pub use peer::Peer;
 pub(crate) use peer::handshake;
+pub use pings::PingTarget;
 
 /// The defined peers, and what they received.
 #[derive(Default)]
@@ -27,8 +31,13 @@ pub(super) struct Network {
     peers: BTreeMap<(Channel, String), VecDeque<Peer>>,
     /// By address, one entry per connection.
     received: BTreeMap<String, Vec<Vec<u8>>>,
+    /// By address, one entry per attempt.
+    connect_options: BTreeMap<String, Vec<ConnectOptions>>,
+    /// By address, one entry per handshake.
+    tls_options: BTreeMap<String, Vec<TlsOptions>>,
     /// The names known to the resolver.
     names: BTreeMap<String, names::Resolution>,
+    pings: BTreeMap<String, pings::Replies>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,8 +85,9 @@ impl World {
         self.listener(Channel::Tcp, address)
     }
 
-    /// Defines the peer for [`udp::connect`](crate::udp::connect). Each [`Peer::sends`] is a
-    /// datagram, and [`Peer::resets`] reports a closed port.
+    /// Defines the peer for [`udp::connect`](crate::udp::connect) and
+    /// [`udp::exchange`](crate::udp::exchange). Each [`Peer::sends`] is a datagram, and
+    /// [`Peer::resets`] reports a closed port.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
@@ -153,6 +163,49 @@ impl World {
         network.received.get(address).cloned().unwrap_or_default()
     }
 
+    /// Returns with which options a check connected to an address over [`tcp`](crate::tcp) or
+    /// [`tls`](crate::tls), successfully or not.
+    ///
+    /// ```
+    /// use vitals_sdk::net::ConnectOptions;
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
+    ///
+    /// let world = World::new();
+    /// world.tcp("db:5432").responds(Peer::refuses());
+    /// let options = ConnectOptions::new().proxy("dmz");
+    /// let connected = world.run(|| tcp::connect_with(&"db:5432".parse().unwrap(), &options));
+    /// assert!(connected.is_err());
+    /// assert_eq!(world.connect_options("db:5432"), [options]);
+    /// ```
+    pub fn connect_options(&self, address: &str) -> Vec<ConnectOptions> {
+        let network = lock(&self.0.network);
+        let options = network.connect_options.get(address);
+        options.cloned().unwrap_or_default()
+    }
+
+    /// Returns with which options a check started TLS with the peers at an address, successfully
+    /// or not. The peer applies them: it decides by [`Verification`](crate::tls::Verification)
+    /// whether its certificate is trusted, and selects a protocol of ALPN only if it is offered.
+    ///
+    /// ```
+    /// use vitals_sdk::prelude::*;
+    /// use vitals_sdk::testing::{Peer, World};
+    /// use vitals_sdk::tls::TlsOptions;
+    ///
+    /// let world = World::new();
+    /// world.tls("db:5432").responds(Peer::new().accepts_tls(world.certificate("db", 30)));
+    /// let options = TlsOptions::new("db").client_certificate("monitoring");
+    /// world.run(|| tls::connect(&"db:5432".parse().unwrap(), Duration::MAX)?.start_tls_with(&options))?;
+    /// assert_eq!(world.tls_options("db:5432"), [options]);
+    /// # Ok::<(), tls::Error>(())
+    /// ```
+    pub fn tls_options(&self, address: &str) -> Vec<TlsOptions> {
+        let network = lock(&self.0.network);
+        let options = network.tls_options.get(address);
+        options.cloned().unwrap_or_default()
+    }
+
     /// Makes a certificate for a name that expires in `days_left` days by the world's clock; a
     /// negative number makes an expired one. Set its fields to change more.
     ///
@@ -193,67 +246,38 @@ impl World {
         }
     }
 
-    pub(crate) fn connect_tcp(
+    pub(crate) fn connect(
         &self,
+        protocol: Protocol,
         address: &Address,
+        options: &ConnectOptions,
         limit: Limit,
-    ) -> Result<Connection, tcp::Error> {
-        self.connect_net(Channel::Tcp, address, limit)
+    ) -> Result<Connection, Failure> {
+        let mut network = lock(&self.0.network);
+        let all = network.connect_options.entry(address.to_string());
+        all.or_default().push(options.clone());
+        drop(network);
+        let channel = match protocol {
+            Protocol::Tcp => Channel::Tcp,
+            Protocol::Tls => Channel::Tls,
+        };
+        // The texts of the host.
+        let denied = || {
+            Failure::Denied(format!(
+                "denied: {channel} {address} (add it to `allow.{channel}` of the check)"
+            ))
+        };
+        self.open(channel, address, limit.deadline)
+            .map_err(|failed| failed.into_failure(denied))
     }
 
     pub(crate) fn connect_udp(
         &self,
         address: &Address,
-        limit: Limit,
-    ) -> Result<Connection, tcp::Error> {
-        self.connect_net(Channel::Udp, address, limit)
-    }
-
-    fn connect_net(
-        &self,
-        channel: Channel,
-        address: &Address,
-        limit: Limit,
-    ) -> Result<Connection, tcp::Error> {
-        let error = |cause: &io::Error| tcp::Error::new("connect to", address, cause, limit);
-        self.open(channel, address, limit.deadline)
-            .map_err(|failure| match failure {
-                ConnectFailure::Timeout => error(&ErrorKind::TimedOut.into()),
-                ConnectFailure::Undefined(text) => error(&io::Error::other(text)),
-                ConnectFailure::Peer(ConnectResult::Unresolvable(why)) => {
-                    tcp::Error::lookup(address, &io::Error::other(why))
-                }
-                ConnectFailure::Peer(ConnectResult::Denied) => {
-                    error(&ErrorKind::PermissionDenied.into())
-                }
-                ConnectFailure::Peer(ConnectResult::Unreachable) => {
-                    error(&ErrorKind::HostUnreachable.into())
-                }
-                ConnectFailure::Peer(_) => error(&ErrorKind::ConnectionRefused.into()),
-            })
-    }
-
-    pub(crate) fn connect_tls(
-        &self,
-        address: &Address,
         deadline: Deadline,
-    ) -> Result<Connection, Problem> {
-        // The texts of the host.
-        self.open(Channel::Tls, address, deadline)
-            .map_err(|failure| match failure {
-                ConnectFailure::Timeout => Problem::Timeout(Duration::ZERO),
-                ConnectFailure::Undefined(text) => Problem::Failed(text),
-                ConnectFailure::Peer(ConnectResult::Unresolvable(why)) => {
-                    Problem::Failed(format!("cannot look up the host: {why}"))
-                }
-                ConnectFailure::Peer(ConnectResult::Denied) => Problem::Denied(format!(
-                    "denied: tls {address} (add it to `allow.tls` of the check)"
-                )),
-                ConnectFailure::Peer(ConnectResult::Unreachable) => {
-                    Problem::Failed("no route to host".to_owned())
-                }
-                ConnectFailure::Peer(_) => Problem::Failed("connection refused".to_owned()),
-            })
+    ) -> Result<Connection, Failure> {
+        self.open(Channel::Udp, address, deadline)
+            .map_err(|failed| failed.into_failure(|| denied(address)))
     }
 
     fn open(
@@ -280,6 +304,13 @@ impl World {
         };
         let (world, place) = (self.handle(), (key.1, number));
         Ok(Connection::new(world, channel, place, peer))
+    }
+
+    /// Records a handshake with one of the peers at an address.
+    fn record_handshake(&self, address: &str, options: &TlsOptions) {
+        let mut network = lock(&self.0.network);
+        let all = network.tls_options.entry(address.to_owned());
+        all.or_default().push(options.clone());
     }
 
     /// Records what a peer received on one of its connections.
@@ -373,6 +404,21 @@ enum ConnectFailure {
     Timeout,
     Peer(ConnectResult),
     Undefined(String),
+}
+
+impl ConnectFailure {
+    fn into_failure(self, denied: impl FnOnce() -> Failure) -> Failure {
+        match self {
+            Self::Timeout => Failure::Timeout,
+            Self::Undefined(text) => Failure::Failed(text),
+            Self::Peer(ConnectResult::Unresolvable(why)) => {
+                Failure::NotResolved(dns::Problem::Failed(why))
+            }
+            Self::Peer(ConnectResult::Denied) => denied(),
+            Self::Peer(ConnectResult::Unreachable) => Failure::Unreachable,
+            Self::Peer(ConnectResult::Refused | ConnectResult::Accepted) => Failure::Refused,
+        }
+    }
 }
 
 const DAY: i64 = 24 * 60 * 60;

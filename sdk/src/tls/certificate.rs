@@ -83,6 +83,21 @@ impl Certificate {
         self.seconds_left().div_euclid(DAY)
     }
 
+    /// Returns whether its digest, or that of its public key, is one of these, in hexadecimal.
+    ///
+    /// ```
+    /// use vitals_sdk::tls::Certificate;
+    ///
+    /// let certificate = Certificate { sha256: "0a".repeat(32), ..Certificate::default() };
+    /// assert!(certificate.is_pinned(&["0A".repeat(32)]));
+    /// assert!(!certificate.is_pinned(&[String::new()]));
+    /// ```
+    pub fn is_pinned(&self, pins: &[String]) -> bool {
+        let own = [&self.sha256, &self.public_key_sha256];
+        let is_own = |pin: &String| own.iter().any(|own| own.eq_ignore_ascii_case(pin));
+        pins.iter().any(|pin| !pin.is_empty() && is_own(pin))
+    }
+
     /// Returns whether it is valid for this name or IP address. A name that begins with `*.`
     /// matches every name with one label in that place (RFC 9525, section 6.3). The subject is not
     /// considered.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use vitals_values::duration_text;
 
 use crate::Address;
-use crate::deadline::Limit;
+use crate::net::{Failed, Failure};
 use crate::operation_error::{NO_HOST, operation_error};
 
 operation_error! {
@@ -15,10 +15,22 @@ operation_error! {
 }
 
 impl Error {
-    pub(super) fn on(action: &str, address: &Address, problem: Problem, limit: Limit) -> Self {
-        let problem = match problem {
-            Problem::Timeout(_) => Problem::Timeout(limit.shown),
-            other => other,
+    /// Makes the error of a failed operation.
+    pub(super) fn of(address: &Address, failed: Failed) -> Self {
+        let Failed {
+            action,
+            failure,
+            limit,
+        } = failed;
+        let problem = match failure {
+            Failure::Denied(why) => Problem::Denied(why),
+            Failure::Timeout => Problem::Timeout(limit.shown),
+            Failure::Closed => Problem::Closed,
+            #[cfg(not(target_family = "wasm"))]
+            Failure::Reset => Problem::Closed,
+            #[cfg(not(target_family = "wasm"))]
+            Failure::NoHost => Problem::NoHost,
+            other => Problem::Failed(other.text(limit).into_owned()),
         };
         Self::new(format!("{action} {address}"), problem)
     }
@@ -73,13 +85,19 @@ pub enum Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deadline::Limit;
 
     #[test]
     fn a_timeout_names_its_limit() {
         let address = "[::1]:465".parse().unwrap();
-        let limit = Limit::new(Duration::from_secs(2));
-        let problem = Problem::Timeout(Duration::ZERO);
-        let error = Error::on("read from", &address, problem, limit);
+        let error = Error::of(
+            &address,
+            Failed {
+                action: "read from",
+                failure: Failure::Timeout,
+                limit: Limit::new(Duration::from_secs(2)),
+            },
+        );
         assert_eq!(
             error.to_string(),
             "cannot read from [::1]:465: timed out after 2s"

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
+use super::net::{family, handshake, seconds, verification};
 use super::time::milliseconds;
-use super::tls;
 use crate::Deadline;
 use crate::backend::bindings::vitals::health::http as contract;
 use crate::http::{
-    Exchange, Family, Options, Phases, Problem, RawFailure, RawRequest, RawResponse, Stage,
-    Verification, Version, VersionOption,
+    Exchange, Options, Phases, Problem, RawFailure, RawRequest, RawResponse, Stage, Version,
+    VersionOption,
 };
 
 pub(crate) fn exchange(
@@ -52,18 +52,9 @@ fn options(options: &Options) -> contract::Options {
             VersionOption::Http2 => contract::VersionOption::Http2,
             VersionOption::Http2PriorKnowledge => contract::VersionOption::Http2PriorKnowledge,
         },
-        family: match options.family {
-            Family::Any => contract::Family::Any,
-            Family::Ipv4 => contract::Family::Ipv4,
-            Family::Ipv6 => contract::Family::Ipv6,
-        },
+        family: family(options.family),
         server_name: options.server_name.clone(),
-        verification: match &options.verification {
-            Verification::ChainAndName => contract::Verification::ChainAndName,
-            Verification::Chain => contract::Verification::Chain,
-            Verification::Pins(pins) => contract::Verification::Pins(pins.clone()),
-            Verification::None => contract::Verification::None,
-        },
+        verification: verification(&options.verification),
         client_certificate: options.client_certificate.clone(),
         proxy: options.proxy.clone(),
     }
@@ -113,12 +104,8 @@ fn known(exchange: contract::Exchange) -> Exchange {
             body: seconds(phases.body),
         },
         remote_address: exchange.remote_address,
-        handshake: exchange.handshake.map(tls::handshake),
+        handshake: exchange.handshake.map(handshake),
     }
-}
-
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
 fn problem(error: contract::HttpError) -> Problem {

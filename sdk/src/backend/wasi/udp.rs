@@ -1,24 +1,24 @@
-//! Datagrams and look-ups over `wasi:sockets`. `std` offers both, but without a timeout for
-//! receiving, and its look-ups take as long as the run has.
+//! Datagrams over `wasi:sockets`, for sockets that receive more than replies. `std` offers them
+//! without a timeout for receiving.
 
-use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use wasip2::sockets::instance_network::instance_network;
-use wasip2::sockets::ip_name_lookup::resolve_addresses;
 use wasip2::sockets::network::{
-    ErrorCode, IpAddress, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Ipv6SocketAddress,
+    ErrorCode, IpAddressFamily, IpSocketAddress, Ipv4SocketAddress, Ipv6SocketAddress,
 };
 use wasip2::sockets::udp::{
     IncomingDatagramStream, OutgoingDatagram, OutgoingDatagramStream, UdpSocket,
 };
 use wasip2::sockets::udp_create_socket::create_udp_socket;
 
+use super::net::look_up;
 use super::time::is_ready_by;
+use crate::Address;
 use crate::deadline::Limit;
 use crate::dns::Problem;
-use crate::tcp::Error;
-use crate::{Address, Deadline};
+use crate::net::{Failure, Family};
+use crate::udp::denied;
 
 /// A socket for one peer. The fields drop in order: the streams must be dropped before their
 /// socket.
@@ -27,42 +27,37 @@ pub(crate) struct UdpConnection {
     incoming: IncomingDatagramStream,
     outgoing: OutgoingDatagramStream,
     _socket: UdpSocket,
+    address: Address,
 }
 
 impl UdpConnection {
-    pub(crate) fn connect(address: &Address, limit: Limit) -> Result<Self, Error> {
+    pub(crate) fn connect(address: &Address, limit: Limit) -> Result<Self, Failure> {
         let found = match address.host().parse() {
             Ok(address) => vec![address],
-            Err(_) => look_up(address.host(), limit.deadline).map_err(|problem| {
-                let cause = match problem {
-                    Problem::Denied(_) => ErrorKind::PermissionDenied.into(),
-                    Problem::Timeout(_) => {
-                        return Error::new("look up", address, &ErrorKind::TimedOut.into(), limit);
-                    }
-                    Problem::NotFound => io::Error::other("it has no address"),
-                    Problem::Failed(why) => io::Error::other(why),
-                };
-                Error::lookup(address, &cause)
+            Err(_) => look_up(address.host(), Family::Any, limit.deadline).map_err(|problem| {
+                match problem {
+                    Problem::Denied(_) => denied(address),
+                    Problem::Timeout(_) => Failure::Timeout,
+                    other => Failure::NotResolved(other),
+                }
             })?,
         };
-        let mut last = None;
+        let mut last = Failure::NotResolved(Problem::NoData);
         for peer in found {
-            match open(peer, address.port()) {
+            match open(peer, address) {
                 Ok(connection) => return Ok(connection),
-                Err(code) => last = Some(code),
+                Err(code) => last = failure(code, address),
             }
         }
-        Err(last.map_or_else(
-            || Error::no_address(address),
-            |code| Error::new("connect to", address, &error(code), limit),
-        ))
+        Err(last)
     }
 
-    pub(crate) fn send(&mut self, datagram: &[u8], limit: Limit) -> io::Result<()> {
+    pub(crate) fn send(&mut self, datagram: &[u8], limit: Limit) -> Result<(), Failure> {
+        let error = |code| failure(code, &self.address);
         let writable = self.outgoing.subscribe();
         while self.outgoing.check_send().map_err(error)? == 0 {
             if !is_ready_by(&[&writable], limit.deadline) {
-                return Err(ErrorKind::TimedOut.into());
+                return Err(Failure::Timeout);
             }
         }
         let datagram = OutgoingDatagram {
@@ -72,7 +67,8 @@ impl UdpConnection {
         self.outgoing.send(&[datagram]).map(drop).map_err(error)
     }
 
-    pub(crate) fn receive(&mut self, limit: Limit) -> io::Result<Vec<u8>> {
+    pub(crate) fn receive(&mut self, limit: Limit) -> Result<Vec<u8>, Failure> {
+        let error = |code| failure(code, &self.address);
         let readable = self.incoming.subscribe();
         loop {
             let came = self.incoming.receive(1).map_err(error)?;
@@ -80,13 +76,13 @@ impl UdpConnection {
                 return Ok(datagram.data);
             }
             if !is_ready_by(&[&readable], limit.deadline) {
-                return Err(ErrorKind::TimedOut.into());
+                return Err(Failure::Timeout);
             }
         }
     }
 }
 
-fn open(peer: IpAddr, port: u16) -> Result<UdpConnection, ErrorCode> {
+fn open(peer: IpAddr, address: &Address) -> Result<UdpConnection, ErrorCode> {
     let (family, own) = match peer {
         IpAddr::V4(_) => (IpAddressFamily::Ipv4, Ipv4Addr::UNSPECIFIED.into()),
         IpAddr::V6(_) => (IpAddressFamily::Ipv6, Ipv6Addr::UNSPECIFIED.into()),
@@ -99,41 +95,13 @@ fn open(peer: IpAddr, port: u16) -> Result<UdpConnection, ErrorCode> {
         }
         socket.subscribe().block();
     }
-    let (incoming, outgoing) = socket.stream(Some(socket_address(peer, port)))?;
+    let (incoming, outgoing) = socket.stream(Some(socket_address(peer, address.port())))?;
     Ok(UdpConnection {
         incoming,
         outgoing,
         _socket: socket,
+        address: address.clone(),
     })
-}
-
-pub(crate) fn look_up(name: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Problem> {
-    let problem = |code| match code {
-        ErrorCode::AccessDenied => Problem::Denied(format!(
-            "denied: name {name} (add it to `allow.names` of the check)"
-        )),
-        ErrorCode::NameUnresolvable
-        | ErrorCode::TemporaryResolverFailure
-        | ErrorCode::PermanentResolverFailure => Problem::NotFound,
-        ErrorCode::InvalidArgument => Problem::Failed("the name is not valid".to_owned()),
-        other => Problem::Failed(error(other).to_string()),
-    };
-    let addresses = resolve_addresses(&instance_network(), name).map_err(problem)?;
-    let ready = addresses.subscribe();
-    let mut found = Vec::new();
-    loop {
-        match addresses.resolve_next_address() {
-            Ok(Some(IpAddress::Ipv4(address))) => found.push(<[u8; 4]>::from(address).into()),
-            Ok(Some(IpAddress::Ipv6(address))) => found.push(<[u16; 8]>::from(address).into()),
-            Ok(None) => return Ok(found),
-            Err(ErrorCode::WouldBlock) => {
-                if !is_ready_by(&[&ready], deadline) {
-                    return Err(Problem::Timeout(std::time::Duration::ZERO));
-                }
-            }
-            Err(code) => return Err(problem(code)),
-        }
-    }
 }
 
 fn socket_address(address: IpAddr, port: u16) -> IpSocketAddress {
@@ -151,20 +119,18 @@ fn socket_address(address: IpAddr, port: u16) -> IpSocketAddress {
     }
 }
 
-/// Translates an error code to `std`'s.
-fn error(code: ErrorCode) -> io::Error {
-    let kind = match code {
-        ErrorCode::AccessDenied => ErrorKind::PermissionDenied,
-        ErrorCode::ConnectionRefused => ErrorKind::ConnectionRefused,
-        ErrorCode::ConnectionReset => ErrorKind::ConnectionReset,
-        ErrorCode::ConnectionAborted => ErrorKind::ConnectionAborted,
-        ErrorCode::RemoteUnreachable => ErrorKind::HostUnreachable,
-        ErrorCode::Timeout => ErrorKind::TimedOut,
+fn failure(code: ErrorCode, address: &Address) -> Failure {
+    match code {
+        ErrorCode::AccessDenied => denied(address),
+        ErrorCode::ConnectionRefused
+        | ErrorCode::ConnectionReset
+        | ErrorCode::ConnectionAborted => Failure::Refused,
+        ErrorCode::RemoteUnreachable => Failure::Unreachable,
+        ErrorCode::Timeout => Failure::Timeout,
         ErrorCode::NewSocketLimit => {
-            return io::Error::other("the run has reached its limit on sockets");
+            Failure::Failed("the run has reached its limit on sockets".to_owned())
         }
-        ErrorCode::DatagramTooLarge => return io::Error::other("the datagram is too large"),
-        other => return io::Error::other(other.name()),
-    };
-    kind.into()
+        ErrorCode::DatagramTooLarge => Failure::Failed("the datagram is too large".to_owned()),
+        other => Failure::Failed(other.name().to_owned()),
+    }
 }

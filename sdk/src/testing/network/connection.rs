@@ -12,7 +12,8 @@ use std::time::Duration;
 use super::step::Step;
 use super::{Channel, Peer, World, lock};
 use crate::Deadline;
-use crate::tls::{Handshake, Problem};
+use crate::net::Failure;
+use crate::tls::{Handshake, TlsOptions, Verification};
 
 /// A connection of a check to a peer of its world.
 pub(crate) struct Connection {
@@ -124,19 +125,18 @@ impl Connection {
 
     pub(crate) fn start_tls(
         &self,
-        name: &str,
-        verify: bool,
+        options: &TlsOptions,
         deadline: Deadline,
-    ) -> Result<Handshake, Problem> {
-        let timeout = || Problem::Timeout(Duration::ZERO);
-        let failed = |why: &str| Err(Problem::Failed(why.to_owned()));
+    ) -> Result<Handshake, Failure> {
+        let failed = |why: &str| Err(Failure::Failed(why.to_owned()));
+        self.world.record_handshake(&self.place.0, options);
         let mut play = lock(&self.play);
         if play.speaks_tls {
             return failed("TLS has already started on the connection");
         }
         self.advance_script(&mut play);
         match play.outbox.front() {
-            Some((_, Output::End | Output::Reset)) => return Err(Problem::Closed),
+            Some((_, Output::End | Output::Reset)) => return Err(Failure::Closed),
             Some(_) => {
                 play.reset();
                 return failed("the server's response is not TLS");
@@ -145,30 +145,29 @@ impl Connection {
         }
         let wait = play.at.saturating_sub(self.world.elapsed());
         if !self.world.pass(wait, deadline) {
-            return Err(timeout());
+            return Err(Failure::Timeout);
         }
         match play.steps.pop_front() {
             Some(Step::AcceptsTls(handshake)) => {
-                if verify && let Some(why) = &handshake.verification_error {
+                if let Some(why) = not_as_required(&handshake, options) {
                     play.reset();
-                    return Err(Problem::Failed(format!(
-                        "the certificate of {name} is not trusted: {why}"
-                    )));
+                    return failed(&why);
                 }
                 play.speaks_tls = true;
-                Ok(handshake)
+                let alpn = handshake.alpn.filter(|name| options.alpn.contains(name));
+                Ok(Handshake { alpn, ..handshake })
             }
             Some(Step::RefusesTls(why)) => {
                 play.reset();
-                Err(Problem::Failed(why))
+                Err(Failure::Failed(why))
             }
             Some(other) => {
                 self.fail_script(&mut play, "received a TLS handshake", &other.expected());
-                Err(Problem::Closed)
+                Err(Failure::Closed)
             }
             None => {
                 self.world.pass(Duration::MAX, deadline);
-                Err(timeout())
+                Err(Failure::Timeout)
             }
         }
     }
@@ -251,6 +250,26 @@ impl Connection {
             "the peer at {channel} {address} {what}, but expected {expected}"
         ));
         play.reset();
+    }
+}
+
+/// Returns why the certificate is not as the check requires.
+fn not_as_required(handshake: &Handshake, options: &TlsOptions) -> Option<String> {
+    let name = &options.server_name;
+    let leaf = handshake.leaf();
+    match &options.verification {
+        Verification::None => None,
+        Verification::Pins(pins) => {
+            let is_pinned = leaf.is_some_and(|leaf| leaf.is_pinned(pins));
+            (!is_pinned)
+                .then(|| format!("the certificate of {name} has none of the pinned digests"))
+        }
+        // Nothing but the name is wrong with a certificate for another name.
+        Verification::Chain if leaf.is_some_and(|leaf| !leaf.is_for(name)) => None,
+        Verification::Chain | Verification::ChainAndName => handshake
+            .verification_error
+            .as_ref()
+            .map(|why| format!("the certificate of {name} is not trusted: {why}")),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::Deadline;
 use crate::dns::Problem;
+use crate::net::Family;
 use crate::testing::{World, lock};
 
 /// A name of a [`World`], to define its addresses. It replaces earlier definitions of the name.
@@ -42,7 +43,12 @@ impl World {
         }
     }
 
-    pub(crate) fn resolve(&self, name: &str, deadline: Deadline) -> Result<Vec<IpAddr>, Problem> {
+    pub(crate) fn resolve(
+        &self,
+        name: &str,
+        family: Family,
+        deadline: Deadline,
+    ) -> Result<Vec<IpAddr>, Problem> {
         let known = lock(&self.0.network).names.get(name).cloned();
         let Some(known) = known else {
             let text = format!("the test does not define the name {name}: use `World::dns`");
@@ -51,12 +57,17 @@ impl World {
         if !self.pass(known.after, deadline) {
             return Err(Problem::Timeout(Duration::ZERO));
         }
-        known.result
+        let mut found = known.result?;
+        found.retain(|address| family.includes(*address));
+        if found.is_empty() {
+            return Err(Problem::NoData);
+        }
+        Ok(found)
     }
 }
 
 impl DnsName<'_> {
-    /// Resolves to these addresses.
+    /// Resolves to these addresses; those of the family, if the check asks for one.
     ///
     /// # Panics
     ///
@@ -76,9 +87,15 @@ impl DnsName<'_> {
     /// use vitals_sdk::testing::World;
     ///
     /// let world = World::new();
-    /// world.dns("db.internal").fails(dns::Problem::NotFound);
-    /// let error = world.run(|| dns::look_up("db.internal", Duration::MAX)).unwrap_err();
-    /// assert!(error.is_not_found());
+    /// for (problem, is_not_found) in [
+    ///     (dns::Problem::NotFound, true),
+    ///     (dns::Problem::NoData, true),
+    ///     (dns::Problem::TryAgain, false),
+    /// ] {
+    ///     world.dns("db.internal").fails(problem);
+    ///     let error = world.run(|| dns::look_up("db.internal", Duration::MAX)).unwrap_err();
+    ///     assert_eq!(error.is_not_found(), is_not_found);
+    /// }
     /// ```
     pub fn fails(self, problem: Problem) {
         self.put(Err(problem), Duration::ZERO);
@@ -96,7 +113,7 @@ impl DnsName<'_> {
     /// assert_eq!(error.to_string(), "cannot look up db.internal: timed out after 1s");
     /// ```
     pub fn never_resolves(self) {
-        self.put(Ok(Vec::new()), Duration::MAX);
+        self.put(Err(Problem::TryAgain), Duration::MAX);
     }
 
     fn put(self, result: Result<Vec<IpAddr>, Problem>, after: Duration) {

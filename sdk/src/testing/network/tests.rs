@@ -1,9 +1,11 @@
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
-use crate::tcp::TcpStream;
-use crate::tls;
+use crate::net::Family;
+use crate::tcp::{self, TcpStream};
+use crate::tls::{self, Problem, Verification};
+use crate::{icmp, udp};
 
 fn address(text: &str) -> Address {
     text.parse().expect(text)
@@ -240,4 +242,185 @@ fn every_connect_failure_has_the_hosts_text() {
         );
     }
     assert!(world.received("db:5432").is_empty());
+}
+
+#[test]
+fn the_peer_applies_the_options_of_the_handshake() {
+    let world = World::new();
+    let own = world.certificate("db", 30);
+    let other = world.certificate("other", 30);
+    let pins = |digest: &str| Verification::Pins(vec![digest.to_owned()]);
+    let untrusted = "the certificate of db is not trusted: its issuer is unknown";
+    for (certificate, verification, expected) in [
+        (&own, Verification::ChainAndName, Some(untrusted)),
+        (&own, Verification::Chain, Some(untrusted)),
+        (&other, Verification::Chain, None),
+        (&own, Verification::None, None),
+        (&own, pins(&own.sha256), None),
+        (&own, pins(&own.public_key_sha256), None),
+        (
+            &own,
+            pins(&"a".repeat(64)),
+            Some("the certificate of db has none of the pinned digests"),
+        ),
+    ] {
+        let peer = Peer::new().accepts_tls_untrusted(certificate.clone(), "its issuer is unknown");
+        world.tls("db:5432").responds(peer);
+        let options = TlsOptions::new("db").verification(verification.clone());
+        let error = world.run(|| {
+            let mut connection = tls::connect(&address("db:5432"), Duration::MAX).unwrap();
+            let started = connection.start_tls_with(&options);
+            started.err().map(|error| error.problem().to_string())
+        });
+        assert_eq!(error.as_deref(), expected, "{verification:?}");
+        assert_eq!(world.tls_options("db:5432").last(), Some(&options));
+    }
+    for (offered, selected) in [
+        (vec!["h2", "http/1.1"], Some("h2")),
+        (vec!["http/1.1"], None),
+    ] {
+        world
+            .tls("db:5432")
+            .responds(Peer::new().accepts_tls_with(tls::Handshake {
+                alpn: Some("h2".to_owned()),
+                ..handshake(own.clone(), None)
+            }));
+        let options = TlsOptions::new("db").alpn(offered);
+        let handshake = world.run(|| {
+            let mut connection = tls::connect(&address("db:5432"), Duration::MAX).unwrap();
+            connection.start_tls_with(&options).unwrap()
+        });
+        assert_eq!(handshake.alpn.as_deref(), selected);
+    }
+}
+
+#[test]
+fn bytes_before_tls_are_an_error() {
+    let world = World::new();
+    let peer = Peer::new().sends("220 go\r\n250 smuggled\r\n");
+    world.tls("db:5432").responds(peer);
+    let error = world.run(|| {
+        let mut connection = tls::connect(&address("db:5432"), Duration::MAX).unwrap();
+        assert_eq!(connection.read_line(64).unwrap(), "220 go");
+        connection.start_tls("db").unwrap_err()
+    });
+    assert_eq!(
+        error.to_string(),
+        "cannot start TLS with db:5432: the server sent data before the TLS handshake"
+    );
+}
+
+#[test]
+fn an_exchange_is_a_write_and_a_read() {
+    let world = World::new();
+    world
+        .tcp("db:5432")
+        .responds(Peer::new().replies(|line| match line {
+            b"a" => Peer::new().sends("1\n2").sends("3"),
+            b"cb" => Peer::new().sends("4\n").closes(),
+            _ => Peer::new(),
+        }));
+    world.run(|| {
+        let mut stream = connect(Duration::from_secs(1)).unwrap();
+        assert_eq!(stream.exchange_line(b"a", 8).unwrap(), "1");
+        assert_eq!(stream.read_received(8).unwrap(), b"2");
+        assert_eq!(stream.read_received(8).unwrap(), b"3");
+        assert_eq!(stream.read_received(8).unwrap(), b"");
+        assert!(stream.exchange_some(b"c", 8).unwrap_err().is_timeout());
+        assert_eq!(stream.exchange_to_end(b"b", 8).unwrap(), b"4\n");
+        let error = stream.read_line(8).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot read from db:5432: the peer closed the connection"
+        );
+    });
+    assert_eq!(world.received("db:5432"), [b"acb"]);
+}
+
+#[test]
+fn a_datagram_is_sent_again_until_there_are_replies() {
+    let second = Duration::from_secs(1);
+    let exchange = |world: &World, attempts, replies| {
+        let options = udp::Options {
+            attempts,
+            replies,
+            ..udp::Options::default()
+        };
+        world.run(|| udp::exchange(&address("ns:53"), b"q", &options, 3 * second))
+    };
+    let world = World::new();
+    // The first datagram is lost.
+    let peer = Peer::new()
+        .expects("qq")
+        .sends("a")
+        .waits(second / 2)
+        .sends("b");
+    world.udp("ns:53").responds(peer);
+    let replies = exchange(&world, 2, 2).unwrap();
+    assert_eq!(
+        replies
+            .iter()
+            .map(|reply| &*reply.bytes)
+            .collect::<Vec<_>>(),
+        [b"a", b"b"]
+    );
+    assert_eq!(
+        replies.iter().map(|reply| reply.time).collect::<Vec<_>>(),
+        [Duration::ZERO, second / 2]
+    );
+    assert_eq!(world.elapsed(), 2 * second);
+    assert_eq!(world.received("ns:53"), [b"qq"]);
+
+    let world = World::new();
+    world.udp("ns:53").responds(Peer::new());
+    let error = exchange(&world, 3, 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot read from ns:53: timed out after 3s"
+    );
+    assert_eq!(world.elapsed(), 3 * second);
+    assert_eq!(world.received("ns:53"), [b"qqq"]);
+    assert_eq!(exchange(&world, 1, 0).unwrap(), []);
+    assert_eq!(world.elapsed(), 3 * second);
+    for (peer, text) in [
+        (
+            Peer::new().resets(),
+            "cannot read from ns:53: connection refused",
+        ),
+        (
+            Peer::denied(),
+            "cannot read from ns:53: denied: udp ns:53 (add it to `allow.udp` of the check)",
+        ),
+    ] {
+        world.udp("ns:53").responds(peer);
+        assert_eq!(exchange(&world, 1, 1).unwrap_err().to_string(), text);
+    }
+}
+
+#[test]
+fn a_lost_reply_is_waited_for_until_the_deadline() {
+    let world = World::new();
+    let milliseconds = Duration::from_millis;
+    world
+        .icmp("router")
+        .replies_after(&[Some(milliseconds(20)), Some(milliseconds(30))]);
+    let options = icmp::Options {
+        family: Family::Ipv6,
+        ..icmp::Options::default()
+    };
+    let ping = || world.run(|| icmp::ping("router", &options, Duration::from_secs(1)).unwrap());
+    assert_eq!(
+        ping().times,
+        [20, 30, 20].map(|time| Some(milliseconds(time)))
+    );
+    assert!(ping().address.is_ipv6());
+    assert_eq!(world.elapsed(), 2 * milliseconds(220));
+    let late = [Duration::MAX, milliseconds(900), milliseconds(801)].map(Some);
+    world.icmp("router").replies_after(&late);
+    assert_eq!(ping().times, [None, late[1], None]);
+    assert_eq!(world.elapsed(), milliseconds(1_440));
+    let text = failure_of(&world, || {
+        icmp::ping("elsewhere", &options, Duration::MAX).is_err()
+    });
+    assert!(text.ends_with("the test does not define the host elsewhere: use `World::icmp`"));
 }
