@@ -1,5 +1,6 @@
 //! The `tcp` check: a connection, and an optional exchange on it.
 
+use vitals_sdk::net::ConnectSettings;
 use vitals_sdk::prelude::*;
 
 /// Connects to an address and checks the response.
@@ -8,6 +9,8 @@ struct Settings {
     /// The address to connect to.
     #[config(grant = "tcp")]
     address: Address,
+    #[config(flatten)]
+    connection: ConnectSettings,
     /// The text to send after connecting. It is never shown.
     #[config(secret)]
     send: Option<String>,
@@ -24,37 +27,40 @@ struct Settings {
 
 #[health_check(code = "tcp")]
 fn check(settings: Settings) -> Result<Outcome> {
-    let timeout = settings.timeout.unwrap_or(Duration::MAX);
+    let options = settings.connection.options(settings.timeout);
+    let sent = settings.send.as_deref().unwrap_or_default();
     let started = clock::Instant::now();
-    let mut stream = tcp::connect(&settings.address, timeout)?;
+    let mut stream = tcp::connect_with(&settings.address, &options)?;
     let connected = started.elapsed();
-    if let Some(text) = &settings.send {
-        stream.write_all(text.as_bytes())?;
-    }
-    let banner = match &settings.expect {
-        None => None,
-        Some(expected) => Some(expect(&mut stream, expected)?),
+    let received = match &settings.expect {
+        None => {
+            stream.write_all(sent.as_bytes())?;
+            None
+        }
+        Some(expected) => Some(expect(&mut stream, sent, expected)?),
     };
     let outcome = judge(&settings, started.elapsed()).measure(seconds("connect_time", connected));
-    Ok(match banner {
+    Ok(match received {
         None => outcome,
-        Some(banner) => outcome.detail("banner", banner),
+        Some(received) => outcome.detail("banner", banner(&mut stream, received)),
     })
 }
 
-/// Waits for the text. Returns the first line received.
-fn expect(stream: &mut tcp::TcpStream, expected: &str) -> Result<String> {
-    let mut bytes = stream
-        .read_until(expected.as_bytes(), RESPONSE_LIMIT)
-        .with_context(|| format!("`{}` was not received", shortened(expected, CHARS_SHOWN)))?;
-    bytes.extend_from_slice(stream.buffered());
-    Ok(shortened(
-        String::from_utf8_lossy(&bytes)
-            .lines()
-            .next()
-            .unwrap_or_default(),
-        CHARS_SHOWN,
-    ))
+/// Sends a text and waits for another. Returns what was received up to it.
+fn expect(stream: &mut tcp::TcpStream, sent: &str, expected: &str) -> Result<Vec<u8>> {
+    stream
+        .exchange_until(sent.as_bytes(), expected.as_bytes(), RESPONSE_LIMIT)
+        .with_context(|| format!("`{}` was not received", shortened(expected, CHARS_SHOWN)))
+}
+
+/// Returns the first line received, as far as it is there.
+fn banner(stream: &mut tcp::TcpStream, mut received: Vec<u8>) -> String {
+    if !received.contains(&b'\n') {
+        // The check has its result already.
+        received.extend(stream.read_received(RESPONSE_LIMIT).unwrap_or_default());
+    }
+    let text = String::from_utf8_lossy(&received);
+    shortened(text.lines().next().unwrap_or_default(), CHARS_SHOWN)
 }
 
 fn judge(settings: &Settings, elapsed: Duration) -> Outcome {

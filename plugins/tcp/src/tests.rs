@@ -130,3 +130,42 @@ fn a_slow_response_is_degraded_and_a_slower_one_unhealthy() {
         assert_eq!(connecting.value().to_string(), "0.04");
     }
 }
+
+#[test]
+fn the_banner_is_the_first_line_as_far_as_it_is_there() {
+    for (peer, banner) in [
+        (
+            Peer::new().sends("220 mail ready\r\n250 x"),
+            "220 mail ready",
+        ),
+        (Peer::new().sends("a\n220 mail"), "a"),
+        (Peer::new().sends("220 ").waits(Duration::MAX), "220 "),
+        (Peer::new().sends("220 ").closes(), "220 "),
+        (Peer::new().sends("220 ").resets(), "220 "),
+    ] {
+        let outcome = outcome_with(peer, json!({ "expect": "220 ", "degraded_above": "1ms" }));
+        assert_eq!(outcome.status(), Status::Healthy);
+        assert_eq!(outcome.detail_of("banner"), Some(&json!(banner)));
+    }
+}
+
+#[test]
+fn the_connection_is_made_as_it_is_set() {
+    use vitals_sdk::net::{ConnectOptions, Family};
+
+    let world = World::new();
+    world.tcp("db:5432").responds(Peer::new());
+    outcome(
+        &world,
+        json!({ "family": "ipv6", "proxy": "dmz", "timeout": "2s" }),
+    );
+    let expected = ConnectOptions::new()
+        .family(Family::Ipv6)
+        .proxy("dmz")
+        .timeout(Duration::from_secs(2));
+    assert_eq!(world.connect_options("db:5432"), [expected]);
+    assert_eq!(
+        Settings::json_schema()["properties"]["proxy"]["x-vitals-grant"],
+        "proxy"
+    );
+}
