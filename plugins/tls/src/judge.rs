@@ -2,7 +2,7 @@
 
 use vitals_sdk::prelude::*;
 use vitals_sdk::span_text;
-use vitals_sdk::tls::{Certificate, Handshake};
+use vitals_sdk::tls::{Certificate, Handshake, Verification};
 
 use crate::Settings;
 
@@ -30,10 +30,8 @@ pub(crate) fn outcome(settings: &Settings, handshake: &Handshake) -> Outcome {
         Status::Healthy => format!(" (expires in {})", expiry.value_text()),
         _ => String::new(),
     };
-    if settings.verify {
-        for problem in problems(name, handshake, leaf) {
-            parts.push((Status::Unhealthy, problem + &std::mem::take(&mut suffix)));
-        }
+    for problem in problems(settings, handshake, leaf) {
+        parts.push((Status::Unhealthy, problem + &std::mem::take(&mut suffix)));
     }
     let others = others(settings, handshake);
     let chain_left = others.iter().map(|other| other.seconds_left()).min();
@@ -48,6 +46,11 @@ pub(crate) fn outcome(settings: &Settings, handshake: &Handshake) -> Outcome {
     if settings.min_version == Version::Tls13 && handshake.protocol != "TLSv1.3" {
         let chosen = handshake.protocol.replace("TLSv", "TLS ");
         let problem = format!("{} negotiated {chosen}, below TLS 1.3", settings.address);
+        parts.push((Status::Unhealthy, problem));
+    }
+    if !settings.alpn.is_empty() && handshake.alpn.is_none() {
+        let (address, offered) = (&settings.address, settings.alpn.join(", "));
+        let problem = format!("{address} selected none of the protocols {offered}");
         parts.push((Status::Unhealthy, problem));
     }
     // A healthy outcome mentions only the server's own certificate.
@@ -91,31 +94,47 @@ fn expiry_text(what: &str, name: &str, certificate: &Certificate, expiry: &Measu
     }
 }
 
-/// Returns why the certificate is for another name or not trusted.
-fn problems(name: &str, handshake: &Handshake, leaf: &Certificate) -> Vec<String> {
+/// Returns why the certificate is not as the settings require.
+fn problems(settings: &Settings, handshake: &Handshake, leaf: &Certificate) -> Vec<String> {
+    let name = settings.name();
+    let wants_name = match settings.tls.verification() {
+        Verification::None => return Vec::new(),
+        Verification::Pins(pins) if leaf.is_pinned(&pins) => return Vec::new(),
+        Verification::Pins(_) => {
+            let text = format!("certificate of {name} has none of the digests in `pins`");
+            return vec![text];
+        }
+        Verification::Chain => false,
+        Verification::ChainAndName => true,
+    };
     let mut problems = Vec::new();
     let Some(why) = &handshake.verification_error else {
         return problems;
     };
     let is_for_another = !leaf.is_for(name);
-    if is_for_another {
-        let names = match &leaf.names[..] {
-            [] => "no name".to_owned(),
-            names if names.len() > NAMES_IN_MESSAGE => {
-                let more = names.len() - NAMES_IN_MESSAGE;
-                format!("{} and {more} more", names[..NAMES_IN_MESSAGE].join(", "))
-            }
-            names => names.join(", "),
-        };
-        problems.push(format!("certificate is for {names}, not {name}"));
+    if is_for_another && wants_name {
+        problems.push(another_name(name, leaf));
     }
-    // Skips the host's reason where a more precise one is already reported.
+    // Skips the host's reason where a more precise one is already reported, or where only the name
+    // is wrong and does not matter.
     let is_reported = (is_for_another && why.contains("another name"))
         || (why.contains("expired") && handshake.chain.iter().any(Certificate::has_expired));
     if !is_reported {
         problems.push(format!("certificate of {name} is not trusted: {why}"));
     }
     problems
+}
+
+fn another_name(name: &str, leaf: &Certificate) -> String {
+    let names = match &leaf.names[..] {
+        [] => "no name".to_owned(),
+        names if names.len() > NAMES_IN_MESSAGE => {
+            let more = names.len() - NAMES_IN_MESSAGE;
+            format!("{} and {more} more", names[..NAMES_IN_MESSAGE].join(", "))
+        }
+        names => names.join(", "),
+    };
+    format!("certificate is for {names}, not {name}")
 }
 
 /// Returns the other certificates whose expiry matters: no self-signed ones, which clients have
@@ -148,10 +167,15 @@ fn with_details(outcome: Outcome, handshake: &Handshake, leaf: &Certificate) -> 
         .detail("days_left", leaf.days_left())
         .detail("serial", leaf.serial.as_str())
         .detail("sha256", leaf.sha256.as_str())
+        .detail("public_key_sha256", leaf.public_key_sha256.as_str())
         .detail("chain", chain)
         .detail("protocol", handshake.protocol.as_str())
         .detail("cipher", handshake.cipher.as_str())
         .detail("trusted", handshake.is_trusted());
+    let outcome = match &handshake.alpn {
+        None => outcome,
+        Some(selected) => outcome.detail("alpn", selected.as_str()),
+    };
     match &handshake.verification_error {
         None => outcome,
         Some(why) => outcome.detail("not_trusted_because", why.as_str()),

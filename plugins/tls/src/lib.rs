@@ -5,7 +5,9 @@
 mod judge;
 mod starttls;
 
+use vitals_sdk::net::ConnectSettings;
 use vitals_sdk::prelude::*;
+use vitals_sdk::tls::{TlsSettings, Verification};
 
 use judge::Version;
 use starttls::Protocol;
@@ -20,9 +22,16 @@ struct Settings {
     name: Option<String>,
     /// The protocol in which TLS is started, for servers that do not begin with TLS.
     starttls: Option<Protocol>,
-    /// Whether the certificate must be trusted for the name. Its expiry is checked in either case.
-    #[config(default = true)]
-    verify: bool,
+    /// The name that the check sends in EHLO, for `starttls = "smtp"`.
+    #[config(default = "localhost")]
+    hello: String,
+    #[config(flatten)]
+    tls: TlsSettings,
+    #[config(flatten)]
+    connection: ConnectSettings,
+    /// Protocols to offer by ALPN, of which the server must select one: `h2`, `http/1.1`.
+    #[config(default)]
+    alpn: Vec<String>,
     /// Whether the expiry of the other certificates of the chain is checked too.
     #[config(default = true)]
     chain: bool,
@@ -53,14 +62,19 @@ impl Settings {
 
 #[health_check(code = "tls")]
 fn check(settings: Settings) -> Result<Outcome> {
-    let timeout = settings.timeout.unwrap_or(Duration::MAX);
+    starttls::validate_hello(&settings.hello)?;
+    let options = settings.connection.options(settings.timeout);
     let started = clock::Instant::now();
-    let mut connection = tls::connect(&settings.address, timeout)?;
+    let mut connection = tls::connect_with(&settings.address, &options)?;
     if let Some(protocol) = settings.starttls {
-        starttls::negotiate(protocol, &mut connection)?;
+        starttls::negotiate(protocol, &settings.hello, &mut connection)?;
     }
     // The expiry is reported for an untrusted certificate too.
-    let handshake = connection.start_tls_unverified(settings.name())?;
+    let options = settings.tls.options(settings.name());
+    let options = options
+        .verification(Verification::None)
+        .alpn(&settings.alpn);
+    let handshake = connection.start_tls_with(&options)?;
     let thresholds = Thresholds {
         degraded_above: settings.degraded_above,
         unhealthy_above: settings.unhealthy_above,

@@ -27,8 +27,23 @@ impl fmt::Display for Protocol {
     }
 }
 
+/// Rejects a name that would not be one word in EHLO.
+pub(crate) fn validate_hello(hello: &str) -> Result<()> {
+    let is_forbidden = |character: char| character.is_control() || character.is_whitespace();
+    if hello.is_empty() || hello.contains(is_forbidden) {
+        return Err(Error::new(
+            "`hello` is empty or contains spaces or line breaks",
+        ));
+    }
+    Ok(())
+}
+
 /// Exchanges the commands after which the server expects a handshake.
-pub(crate) fn negotiate(protocol: Protocol, connection: &mut Connection) -> Result<()> {
+pub(crate) fn negotiate(
+    protocol: Protocol,
+    hello: &str,
+    connection: &mut Connection,
+) -> Result<()> {
     let mut dialog = Dialog {
         protocol,
         connection,
@@ -37,28 +52,27 @@ pub(crate) fn negotiate(protocol: Protocol, connection: &mut Connection) -> Resu
         // RFC 3207
         Protocol::Smtp => {
             dialog.greeting("220")?;
-            dialog.command("EHLO localhost\r\n", "250")?;
+            dialog.command(&format!("EHLO {hello}\r\n"), "250")?;
             dialog.command("STARTTLS\r\n", "220")
         }
         // RFC 9051, section 6.2.1
         Protocol::Imap => {
             dialog.greeting("* OK")?;
-            dialog.write("a STARTTLS\r\n")?;
+            let mut command = "a STARTTLS\r\n";
             for _ in 0..MAX_LINES {
-                let line = dialog.line("response to STARTTLS")?;
+                let line = dialog.line(command, "response to STARTTLS")?;
                 // Untagged responses are not the result of the command.
                 if !line.starts_with("* ") {
                     return dialog.expect_prefix(&line, "a OK");
                 }
+                command = "";
             }
             Err(dialog.start_tls_error("the response does not end"))
         }
         // RFC 2595, section 4
         Protocol::Pop3 => {
             dialog.greeting("+OK")?;
-            dialog.write("STLS\r\n")?;
-            let line = dialog.line("response to STLS")?;
-            dialog.expect_prefix(&line, "+OK")
+            dialog.command("STLS\r\n", "+OK")
         }
         // RFC 4217
         Protocol::Ftp => {
@@ -67,14 +81,13 @@ pub(crate) fn negotiate(protocol: Protocol, connection: &mut Connection) -> Resu
         }
         // https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
         Protocol::Postgres => {
-            dialog.connection.write_all(&SSL_REQUEST)?;
             let answer = dialog
                 .connection
-                .read_exact(1)
+                .exchange_exact(&SSL_REQUEST, 1)
                 .context("no response to the TLS request")?;
-            match answer[0] {
-                b'S' => Ok(()),
-                b'N' => Err(dialog.start_tls_error("the server does not support it")),
+            match answer[..] {
+                [b'S'] => Ok(()),
+                [b'N'] => Err(dialog.start_tls_error("the server does not support it")),
                 _ => Err(dialog.wrong_protocol(&String::from_utf8_lossy(&answer))),
             }
         }
@@ -89,7 +102,7 @@ struct Dialog<'a> {
 impl Dialog<'_> {
     /// Waits for the server's greeting.
     fn greeting(&mut self, wanted: &str) -> Result<()> {
-        let line = self.reply("greeting")?;
+        let line = self.reply("", "greeting")?;
         if line.starts_with(wanted) {
             return Ok(());
         }
@@ -98,8 +111,7 @@ impl Dialog<'_> {
 
     /// Sends a line and waits for a response with this prefix.
     fn command(&mut self, line: &str, wanted: &str) -> Result<()> {
-        self.write(line)?;
-        let answer = self.reply(&format!("response to {}", line.trim_end()))?;
+        let answer = self.reply(line, &format!("response to {}", line.trim_end()))?;
         self.expect_prefix(&answer, wanted)
     }
 
@@ -111,25 +123,34 @@ impl Dialog<'_> {
         }
     }
 
-    fn write(&mut self, line: &str) -> Result<()> {
-        Ok(self.connection.write_all(line.as_bytes())?)
-    }
-
-    /// Returns the last line of a reply. In SMTP and FTP the lines before it have `-` after their
-    /// code.
-    fn reply(&mut self, what: &str) -> Result<String> {
-        for _ in 0..MAX_LINES {
-            let line = self.line(what)?;
-            let has_codes = matches!(self.protocol, Protocol::Smtp | Protocol::Ftp);
-            if !has_codes || line.as_bytes().get(3) != Some(&b'-') {
+    /// Sends a line, if there is one, and returns the last line of the reply. In SMTP and FTP a
+    /// reply that begins with a code and `-` ends with a line of the same code and a space. In FTP
+    /// the lines between them may be anything (RFC 959, section 4.2).
+    fn reply(&mut self, sent: &str, what: &str) -> Result<String> {
+        let first = self.line(sent, what)?;
+        let has_codes = matches!(self.protocol, Protocol::Smtp | Protocol::Ftp);
+        let Some(code) = first
+            .get(..3)
+            .filter(|_| first.as_bytes().get(3) == Some(&b'-'))
+        else {
+            return Ok(first);
+        };
+        if !has_codes {
+            return Ok(first);
+        }
+        for _ in 1..MAX_LINES {
+            let line = self.line("", what)?;
+            let rest = line.strip_prefix(code);
+            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')) {
                 return Ok(line);
             }
         }
         Err(self.start_tls_error("the response does not end"))
     }
 
-    fn line(&mut self, what: &str) -> Result<String> {
-        let line = self.connection.read_line(MAX_LINE);
+    /// Sends a line, if there is one, and waits for a line.
+    fn line(&mut self, sent: &str, what: &str) -> Result<String> {
+        let line = self.connection.exchange_line(sent.as_bytes(), MAX_LINE);
         line.with_context(|| format!("no {what} received"))
     }
 

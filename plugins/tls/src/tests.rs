@@ -234,7 +234,8 @@ fn tls_is_started_in_other_protocols() {
         (
             "ftp",
             Peer::new()
-                .sends("220-hello\r\n220 there\r\n")
+                // RFC 959, section 4.2
+                .sends("220-hello\r\n  there\r\n 220 not yet\r\n221 nor now\r\n220 now\r\n")
                 .expects("AUTH TLS\r\n")
                 .sends("234 go on\r\n"),
         ),
@@ -363,5 +364,100 @@ fn a_slow_handshake_is_degraded() {
     assert_eq!(
         shown(&slow),
         "degraded: certificate of shop expires in 79 d after 1s, above 500ms"
+    );
+}
+
+#[test]
+fn pins_and_the_chain_alone_can_be_required() {
+    let world = World::new();
+    let digest = |digit: &str| digit.repeat(64);
+    let another = (world.certificate("other", 80), "it is for another name");
+    let own = (
+        world.certificate("shop", 80),
+        "its issuer is not among the trusted roots",
+    );
+    for ((certificate, why), settings, expected) in [
+        (
+            &another,
+            json!({ "verify": "chain" }),
+            "healthy: certificate of shop expires in 80 d",
+        ),
+        (
+            &own,
+            json!({ "verify": "chain" }),
+            "unhealthy: certificate of shop is not trusted: its issuer is not among the trusted \
+             roots (expires in 80 d)",
+        ),
+        (
+            &own,
+            json!({ "pins": [digest("0")] }),
+            "healthy: certificate of shop expires in 80 d",
+        ),
+        (
+            &another,
+            json!({ "pins": [digest("1")] }),
+            "healthy: certificate of shop expires in 80 d",
+        ),
+        (
+            &own,
+            json!({ "pins": [digest("2")], "verify": false }),
+            "unhealthy: certificate of shop has none of the digests in `pins` (expires in 80 d)",
+        ),
+    ] {
+        let peer = Peer::new().accepts_tls_untrusted(certificate.clone(), *why);
+        assert_eq!(shown(&outcome(&world, peer, settings)), expected);
+    }
+}
+
+#[test]
+fn the_handshake_is_done_as_it_is_set() {
+    use vitals_sdk::net::{ConnectOptions, Family};
+    use vitals_sdk::tls::TlsOptions;
+
+    let world = World::new();
+    let peer = |alpn: Option<&str>| {
+        Peer::new().accepts_tls_with(Handshake {
+            chain: vec![world.certificate("shop", 80)],
+            protocol: "TLSv1.3".to_owned(),
+            cipher: String::new(),
+            alpn: alpn.map(str::to_owned),
+            verification_error: None,
+        })
+    };
+    let settings = json!({
+        "name": "shop.internal", "alpn": ["h2"], "client_certificate": "monitoring",
+        "family": "ipv4", "proxy": "dmz",
+    });
+    let selected = outcome(&world, peer(Some("h2")), settings.clone());
+    assert_eq!(selected.detail_of("alpn"), Some(&json!("h2")));
+    assert_eq!(
+        shown(&outcome(&world, peer(None), settings)),
+        "unhealthy: shop:443 selected none of the protocols h2"
+    );
+    let options = TlsOptions::new("shop.internal")
+        .verification(Verification::None)
+        .alpn(["h2"])
+        .client_certificate("monitoring");
+    assert_eq!(world.tls_options("shop:443")[0], options);
+    let options = ConnectOptions::new().family(Family::Ipv4).proxy("dmz");
+    assert_eq!(world.connect_options("shop:443")[0], options);
+}
+
+#[test]
+fn the_name_in_ehlo_can_be_set() {
+    let world = World::new();
+    let peer = Peer::new()
+        .sends("220 ready\r\n")
+        .expects("EHLO [192.0.2.7]\r\n")
+        .sends("250 shop\r\n")
+        .expects("STARTTLS\r\n")
+        .sends("220 go ahead\r\n")
+        .accepts_tls(world.certificate("shop", 80));
+    let settings = json!({ "starttls": "smtp", "hello": "[192.0.2.7]" });
+    assert_eq!(outcome(&world, peer, settings).status(), Status::Healthy);
+    let refused = outcome(&world, Peer::new(), json!({ "hello": "a\r\nQUIT" }));
+    assert_eq!(
+        shown(&refused),
+        "unhealthy: `hello` is empty or contains spaces or line breaks"
     );
 }
