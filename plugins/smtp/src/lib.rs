@@ -5,7 +5,9 @@
 mod session;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use vitals_sdk::net::ConnectSettings;
 use vitals_sdk::prelude::*;
+use vitals_sdk::tls::{TlsOptions, TlsSettings, Verification};
 
 use session::{Reply, Session};
 
@@ -20,9 +22,10 @@ struct Settings {
     tls: Tls,
     /// The name that the certificate must be valid for. The default is the host of the address.
     name: Option<String>,
-    /// Whether the certificate must be trusted for the name. A password is never sent without that.
-    #[config(default = true)]
-    verify: bool,
+    #[config(flatten)]
+    certificate: TlsSettings,
+    #[config(flatten)]
+    connection: ConnectSettings,
     /// The name that the check sends in EHLO.
     #[config(default = "localhost")]
     hello: String,
@@ -31,7 +34,8 @@ struct Settings {
     capabilities: Vec<String>,
     /// The user to log in as, only over TLS.
     user: Option<String>,
-    /// The password of the user. It is never shown.
+    /// The password of the user. It is never shown, and sent only over TLS to a server whose
+    /// certificate is trusted for the name or pinned.
     #[config(secret)]
     password: Option<String>,
     /// The sender of the mail that is never sent. The default is the empty sender of bounces, which
@@ -69,9 +73,9 @@ type Rejection = Option<(Status, String)>;
 #[health_check(code = "smtp")]
 fn check(settings: Settings) -> Result<Outcome> {
     settings.validate()?;
-    let timeout = settings.timeout.unwrap_or(Duration::MAX);
+    let options = settings.connection.options(settings.timeout);
     let started = clock::Instant::now();
-    let mut session = Session::connect(&settings.address, timeout)?;
+    let mut session = Session::connect(&settings.address, &options)?;
     let session_result = run_session(&settings, &mut session);
     let elapsed = started.elapsed();
     session.quit();
@@ -96,6 +100,20 @@ impl Settings {
         self.name.as_deref().unwrap_or(self.address.host())
     }
 
+    fn tls_options(&self) -> TlsOptions {
+        self.certificate.options(self.tls_name())
+    }
+
+    /// Returns whether a server that TLS has started with is the intended one.
+    fn is_server_verified(&self) -> bool {
+        let verification = self.certificate.verification();
+        self.tls != Tls::Off
+            && matches!(
+                verification,
+                Verification::ChainAndName | Verification::Pins(_)
+            )
+    }
+
     /// Rejects invalid settings before anything is sent.
     fn validate(&self) -> Result<()> {
         let lines = [
@@ -113,10 +131,17 @@ impl Settings {
                 )));
             }
         }
+        let is_starttls = |capability: &String| capability.eq_ignore_ascii_case("STARTTLS");
+        if self.tls != Tls::Off && self.capabilities.iter().any(is_starttls) {
+            return Err(Error::new(
+                "no server offers STARTTLS over TLS: remove it from `capabilities`; with \
+                 `tls = \"starttls\"` the check requires it anyway",
+            ));
+        }
         match (&self.user, &self.password) {
-            (Some(_), Some(_)) if self.tls == Tls::Off || !self.verify => Err(Error::new(
+            (Some(_), Some(_)) if !self.is_server_verified() => Err(Error::new(
                 "a password is sent only over TLS to a trusted server: leave out `user`, or `tls = \"off\"` \
-                 and `verify = false`",
+                 and `verify`",
             )),
             (Some(_), Some(_)) | (None, None) => Ok(()),
             _ => Err(Error::new("`user` and `password` must be set together")),
@@ -129,9 +154,9 @@ fn run_session(settings: &Settings, session: &mut Session) -> Result<Rejection> 
     let server = settings.server();
     let unhealthy = |text: String| Ok(Some((Status::Unhealthy, text)));
     if settings.tls == Tls::Implicit {
-        session.start_tls(settings.tls_name(), settings.verify)?;
+        session.start_tls(&settings.tls_options())?;
     }
-    let greeting = session.reply("greeting")?;
+    let greeting = session.greeting()?;
     if greeting.code != 220 {
         return unhealthy(format!("{server} accepts no connections: {greeting}"));
     }
@@ -146,7 +171,7 @@ fn run_session(settings: &Settings, session: &mut Session) -> Result<Rejection> 
         if reply.code != 220 {
             return unhealthy(format!("{server} does not start TLS: {reply}"));
         }
-        session.start_tls(settings.tls_name(), settings.verify)?;
+        session.start_tls(&settings.tls_options())?;
         if let Some(refused) = session.hello(&settings.hello)? {
             return unhealthy(format!("{server} rejects EHLO over TLS: {refused}"));
         }
@@ -208,7 +233,19 @@ fn check_recipient(
         };
         Some((status, format!("{server} {refuses} {what}: {reply}")))
     };
-    let reply = session.ask(&format!("MAIL FROM:<{}>", settings.sender), "MAIL")?;
+    // RFC 6531, section 3.4
+    let mut parameters = "";
+    if !settings.sender.is_ascii() || !recipient.is_ascii() {
+        if !session.offers("SMTPUTF8") {
+            let text = format!(
+                "{server} does not offer SMTPUTF8, which an address that is not ASCII requires"
+            );
+            return Ok(Some((Status::Unhealthy, text)));
+        }
+        parameters = " SMTPUTF8";
+    }
+    let mail = format!("MAIL FROM:<{}>{parameters}", settings.sender);
+    let reply = session.ask(&mail, "MAIL")?;
     if !reply.is_good() {
         return Ok(rejection_of(
             &format!("the sender <{}>", settings.sender),

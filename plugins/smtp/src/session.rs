@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use vitals_sdk::net::ConnectOptions;
 use vitals_sdk::prelude::*;
-use vitals_sdk::tls::{Connection, Handshake};
+use vitals_sdk::tls::{Connection, Handshake, TlsOptions};
 
 /// A session with a server.
 pub(crate) struct Session {
@@ -21,9 +22,9 @@ pub(crate) struct Reply {
 }
 
 impl Session {
-    pub(crate) fn connect(address: &Address, timeout: Duration) -> Result<Self> {
+    pub(crate) fn connect(address: &Address, options: &ConnectOptions) -> Result<Self> {
         Ok(Self {
-            connection: tls::connect(address, timeout)?,
+            connection: tls::connect_with(address, options)?,
             handshake: None,
             capabilities: Vec::new(),
         })
@@ -58,12 +59,8 @@ impl Session {
         })
     }
 
-    pub(crate) fn start_tls(&mut self, name: &str, verify: bool) -> Result<()> {
-        self.handshake = Some(if verify {
-            self.connection.start_tls(name)?
-        } else {
-            self.connection.start_tls_unverified(name)?
-        });
+    pub(crate) fn start_tls(&mut self, options: &TlsOptions) -> Result<()> {
+        self.handshake = Some(self.connection.start_tls_with(options)?);
         Ok(())
     }
 
@@ -81,16 +78,20 @@ impl Session {
 
     /// Sends a line and waits for the reply. `what` names the command in errors.
     pub(crate) fn ask(&mut self, line: &str, what: &str) -> Result<Reply> {
-        self.connection
-            .write_all(format!("{line}\r\n").as_bytes())?;
-        self.reply(&format!("response to {what}"))
+        self.exchange(&format!("{line}\r\n"), &format!("response to {what}"))
     }
 
-    /// Waits for a reply.
-    pub(crate) fn reply(&mut self, what: &str) -> Result<Reply> {
+    /// Waits for the greeting.
+    pub(crate) fn greeting(&mut self) -> Result<Reply> {
+        self.exchange("", "greeting")
+    }
+
+    fn exchange(&mut self, sent: &str, what: &str) -> Result<Reply> {
+        let mut sent = sent.as_bytes();
         let mut lines = Vec::new();
         while lines.len() < MAX_LINES {
-            let line = self.connection.read_line(MAX_LINE);
+            let line = self.connection.exchange_line(sent, MAX_LINE);
+            sent = &[];
             let line = line.with_context(|| format!("no {what} received"))?;
             let Some((code, is_last, text)) = parsed(&line) else {
                 return Err(Error::new(format_args!(

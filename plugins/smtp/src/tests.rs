@@ -151,6 +151,14 @@ fn invalid_settings_are_rejected_before_connecting() {
             "a password is sent only over TLS to a trusted server",
         ),
         (
+            json!({ "user": "u", "password": "p", "verify": "chain" }),
+            "a password is sent only over TLS to a trusted server",
+        ),
+        (
+            json!({ "capabilities": ["SIZE", "starttls"] }),
+            "no server offers STARTTLS over TLS: remove it from `capabilities`",
+        ),
+        (
             json!({ "user": "u" }),
             "`user` and `password` must be set together",
         ),
@@ -306,4 +314,55 @@ fn quit_takes_at_most_a_second_and_is_not_measured() {
     let shown = shown(&world, peer, json!({ "degraded_above": "500ms" }));
     assert_eq!(shown, "healthy: mail responds over TLS");
     assert_eq!(world.elapsed(), Duration::from_secs(1));
+}
+
+#[test]
+fn addresses_that_are_not_ascii_require_smtputf8() {
+    let world = World::new();
+    let recipient = || json!({ "recipient": "müller@example.test" });
+    assert_eq!(
+        shown(&world, server(&world, 80, &[]), recipient()),
+        "unhealthy: mail does not offer SMTPUTF8, which an address that is not ASCII requires"
+    );
+    let answers: Answers = &[
+        ("EHLO", "250-mail\r\n250-STARTTLS\r\n250 SMTPUTF8\r\n"),
+        ("MAIL FROM:<> SMTPUTF8\r\n", "250 ok\r\n"),
+        ("MAIL", "550 no\r\n"),
+    ];
+    assert_eq!(
+        shown(&world, server(&world, 80, answers), recipient()),
+        "healthy: mail responds over TLS, accepts mail for müller@example.test"
+    );
+    let ascii = shown(
+        &world,
+        server(&world, 80, answers),
+        json!({ "recipient": "a@b.test" }),
+    );
+    assert_eq!(ascii, "unhealthy: mail rejects the sender <>: 550 no");
+}
+
+#[test]
+fn a_pinned_server_gets_the_password_and_sees_the_certificate_of_the_client() {
+    let world = World::new();
+    let peer = || server(&world, 80, &[("AUTH", "235 welcome\r\n")]);
+    let settings = |digit: &str| {
+        json!({
+            "user": "user", "password": "secret", "pins": [digit.repeat(64)],
+            "client_certificate": "monitoring", "family": "ipv6",
+        })
+    };
+    assert_eq!(
+        shown(&world, peer(), settings("1")),
+        "healthy: mail responds over TLS, accepts the login of `user`"
+    );
+    let options = &world.tls_options("mail:25")[0];
+    assert_eq!(options.client_certificate.as_deref(), Some("monitoring"));
+    let family = world.connect_options("mail:25")[0].family;
+    assert_eq!(family, vitals_sdk::net::Family::Ipv6);
+    assert_eq!(
+        shown(&world, peer(), settings("2")),
+        "unhealthy: cannot start TLS with mail:25: the certificate of mail has none of the pinned digests"
+    );
+    let heard = world.received("mail:25").pop().unwrap();
+    assert!(!String::from_utf8_lossy(&heard).contains("AUTH"));
 }
