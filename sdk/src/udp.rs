@@ -67,8 +67,13 @@ pub fn exchange(
     timeout: Duration,
 ) -> Result<Vec<Reply>, Error> {
     let limit = Limit::new(timeout);
-    backend::exchange_datagrams(address, datagram, options, limit)
-        .map_err(|failure| error("read from", address, failure, limit))
+    backend::exchange_datagrams(address, datagram, options, limit).map_err(|failure| {
+        let action = match failure {
+            Failure::Denied(_) | Failure::NotResolved(_) | Failure::Unreachable => "send to",
+            _ => "read from",
+        };
+        error(action, address, failure, limit)
+    })
 }
 
 /// How a datagram is sent, and how many replies are wanted, for [`exchange`].

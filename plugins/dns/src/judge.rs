@@ -57,11 +57,7 @@ fn problem(settings: &Settings, lookup: &Lookup) -> Option<String> {
             Rcode::NoError => String::new(),
             _ => format!(", expected {wanted}"),
         };
-        let got = if settings.server.is_none() && response.records.is_empty() {
-            return Some(format!(
-                "{server} returned no address for {query}{expected}"
-            ));
-        } else if response.rcode == Rcode::NoError.as_str() && !response.records.is_empty() {
+        let got = if response.rcode == Rcode::NoError.as_str() && !response.records.is_empty() {
             listed(&response.records)
         } else {
             response.rcode.clone()

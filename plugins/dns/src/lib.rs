@@ -7,6 +7,7 @@ mod judge;
 mod message;
 mod server;
 
+use vitals_sdk::net::{Family, FamilySettings};
 use vitals_sdk::prelude::*;
 
 use judge::Lookup;
@@ -29,6 +30,12 @@ struct Settings {
     /// either case.
     #[config(default = "udp")]
     transport: Transport,
+    #[config(flatten)]
+    addresses: FamilySettings,
+    /// How often each address of the server is asked over UDP, as long as it does not answer. The
+    /// timeout is divided evenly.
+    #[config(default = 2, range(1..=10))]
+    attempts: u8,
     /// The expected records: addresses, names, `10 mail.example.com`, text without quotes.
     #[config(default)]
     expect: Vec<String>,
@@ -49,7 +56,7 @@ struct Settings {
     degraded_above: Option<Duration>,
     /// The check is unhealthy if the response takes longer.
     unhealthy_above: Option<Duration>,
-    /// The timeout of the response, and of each step over TCP. The default is the timeout of the
+    /// The timeout of all attempts, and of each step over TCP. The default is the timeout of the
     /// check.
     timeout: Option<Duration>,
 }
@@ -88,13 +95,12 @@ impl Rcode {
 
 #[health_check(code = "dns")]
 fn check(settings: Settings) -> Result<Outcome> {
-    let timeout = settings.timeout.unwrap_or(Duration::MAX);
     let started = clock::Instant::now();
     let lookup = match &settings.server {
-        None => ask_host(&settings, timeout)?,
+        None => ask_host(&settings)?,
         Some(address) => {
             let question = Question::new(&settings.name, settings.kind)?;
-            let response = server::ask(address, settings.transport, &question, timeout)?;
+            let response = server::ask(&settings, address, &question)?;
             Lookup {
                 server: if address.port() == PORT {
                     address.host().to_owned()
@@ -113,10 +119,10 @@ fn check(settings: Settings) -> Result<Outcome> {
 }
 
 /// Queries the host's resolver, which returns only addresses.
-fn ask_host(settings: &Settings, timeout: Duration) -> Result<Lookup> {
-    let wants_v4 = match settings.kind {
-        Kind::A => true,
-        Kind::Aaaa => false,
+fn ask_host(settings: &Settings) -> Result<Lookup> {
+    let family = match settings.kind {
+        Kind::A => Family::Ipv4,
+        Kind::Aaaa => Family::Ipv6,
         other => {
             return Err(Error::new(format_args!(
                 "the host's resolver does not return {other} records: set `server`"
@@ -128,16 +134,17 @@ fn ask_host(settings: &Settings, timeout: Duration) -> Result<Lookup> {
             "the host's resolver reports neither authority nor DNSSEC: set `server`",
         ));
     }
-    let (rcode, addresses) = match dns::look_up(&settings.name, timeout) {
+    let timeout = settings.timeout.unwrap_or(Duration::MAX);
+    let (rcode, addresses) = match dns::look_up_with(&settings.name, family, timeout) {
         Ok(addresses) => (Rcode::NoError, addresses),
-        Err(error) if error.is_not_found() => (Rcode::NxDomain, Vec::new()),
-        Err(error) => return Err(error.into()),
+        Err(error) => match error.problem() {
+            dns::Problem::NotFound => (Rcode::NxDomain, Vec::new()),
+            dns::Problem::NoData => (Rcode::NoError, Vec::new()),
+            // A resolver that did not answer says nothing about the name.
+            _ => return Err(error.into()),
+        },
     };
-    let mut records: Vec<String> = addresses
-        .iter()
-        .filter(|address| address.is_ipv4() == wants_v4)
-        .map(ToString::to_string)
-        .collect();
+    let mut records: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     records.sort();
     records.dedup();
     Ok(Lookup {

@@ -7,8 +7,10 @@ use std::hash::{BuildHasher, Hasher};
 use domain::base::iana::{Class, Rcode};
 use domain::base::{
     Message, MessageBuilder, Name, ParseRecordData, ParsedName, ParsedRecord, Rtype,
+    UnknownRecordData,
 };
-use domain::rdata::{A, Aaaa, Cname, Mx, Ns, Ptr, Soa, Srv, Txt};
+use domain::rdata::{A, Aaaa, Cname, Https, Mx, Naptr, Ns, Ptr, Soa, Srv, Svcb, Txt};
+use domain::utils::base64;
 use vitals_sdk::prelude::*;
 
 /// A type of records.
@@ -22,8 +24,16 @@ pub(crate) enum Kind {
     Caa,
     #[config(rename = "CNAME")]
     Cname,
+    #[config(rename = "DNSKEY")]
+    Dnskey,
+    #[config(rename = "DS")]
+    Ds,
+    #[config(rename = "HTTPS")]
+    Https,
     #[config(rename = "MX")]
     Mx,
+    #[config(rename = "NAPTR")]
+    Naptr,
     #[config(rename = "NS")]
     Ns,
     #[config(rename = "PTR")]
@@ -32,6 +42,10 @@ pub(crate) enum Kind {
     Soa,
     #[config(rename = "SRV")]
     Srv,
+    #[config(rename = "SVCB")]
+    Svcb,
+    #[config(rename = "TLSA")]
+    Tlsa,
     #[config(rename = "TXT")]
     Txt,
 }
@@ -43,11 +57,17 @@ impl Kind {
             Self::Aaaa => Rtype::AAAA,
             Self::Caa => Rtype::CAA,
             Self::Cname => Rtype::CNAME,
+            Self::Dnskey => Rtype::DNSKEY,
+            Self::Ds => Rtype::DS,
+            Self::Https => Rtype::HTTPS,
             Self::Mx => Rtype::MX,
+            Self::Naptr => Rtype::NAPTR,
             Self::Ns => Rtype::NS,
             Self::Ptr => Rtype::PTR,
             Self::Soa => Rtype::SOA,
             Self::Srv => Rtype::SRV,
+            Self::Svcb => Rtype::SVCB,
+            Self::Tlsa => Rtype::TLSA,
             Self::Txt => Rtype::TXT,
         }
     }
@@ -62,13 +82,30 @@ impl Kind {
                 Ok(address) => address.to_string(),
                 Err(_) => text.to_owned(),
             },
-            _ => words(text, |word| {
-                let word = word.to_ascii_lowercase();
-                match word.strip_suffix('.') {
-                    Some(name) if !name.is_empty() => name.to_owned(),
-                    _ => word,
+            // Zone files may break the last field into several words.
+            Self::Dnskey => fields(text, str::to_owned),
+            Self::Ds | Self::Tlsa => fields(text, str::to_ascii_lowercase),
+            // Only the target is a name. Values may be quoted.
+            Self::Https | Self::Svcb => {
+                let mut words = text.split_whitespace();
+                let priority = words.next().unwrap_or_default().to_owned();
+                let target = words.next().map(name);
+                let parameters = words.map(|word| word.replace('"', ""));
+                let all: Vec<String> = [priority]
+                    .into_iter()
+                    .chain(target)
+                    .chain(parameters)
+                    .collect();
+                all.join(" ")
+            }
+            // The last word is a name. Texts are quoted.
+            Self::Naptr => match text.trim_end().rsplit_once(char::is_whitespace) {
+                Some((texts, replacement)) => {
+                    format!("{} {}", words(texts, str::to_owned), name(replacement))
                 }
-            }),
+                None => text.to_owned(),
+            },
+            _ => words(text, name),
         }
     }
 }
@@ -76,6 +113,24 @@ impl Kind {
 fn words(text: &str, change: impl Fn(&str) -> String) -> String {
     let words: Vec<String> = text.split_whitespace().map(change).collect();
     words.join(" ")
+}
+
+/// Normalizes a name, or another word in which case does not matter.
+fn name(word: &str) -> String {
+    let word = word.to_ascii_lowercase();
+    match word.strip_suffix('.') {
+        Some(name) if !name.is_empty() => name.to_owned(),
+        _ => word,
+    }
+}
+
+/// Normalizes a record of three numbers and a last field, which is changed.
+fn fields(text: &str, change: impl Fn(&str) -> String) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words.split_at_checked(3) {
+        Some((numbers, rest)) => format!("{} {}", numbers.join(" "), change(&rest.concat())),
+        None => words.join(" "),
+    }
 }
 
 impl fmt::Display for Kind {
@@ -201,7 +256,13 @@ impl Question {
                 let text = record.map(|record| record.data().text::<Vec<u8>>());
                 Ok(String::from_utf8_lossy(&text.unwrap_or_default()).into_owned())
             }
-            Kind::Caa => caa(record).context("a record is truncated"),
+            Kind::Https => parse_record::<Https<&[u8], Named<'_>>>(record),
+            Kind::Svcb => parse_record::<Svcb<&[u8], Named<'_>>>(record),
+            Kind::Naptr => parse_record::<Naptr<&[u8], Named<'_>>>(record),
+            Kind::Caa => caa(data(record)?).context(TRUNCATED),
+            Kind::Dnskey => dnskey(data(record)?).context(TRUNCATED),
+            Kind::Ds => ds(data(record)?).context(TRUNCATED),
+            Kind::Tlsa => tlsa(data(record)?).context(TRUNCATED),
         }
     }
 }
@@ -222,15 +283,47 @@ where
         .unwrap_or_default())
 }
 
-/// Formats `0 issue ca.example.net`. (RFC 8659, section 4.1; the crate lacks this record.)
-fn caa(record: &ParsedRecord<'_, &[u8]>) -> Option<String> {
-    use domain::base::UnknownRecordData;
-    let record = record.to_record::<UnknownRecordData<&[u8]>>().ok()??;
-    let (flags, rest) = record.data().data().split_first()?;
+/// Returns the content of a record that the crate lacks, or whose numbers it shows as words.
+fn data<'a>(record: &ParsedRecord<'a, &'a [u8]>) -> Result<&'a [u8]> {
+    let record = record.to_record::<UnknownRecordData<&[u8]>>()?;
+    Ok(record.map_or(&[][..], |record| record.data().data()))
+}
+
+/// Formats `0 issue ca.example.net` (RFC 8659, section 4.1).
+fn caa(data: &[u8]) -> Option<String> {
+    let (flags, rest) = data.split_first()?;
     let (length, rest) = rest.split_first()?;
     let (tag, value) = rest.split_at_checked((*length).into())?;
     let (tag, value) = (String::from_utf8_lossy(tag), String::from_utf8_lossy(value));
     Some(format!("{flags} {tag} {value}"))
+}
+
+/// Formats `257 3 13 mdsswUyr…` (RFC 4034, section 2).
+fn dnskey(data: &[u8]) -> Option<String> {
+    let (&[high, low, protocol, algorithm], key) = data.split_first_chunk()?;
+    let flags = u16::from_be_bytes([high, low]);
+    let key = base64::encode_string(key);
+    Some(format!("{flags} {protocol} {algorithm} {key}"))
+}
+
+/// Formats `2371 13 2 1f987cc6…` (RFC 4034, section 5).
+fn ds(data: &[u8]) -> Option<String> {
+    let (&[high, low, algorithm, kind], digest) = data.split_first_chunk()?;
+    let tag = u16::from_be_bytes([high, low]);
+    Some(format!("{tag} {algorithm} {kind} {}", hexadecimal(digest)))
+}
+
+/// Formats `3 1 1 8bd1da95…` (RFC 6698, section 2.1).
+fn tlsa(data: &[u8]) -> Option<String> {
+    let ([usage, selector, matching], data) = data.split_first_chunk()?;
+    Some(format!(
+        "{usage} {selector} {matching} {}",
+        hexadecimal(data)
+    ))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn name_of(rcode: Rcode) -> String {
@@ -247,5 +340,6 @@ fn random() -> u16 {
     u16::from_le_bytes([bytes[0], bytes[1]])
 }
 
+const TRUNCATED: &str = "a record is truncated";
 /// The number of characters of a setting in a message.
 const CHARS_SHOWN: usize = 64;

@@ -165,20 +165,107 @@ fn datagrams_that_do_not_match_the_query_are_ignored() {
     for (peer, problem) in [
         (
             Peer::new().replies(forged),
-            &*format!("{silent}, after 6 datagrams that did not match the query"),
+            "no response for shop.test (A): ns:53 sent only datagrams that do not match the query",
         ),
         (Peer::new(), silent),
         (
             Peer::new().resets(),
-            "no response for shop.test (A): cannot send to ns:53: connection refused",
+            "no response for shop.test (A): cannot read from ns:53: connection refused",
         ),
         (
             Peer::denied(),
-            "cannot connect to ns:53: denied: udp ns:53 (add it to `allow.udp` of the check)",
+            "no response for shop.test (A): cannot send to ns:53: denied: udp ns:53 (add it to \
+             `allow.udp` of the check)",
         ),
     ] {
         let shown = answered(peer, json!({ "timeout": "2s" }));
         assert_eq!(shown, format!("unhealthy: {problem}"));
+    }
+}
+
+#[test]
+fn a_silent_server_is_asked_again() {
+    let world = World::new();
+    let mut asked = 0;
+    world
+        .udp("ns:53")
+        .responds(Peer::new().replies(move |question| {
+            asked += 1;
+            // The first datagram is lost.
+            if asked == 1 {
+                return Peer::new();
+            }
+            let question = &question[question.len() / 2..];
+            Peer::new().sends(answer(question, Code::NOERROR, &["192.0.2.1"]))
+        }));
+    let outcome = outcome_of_server(&world, json!({ "timeout": "2s" }));
+    assert_eq!(
+        shown(&outcome),
+        "healthy: ns returned 192.0.2.1 for shop.test (A)"
+    );
+    assert_eq!(world.elapsed(), Duration::from_secs(1));
+
+    let world = World::new();
+    world.udp("ns:53").responds(Peer::new());
+    outcome_of_server(&world, json!({ "timeout": "2s", "attempts": 1 }));
+    let heard = &world.received("ns:53")[0];
+    assert_eq!(heard.len(), 27, "one query");
+}
+
+#[test]
+fn records_of_every_type_are_shown_in_the_form_of_zone_files() {
+    use domain::base::iana::Class;
+    use domain::base::{Record, Rtype, Ttl, UnknownRecordData};
+
+    let name: Name<Vec<u8>> = Name::vec_from_str("shop.test").unwrap();
+    for (kind, number, data, expected) in [
+        ("DS", 43, &b"\x09\x43\x0d\x02\x1f\x98"[..], "2371 13 2 1f98"),
+        ("TLSA", 52, b"\x03\x01\x01\x8b\xd1", "3 1 1 8bd1"),
+        ("DNSKEY", 48, b"\x01\x01\x03\x0d\x99\xdb", "257 3 13 mds="),
+        (
+            "HTTPS",
+            65,
+            b"\x00\x01\x00\x00\x01\x00\x06\x02h2\x02h3\x00\x04\x00\x04\xc0\x00\x02\x01",
+            "1 . alpn=h2,h3 ipv4hint=192.0.2.1",
+        ),
+        ("SVCB", 64, b"\x00\x00\x01A\x04test\x00", "0 a.test"),
+        (
+            "NAPTR",
+            35,
+            b"\x00\x64\x00\x0a\x01S\x07SIP+D2U\x00\x01a\x04Test\x00",
+            "100 10 \"S\" \"SIP+D2U\" \"\" a.test",
+        ),
+    ] {
+        let (name, data) = (name.clone(), data.to_vec());
+        let peer = Peer::new().replies(move |question| {
+            let question = Message::from_octets(question.to_vec()).unwrap();
+            let mut message = MessageBuilder::new_vec()
+                .start_answer(&question, Code::NOERROR)
+                .unwrap();
+            let rtype = Rtype::from_int(number);
+            let data = UnknownRecordData::from_octets(rtype, data.clone()).unwrap();
+            let record = Record::new(name.clone(), Class::IN, Ttl::from_secs(300), data);
+            message.push(record).unwrap();
+            Peer::new().sends(message.into_message().as_slice())
+        });
+        assert_eq!(
+            answered(peer, json!({ "type": kind, "expect": [expected] })),
+            format!("healthy: ns returned {expected} for shop.test ({kind})")
+        );
+        let cut = Peer::new().replies(|question| {
+            let mut reply = answer(question, Code::NOERROR, &["192.0.2.1"]);
+            // The record behind the name gets another type, and two bytes of data.
+            let (asked, record) = (question.len(), question.len() + 11);
+            reply[record..record + 2].copy_from_slice(&question[asked - 4..asked - 2]);
+            reply[record + 8..record + 10].copy_from_slice(&[0, 2]);
+            reply.truncate(record + 12);
+            Peer::new().sends(reply)
+        });
+        let shown = answered(cut, json!({ "type": kind }));
+        assert!(
+            shown.starts_with("unhealthy: cannot parse the response for shop.test"),
+            "{shown}"
+        );
     }
 }
 
@@ -259,15 +346,37 @@ fn the_hosts_resolver_returns_addresses() {
     ] {
         assert_eq!(ask(settings), expected);
     }
+    world.dns("shop.test").resolves_to(&["2001:db8::1"]);
+    for (rcode, expected) in [
+        (
+            "NOERROR",
+            "the host's resolver returned no A record for shop.test",
+        ),
+        (
+            "NXDOMAIN",
+            "the host's resolver returned NOERROR for shop.test (A), expected NXDOMAIN",
+        ),
+    ] {
+        let shown = ask(json!({ "rcode": rcode }));
+        assert_eq!(shown, format!("unhealthy: {expected}"));
+    }
     world.dns("shop.test").fails(dns::Problem::NotFound);
     assert_eq!(
         ask(json!({})),
-        "unhealthy: the host's resolver returned no address for shop.test (A)"
+        "unhealthy: the host's resolver returned NXDOMAIN for shop.test (A)"
     );
     assert_eq!(
         ask(json!({ "rcode": "NXDOMAIN" })),
         "healthy: the host's resolver returned NXDOMAIN for shop.test (A), as expected"
     );
+    // Nobody knows whether the name exists.
+    world.dns("shop.test").fails(dns::Problem::TryAgain);
+    for rcode in ["NXDOMAIN", "NOERROR"] {
+        assert_eq!(
+            ask(json!({ "rcode": rcode })),
+            "unhealthy: cannot look up shop.test: no resolver answered, or none could find out"
+        );
+    }
     world.dns("shop.test").never_resolves();
     assert_eq!(
         ask(json!({ "timeout": "1s" })),
@@ -284,6 +393,20 @@ fn records_are_normalized() {
         (Kind::Aaaa, "2001:DB8:0::1", "2001:db8::1"),
         (Kind::Txt, " As it  is.", " As it  is."),
         (Kind::Caa, "0 issue \"CA.test\"", "0 issue CA.test"),
+        (Kind::Ds, "2371 13 2  1F98 7CC6", "2371 13 2 1f987cc6"),
+        (Kind::Tlsa, "3 1 1 8BD1\tDA95", "3 1 1 8bd1da95"),
+        (Kind::Dnskey, "257 3 13 mdss wUyr==", "257 3 13 mdsswUyr=="),
+        (
+            Kind::Https,
+            "1 Shop.Test. alpn=\"h2,h3\" ech=AbC=",
+            "1 shop.test alpn=h2,h3 ech=AbC=",
+        ),
+        (Kind::Svcb, "0 .", "0 ."),
+        (
+            Kind::Naptr,
+            "100 10 \"S\"  \"SIP+D2U\" \"\" _SIP._udp.example.com.",
+            "100 10 \"S\" \"SIP+D2U\" \"\" _sip._udp.example.com",
+        ),
     ] {
         assert_eq!(kind.normalized(text), normal);
     }

@@ -389,7 +389,7 @@ fn a_datagram_is_sent_again_until_there_are_replies() {
         ),
         (
             Peer::denied(),
-            "cannot read from ns:53: denied: udp ns:53 (add it to `allow.udp` of the check)",
+            "cannot send to ns:53: denied: udp ns:53 (add it to `allow.udp` of the check)",
         ),
     ] {
         world.udp("ns:53").responds(peer);
