@@ -9,7 +9,8 @@ use crate::Role;
 pub(crate) struct Info {
     /// `None` for a master.
     pub(crate) link: Option<Link>,
-    pub(crate) memory: Memory,
+    /// Some services report no limit.
+    pub(crate) memory: Option<Memory>,
     /// The number of connected clients and its limit. Some versions and services do not report it.
     pub(crate) clients: Option<(f64, f64)>,
     /// The kinds of saves that failed last time: `RDB`, `AOF`.
@@ -46,10 +47,11 @@ impl Info {
             _ => return None,
         };
         let limits = [info.number("maxmemory"), info.number("total_system_memory")];
-        let memory = Memory {
-            used: info.number("used_memory")?,
-            limit: limits.into_iter().flatten().find(|limit| *limit > 0)?,
-        };
+        let limit = limits.into_iter().flatten().find(|limit| *limit > 0);
+        let memory = info
+            .number("used_memory")
+            .zip(limit)
+            .map(|(used, limit)| Memory { used, limit });
         let most = info.number("maxclients").filter(|most| *most > 0.0);
         let clients = info.number("connected_clients").zip(most);
         let failed_saves = SAVES
@@ -133,10 +135,15 @@ mod tests {
     fn without_maxmemory_the_limit_is_the_machines_memory() {
         let info = Info::read(MASTER).unwrap();
         assert_eq!((info.role(), info.link), (Role::Master, None));
-        assert_eq!((info.memory.used, info.memory.limit), (1 << 20, 8 << 20));
+        let memory = |used, limit| Some(Memory { used, limit });
+        assert_eq!(info.memory, memory(1 << 20, 8 << 20));
         assert_eq!(info.clients, Some((12.0, 100.0)));
         assert!(info.failed_saves.is_empty());
-        assert_eq!(with("maxmemory", "2097152").memory.limit, 2 << 20);
+        assert_eq!(
+            with("maxmemory", "2097152").memory,
+            memory(1 << 20, 2 << 20)
+        );
+        assert_eq!(with("total_system_memory", "0").memory, None);
         assert_eq!(with("maxclients", "0").clients, None);
     }
 
@@ -173,7 +180,7 @@ mod tests {
 
     #[test]
     fn unexpected_fields_are_no_info() {
-        for text in ["", "role:sentinel\r\n", "role:master\r\nused_memory:much"] {
+        for text in ["", "role:sentinel\r\n", "used_memory:1\r\n"] {
             assert_eq!(Info::read(text), None, "{text}");
         }
     }

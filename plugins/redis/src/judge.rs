@@ -7,11 +7,23 @@ use crate::info::{Info, Link, Memory};
 use crate::{Role, Settings};
 
 /// Judges a server that answered PING, and its INFO, if it was requested.
-pub(crate) fn judge(settings: &Settings, info: Option<&Info>) -> Outcome {
+///
+/// `parts` are what was judged of the cluster and by a Sentinel.
+pub(crate) fn judge(
+    settings: &Settings,
+    info: Option<&Info>,
+    parts: Vec<(Status, String)>,
+) -> Outcome {
     let Some(info) = info else {
-        return Outcome::healthy(format!("redis {} answered PING", settings.address));
+        if parts.is_empty() {
+            return Outcome::healthy(format!("redis {} answered PING", settings.address));
+        }
+        return Outcome::worst(parts);
     };
-    let mut judged = Judged::default();
+    let mut judged = Judged {
+        parts,
+        measurements: Vec::new(),
+    };
     judged.role(info.role(), settings.role);
     if let Some(link) = info.link {
         judged.replication(link, settings);
@@ -30,7 +42,6 @@ pub(crate) fn judge(settings: &Settings, info: Option<&Info>) -> Outcome {
 }
 
 /// The judged parts so far.
-#[derive(Default)]
 struct Judged {
     parts: Vec<(Status, String)>,
     measurements: Vec<Measurement>,
@@ -88,11 +99,20 @@ impl Judged {
         self.parts.push((status, text));
     }
 
-    fn memory(&mut self, memory: Memory, settings: &Settings) {
-        let share = memory.used.quantity() / memory.limit.quantity();
-        let used = ratio("memory_used", share)
-            .degraded(Bound::above(settings.memory_degraded_above))
-            .unhealthy(Bound::above(settings.memory_unhealthy_above));
+    fn memory(&mut self, memory: Option<Memory>, settings: &Settings) {
+        let measured = |share: f64| {
+            ratio("memory_used", share)
+                .degraded(Bound::above(settings.memory_degraded_above))
+                .unhealthy(Bound::above(settings.memory_unhealthy_above))
+        };
+        let Some(memory) = memory else {
+            if is_bounded(&measured(0.0)) {
+                let text = "the server does not report its memory: remove the bounds on memory";
+                self.parts.push((Status::Unhealthy, text.to_owned()));
+            }
+            return;
+        };
+        let used = measured(memory.used.quantity() / memory.limit.quantity());
         if is_bounded(&used) {
             let text = format!(
                 "{} of the memory is in use{}, {} of {}",

@@ -7,11 +7,14 @@ mod judge;
 mod server_error;
 mod wire;
 
+use vitals_sdk::net::ConnectSettings;
 use vitals_sdk::prelude::*;
+use vitals_sdk::tls::EncryptionSettings;
 
 use info::Info;
 use judge::judge;
 use redis_protocol::resp2::types::OwnedFrame;
+use server_error::server_error;
 use wire::Wire;
 
 /// Logs in to a Redis server, sends PING, and checks replication, memory and clients.
@@ -20,10 +23,10 @@ struct Settings {
     /// The address of the server.
     #[config(grant = "tls")]
     address: Address,
-    /// Encryption of the connection: none, with any certificate, or with a certificate that is
-    /// trusted for the host of `address`.
-    #[config(default = "disable")]
-    tls: Tls,
+    #[config(flatten)]
+    encryption: EncryptionSettings,
+    #[config(flatten)]
+    connection: ConnectSettings,
     /// The user to log in as. The default is the server's default user.
     user: Option<String>,
     /// The password. Without `tls` it is sent unencrypted.
@@ -54,19 +57,16 @@ struct Settings {
     /// Whether the check is degraded if the last save to disk, RDB or AOF, failed.
     #[config(default = false)]
     saves: bool,
+    /// Whether the cluster that the server belongs to must be able to serve all keys.
+    #[config(default = false)]
+    cluster: bool,
+    /// The name of a master, as the Sentinel at `address` knows it. The Sentinels that it reaches
+    /// must suffice to fail over.
+    sentinel: Option<String>,
     /// The check is degraded if it takes longer in total.
     degraded_above: Option<Duration>,
     /// The check is unhealthy if it takes longer in total.
     unhealthy_above: Option<Duration>,
-}
-
-/// Encryption of the connection, in libpq's terms as in the check `postgres`.
-#[derive(Config, Clone, Copy, Debug, PartialEq, Eq)]
-enum Tls {
-    Disable,
-    Require,
-    #[config(rename = "verify-full")]
-    VerifyFull,
 }
 
 /// The role of a server in replication.
@@ -79,7 +79,7 @@ enum Role {
 #[health_check(code = "redis")]
 fn check(settings: Settings) -> Result<Outcome> {
     let started = clock::Instant::now();
-    let mut wire = Wire::open(&settings.address, settings.tls)?;
+    let mut wire = Wire::open(&settings)?;
     log_in(&mut wire, &settings)?;
     if let Some(database) = settings.database {
         wire.command(&["SELECT", &database.to_string()])
@@ -94,7 +94,14 @@ fn check(settings: Settings) -> Result<Outcome> {
     } else {
         None
     };
-    let outcome = judge(&settings, info.as_ref());
+    let mut parts = Vec::new();
+    if settings.cluster {
+        parts.push(cluster_state(&mut wire)?);
+    }
+    if let Some(master) = &settings.sentinel {
+        parts.push(quorum(&mut wire, master)?);
+    }
+    let outcome = judge(&settings, info.as_ref(), parts);
     Ok(outcome.timed(
         started.elapsed(),
         Thresholds {
@@ -127,6 +134,43 @@ fn read_info(wire: &mut Wire) -> Result<Info> {
         .context("the server's INFO lacks the fields of Redis")
 }
 
+/// Asks whether all hash slots of the cluster are served.
+fn cluster_state(wire: &mut Wire) -> Result<(Status, String)> {
+    let answer = wire
+        .command(&["CLUSTER", "INFO"])
+        .context("CLUSTER INFO failed")?;
+    let OwnedFrame::BulkString(text) = answer else {
+        return Err(wire.protocol_error());
+    };
+    let text = String::from_utf8_lossy(&text);
+    let state = text
+        .lines()
+        .find_map(|line| line.strip_prefix("cluster_state:"));
+    let state = state.context("the server's CLUSTER INFO lacks the state of the cluster")?;
+    let (status, state) = match state.trim() {
+        "ok" => (Status::Healthy, "ok".to_owned()),
+        other => (Status::Unhealthy, shortened(other, CHARS_SHOWN)),
+    };
+    Ok((status, format!("the state of the cluster is {state}")))
+}
+
+/// Asks a Sentinel whether enough others are there to fail over.
+fn quorum(wire: &mut Wire, master: &str) -> Result<(Status, String)> {
+    match wire.reply_to(&["SENTINEL", "CKQUORUM", master])? {
+        OwnedFrame::SimpleString(_) => {
+            let text = format!("the Sentinels can fail over {master}");
+            Ok((Status::Healthy, text))
+        }
+        OwnedFrame::Error(text) if text.starts_with("NOQUORUM") => {
+            let why = shortened(text.trim_start_matches("NOQUORUM").trim(), CHARS_SHOWN);
+            let text = format!("the Sentinels cannot fail over {master}: {why}");
+            Ok((Status::Unhealthy, text))
+        }
+        OwnedFrame::Error(text) => Err(server_error(&text).context("SENTINEL CKQUORUM failed")),
+        _ => Err(wire.protocol_error()),
+    }
+}
+
 impl Settings {
     /// Whether the settings need INFO in addition to PING.
     fn needs_info(&self) -> bool {
@@ -143,6 +187,9 @@ impl Settings {
             || shares.iter().any(Option::is_some)
     }
 }
+
+/// The number of characters of a state in a message.
+const CHARS_SHOWN: usize = 128;
 
 #[cfg(test)]
 mod tests;

@@ -215,3 +215,110 @@ fn tls_starts_before_any_command() {
         assert_eq!(shown(peer, json!({ "tls": tls })), expected);
     }
 }
+
+#[test]
+fn fields_that_are_not_needed_need_not_be_there() {
+    let server = || {
+        let info = "role:master\r\nused_memory:96\r\nmaxmemory:0\r\n";
+        let info = format!("${}\r\n{info}\r\n", info.len());
+        pinged().sends("+PONG\r\n").expects(INFO).sends(info)
+    };
+    for (settings, expected) in [
+        (
+            json!({ "role": "master" }),
+            "healthy: the server is a master",
+        ),
+        (
+            json!({ "memory_degraded_above": 0.9 }),
+            "unhealthy: the server does not report its memory: remove the bounds on memory",
+        ),
+        (
+            json!({ "clients_degraded_above": 0.9 }),
+            "unhealthy: the server does not report its limit on clients: remove the bounds on clients",
+        ),
+    ] {
+        assert_eq!(shown(server(), settings), expected);
+    }
+}
+
+#[test]
+fn cluster_and_sentinel_can_be_asked() {
+    let asked = |command: &[&str], reply: &str| {
+        let words = command
+            .iter()
+            .map(|word| format!("${}\r\n{word}\r\n", word.len()));
+        let command = format!("*{}\r\n{}", command.len(), words.collect::<String>());
+        pinged().sends("+PONG\r\n").expects(command).sends(reply)
+    };
+    let cluster = |text: &str| {
+        let reply = format!("${}\r\n{text}\r\n", text.len());
+        asked(&["CLUSTER", "INFO"], &reply)
+    };
+    let sentinel = |reply: &str| asked(&["SENTINEL", "CKQUORUM", "main"], reply);
+    for (peer, settings, expected) in [
+        (
+            cluster("cluster_state:ok\r\ncluster_slots_ok:16384\r\n"),
+            json!({ "cluster": true }),
+            "healthy: the state of the cluster is ok",
+        ),
+        (
+            cluster("cluster_state:fail\r\n"),
+            json!({ "cluster": true }),
+            "unhealthy: the state of the cluster is fail",
+        ),
+        (
+            asked(
+                &["CLUSTER", "INFO"],
+                "-ERR This instance has cluster support disabled\r\n",
+            ),
+            json!({ "cluster": true }),
+            "unhealthy: CLUSTER INFO failed: the server returned ERR: This instance has cluster \
+             support disabled",
+        ),
+        (
+            sentinel("+OK 3 usable Sentinels. Quorum and failover authorization is possible\r\n"),
+            json!({ "sentinel": "main" }),
+            "healthy: the Sentinels can fail over main",
+        ),
+        (
+            sentinel("-NOQUORUM 1 usable Sentinels. Not enough available\r\n"),
+            json!({ "sentinel": "main" }),
+            "unhealthy: the Sentinels cannot fail over main: 1 usable Sentinels. Not enough available",
+        ),
+        (
+            sentinel("-ERR No such master with that name\r\n"),
+            json!({ "sentinel": "main" }),
+            "unhealthy: SENTINEL CKQUORUM failed: the server returned ERR: No such master with that name",
+        ),
+    ] {
+        assert_eq!(shown(peer, settings), expected);
+    }
+}
+
+#[test]
+fn connection_and_handshake_are_as_they_are_set() {
+    use vitals_sdk::net::{ConnectOptions, Family};
+    use vitals_sdk::tls::{TlsOptions, Verification};
+
+    let world = World::new();
+    let peer = Peer::new().accepts_tls(world.certificate("cache", 3));
+    world
+        .tls("cache:6379")
+        .responds(peer.expects(PING).sends("+PONG\r\n"));
+    let settings = json!({
+        "address": "cache:6379", "tls": "verify-ca", "name": "cache.internal",
+        "client_certificate": "monitoring", "family": "ipv4", "proxy": "dmz",
+    });
+    let outcome = world.outcome(|| check(Settings::read(settings).unwrap()));
+    assert_eq!(outcome.status(), Status::Healthy);
+    let options = TlsOptions::new("cache.internal")
+        .verification(Verification::Chain)
+        .client_certificate("monitoring");
+    assert_eq!(world.tls_options("cache:6379"), [options]);
+    let options = ConnectOptions::new().family(Family::Ipv4).proxy("dmz");
+    assert_eq!(world.connect_options("cache:6379"), [options]);
+    assert_eq!(
+        shown(Peer::new(), json!({ "name": "cache.internal" })),
+        "unhealthy: `name` has no effect without encryption: set `tls`"
+    );
+}

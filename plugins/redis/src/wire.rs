@@ -5,7 +5,7 @@ use redis_protocol::resp2::encode::encode;
 use redis_protocol::resp2::types::{OwnedFrame, Resp2Frame as _};
 use vitals_sdk::prelude::*;
 
-use crate::Tls;
+use crate::Settings;
 use crate::server_error::server_error;
 
 /// A connection on which commands are sent one after the other.
@@ -17,16 +17,12 @@ pub(crate) struct Wire {
 
 impl Wire {
     /// Connects, with TLS if requested.
-    pub(crate) fn open(address: &Address, tls: Tls) -> Result<Self> {
-        let mut connection = tls::connect(address, Duration::MAX)?;
-        match tls {
-            Tls::Disable => {}
-            Tls::Require => {
-                connection.start_tls_unverified(address.host())?;
-            }
-            Tls::VerifyFull => {
-                connection.start_tls(address.host())?;
-            }
+    pub(crate) fn open(settings: &Settings) -> Result<Self> {
+        let tls = settings.encryption.options(&settings.address)?;
+        let options = settings.connection.options(None);
+        let mut connection = tls::connect_with(&settings.address, &options)?;
+        if let Some(tls) = tls {
+            connection.start_tls_with(&tls)?;
         }
         Ok(Self {
             connection,
@@ -36,17 +32,26 @@ impl Wire {
 
     /// Sends a command and returns its reply. An error reply becomes an error.
     pub(crate) fn command(&mut self, arguments: &[&str]) -> Result<OwnedFrame> {
+        match self.reply_to(arguments)? {
+            OwnedFrame::Error(text) => Err(server_error(&text)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// Sends a command and returns its reply, which may be an error.
+    pub(crate) fn reply_to(&mut self, arguments: &[&str]) -> Result<OwnedFrame> {
         let arguments = arguments
             .iter()
             .map(|word| OwnedFrame::BulkString((*word).into()));
         let command = OwnedFrame::Array(arguments.collect());
         let mut bytes = vec![0; command.encode_len(false)];
         encode(&mut bytes, &command, false)?;
-        self.connection.write_all(&bytes)?;
-        match self.read_reply()? {
-            OwnedFrame::Error(text) => Err(server_error(&text)),
-            answer => Ok(answer),
+        if self.pending.is_empty() {
+            self.read(&bytes)?;
+        } else {
+            self.connection.write_all(&bytes)?;
         }
+        self.read_reply()
     }
 
     /// Makes the error for data that is not the Redis protocol, or not a reply to the command.
@@ -71,15 +76,21 @@ impl Wire {
                     "the response is longer than {MAX_REPLY} bytes"
                 )));
             }
-            let more = self.connection.read_some(READ_BYTES)?;
-            if more.is_empty() {
-                let address = self.connection.address();
-                return Err(Error::new(format_args!(
-                    "cannot read from {address}: the peer closed the connection"
-                )));
-            }
-            self.pending.extend(more);
+            self.read(&[])?;
         }
+    }
+
+    /// Sends bytes and waits for others, in one call of the host.
+    fn read(&mut self, sent: &[u8]) -> Result<()> {
+        let more = self.connection.exchange_some(sent, READ_BYTES)?;
+        if more.is_empty() {
+            let address = self.connection.address();
+            return Err(Error::new(format_args!(
+                "cannot read from {address}: the peer closed the connection"
+            )));
+        }
+        self.pending.extend(more);
+        Ok(())
     }
 }
 
