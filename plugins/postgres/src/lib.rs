@@ -9,7 +9,9 @@ mod session;
 mod state;
 mod wire;
 
+use vitals_sdk::net::ConnectSettings;
 use vitals_sdk::prelude::*;
+use vitals_sdk::tls::EncryptionSettings;
 
 use judge::Findings;
 use session::Session;
@@ -21,14 +23,14 @@ struct Settings {
     /// The address of the server.
     #[config(grant = "tls")]
     address: Address,
-    /// Encryption of the connection: none, with any certificate, or with a certificate that is
-    /// trusted for the host of `address`.
-    #[config(default = "disable")]
-    tls: Tls,
+    #[config(flatten)]
+    encryption: EncryptionSettings,
+    #[config(flatten)]
+    connection: ConnectSettings,
     /// The user to log in as.
     user: String,
     /// The password, for SCRAM-SHA-256 and MD5. A cleartext password is sent only with
-    /// `verify-full`.
+    /// `tls = "verify-full"` or `pins`.
     #[config(secret)]
     password: Option<String>,
     /// The database. The default is the name of the user.
@@ -37,6 +39,10 @@ struct Settings {
     /// never shown.
     #[config(default = "SELECT 1")]
     query: String,
+    /// Whether the server is the console of PgBouncer, its database `pgbouncer`. It knows no
+    /// transactions, so the query must begin with `SHOW`.
+    #[config(default = false)]
+    console: bool,
     /// The expected value, in PostgreSQL's notation: `t`, `42`, `ready`.
     expect: Option<String>,
     /// The check is degraded if the value is greater.
@@ -65,15 +71,6 @@ struct Settings {
     unhealthy_above: Option<Duration>,
 }
 
-/// Encryption of the connection, in libpq's terms.
-#[derive(Config, Clone, Copy, Debug, PartialEq, Eq)]
-enum Tls {
-    Disable,
-    Require,
-    #[config(rename = "verify-full")]
-    VerifyFull,
-}
-
 /// The role of a server in replication.
 #[derive(Config, Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
@@ -86,8 +83,13 @@ fn check(settings: Settings) -> Result<Outcome> {
     settings.validate()?;
     let started = clock::Instant::now();
     let mut session = Session::open(&settings)?;
-    session.begin()?;
-    let value = session.query(&settings.query).context("the query failed")?;
+    let value = if settings.console {
+        session.query_console(&settings.query)
+    } else {
+        session.begin()?;
+        session.query(&settings.query)
+    };
+    let value = value.context("the query failed")?;
     let state = if settings.needs_state() {
         Some(State::query(&mut session, settings.lag_limit())?)
     } else {
@@ -117,8 +119,23 @@ impl Settings {
         limits.into_iter().flatten().min()
     }
 
-    /// Rejects a value that has bounds on both sides.
+    /// Rejects a value that has bounds on both sides, and what the console cannot do.
     fn validate(&self) -> Result<()> {
+        if self.console {
+            let beginning = self.query.trim_start().get(..5);
+            let is_show = beginning.is_some_and(|word| word.eq_ignore_ascii_case("show "));
+            if !is_show || self.query.contains(';') {
+                return Err(Error::new(
+                    "with `console` the query must be one statement that begins with `SHOW`",
+                ));
+            }
+            if self.needs_state() {
+                return Err(Error::new(
+                    "the console knows neither role, lag nor connections: remove `console`, or the \
+                     settings about them",
+                ));
+            }
+        }
         for (above, below, status) in [
             (
                 self.value_degraded_above,

@@ -50,7 +50,8 @@ fn authenticate(wire: &mut Wire, user: &str, password: Option<&str>) -> Result<(
             // An attacker in between could request cleartext, whatever the server itself requires.
             if !wire.is_trusted {
                 return Err(Error::new(
-                    "the server requests a cleartext password, which is sent only with `tls = \"verify-full\"`",
+                    "the server requests a cleartext password, which is sent only with \
+                     `tls = \"verify-full\"` or `pins`",
                 ));
             }
             wire.send(|buffer| frontend::password_message(password, buffer))?;

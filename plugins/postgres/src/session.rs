@@ -20,7 +20,7 @@ pub(crate) type Row = Vec<Option<String>>;
 impl Session {
     /// Connects and logs in.
     pub(crate) fn open(settings: &Settings) -> Result<Self> {
-        let mut wire = Wire::open(&settings.address, settings.tls)?;
+        let mut wire = Wire::open(settings)?;
         log_in(&mut wire, settings)
             .with_context(|| format!("cannot log in as {}", shortened(&settings.user, 64)))?;
         Ok(Self(wire))
@@ -38,11 +38,20 @@ impl Session {
             "BEGIN READ ONLY; SET LOCAL statement_timeout = {}",
             left.clamp(1, u32::MAX >> 1)
         );
-        self.0
-            .send(|buffer| frontend::query(&begin, buffer))
-            .and_then(|()| self.read_result())
+        self.query_simply(&begin)
             .map(drop)
             .context("cannot begin a transaction")
+    }
+
+    /// Runs a statement of PgBouncer's console and returns the first row. The console knows only
+    /// simple queries.
+    pub(crate) fn query_console(&mut self, statement: &str) -> Result<Option<Row>> {
+        self.query_simply(statement)
+    }
+
+    fn query_simply(&mut self, statements: &str) -> Result<Option<Row>> {
+        self.0.send(|buffer| frontend::query(statements, buffer))?;
+        self.read_result()
     }
 
     /// Runs one statement and returns its first row, if any.
@@ -60,10 +69,11 @@ impl Session {
 
     /// Terminates the session and ignores errors.
     pub(crate) fn end(mut self) {
-        let _ = self.0.send(|buffer| {
+        let terminate = self.0.send(|buffer| {
             frontend::terminate(buffer);
             Ok(())
         });
+        let _ = terminate.and_then(|()| self.0.flush());
     }
 
     /// Reads until the server is ready for the next statement.

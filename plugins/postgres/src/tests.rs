@@ -311,3 +311,59 @@ fn server_errors_are_explained_and_truncated() {
     assert!(shown.len() < 400, "{shown}");
     assert!(shown.starts_with("unhealthy: the query failed: xxx"));
 }
+
+#[test]
+fn a_row_that_is_too_large_is_named() {
+    let large = row(&[&"x".repeat(300 << 10)]);
+    let before =
+        "unhealthy: the query failed: the first row has 300 KiB, more than 256 KiB: select less";
+    assert_eq!(
+        shown_of(server_that_is_cut_off(&[large]), json!({})),
+        before
+    );
+}
+
+/// A server whose answer to the last statement is not read to its end.
+fn server_that_is_cut_off(answers: &[Vec<u8>]) -> Peer {
+    server(answers).closes()
+}
+
+#[test]
+fn the_console_of_pgbouncer_can_be_asked() {
+    let columns = message(b'T', b"\0\0");
+    let pools = [columns, row(&["shop", "7"])[10..].to_vec()].concat();
+    let console = || {
+        let welcome = [authentication(0, b""), ready()].concat();
+        Peer::new()
+            .expects_where(says("client_encoding"))
+            .sends(welcome)
+            .expects(message(b'Q', b"show pools\0"))
+            .sends(pools.clone())
+            .expects(message(b'X', b""))
+    };
+    let settings = |query: &str| json!({ "console": true, "query": query });
+    assert_eq!(
+        shown_of(console(), settings("show pools")),
+        "healthy: the query returned shop"
+    );
+    for query in ["SHUTDOWN", "SHOW POOLS; PAUSE", "show", ""] {
+        let text =
+            "unhealthy: with `console` the query must be one statement that begins with `SHOW`";
+        assert_eq!(shown_of(Peer::new(), settings(query)), text);
+    }
+    let role = json!({ "console": true, "query": "SHOW POOLS", "role": "primary" });
+    let shown = shown_of(Peer::new(), role);
+    assert!(
+        shown.starts_with("unhealthy: the console knows neither role"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_connection_is_made_as_it_is_set() {
+    use vitals_sdk::net::{ConnectOptions, Family};
+
+    let (world, _) = outcome(Peer::refuses(), json!({ "family": "ipv6", "proxy": "dmz" }));
+    let options = ConnectOptions::new().family(Family::Ipv6).proxy("dmz");
+    assert_eq!(world.connect_options("db:5432"), [options]);
+}

@@ -4,60 +4,73 @@ use bytes::BytesMut;
 use postgres_protocol::message::backend::{Header, Message};
 use postgres_protocol::message::frontend;
 use vitals_sdk::prelude::*;
+use vitals_sdk::tls::{TlsOptions, Verification};
 
-use crate::Tls;
+use crate::Settings;
 use crate::server_error::server_error;
 
-/// A connection that exchanges messages.
+/// A connection that exchanges messages. What is sent goes out together with the next read.
 pub(crate) struct Wire {
     connection: tls::Connection,
-    /// Whether the connection is encrypted and the server verified.
+    /// Whether the connection is encrypted and the server is the intended one.
     pub(crate) is_trusted: bool,
+    to_send: BytesMut,
+    /// Received bytes that belong to no message yet.
+    received: BytesMut,
 }
 
 impl Wire {
     /// Connects, and starts TLS if requested.
-    pub(crate) fn open(address: &Address, tls: Tls) -> Result<Self> {
+    pub(crate) fn open(settings: &Settings) -> Result<Self> {
+        let tls = settings.encryption.options(&settings.address)?;
+        let options = settings.connection.options(None);
         let mut wire = Self {
-            connection: tls::connect(address, Duration::MAX)?,
-            is_trusted: tls == Tls::VerifyFull,
+            connection: tls::connect_with(&settings.address, &options)?,
+            is_trusted: false,
+            to_send: BytesMut::new(),
+            received: BytesMut::new(),
         };
-        if tls != Tls::Disable {
-            wire.start_tls(tls)?;
+        if let Some(tls) = tls {
+            wire.start_tls(&tls)?;
         }
         Ok(wire)
     }
 
-    fn start_tls(&mut self, tls: Tls) -> Result<()> {
-        let address = self.connection.address().clone();
+    fn start_tls(&mut self, options: &TlsOptions) -> Result<()> {
+        let mut request = BytesMut::new();
+        frontend::ssl_request(&mut request);
         let answer = self
-            .send(|buffer| {
-                frontend::ssl_request(buffer);
-                Ok(())
-            })
-            .and_then(|()| Ok(self.connection.read_exact(1)?))
+            .connection
+            .exchange_exact(&request, 1)
             .context("no response to the TLS request")?;
-        match (answer.as_slice(), tls) {
-            (b"S", Tls::VerifyFull) => self.connection.start_tls(address.host())?,
-            (b"S", _) => self.connection.start_tls_unverified(address.host())?,
-            (b"N", _) => {
+        match answer[..] {
+            [b'S'] => self.connection.start_tls_with(options)?,
+            [b'N'] => {
+                let address = self.connection.address();
                 return Err(Error::new(format_args!(
                     "the server at {address} does not support TLS: set `tls = \"disable\"` to connect without it"
                 )));
             }
             _ => return Err(self.protocol_error()),
         };
+        self.is_trusted = matches!(
+            options.verification,
+            Verification::ChainAndName | Verification::Pins(_)
+        );
         Ok(())
     }
 
-    /// Sends what `write` encodes.
+    /// Adds what `write` encodes to what is sent.
     pub(crate) fn send(
         &mut self,
         write: impl FnOnce(&mut BytesMut) -> std::io::Result<()>,
     ) -> Result<()> {
-        let mut buffer = BytesMut::new();
-        write(&mut buffer).context("cannot encode the message")?;
-        Ok(self.connection.write_all(&buffer)?)
+        write(&mut self.to_send).context("cannot encode the message")
+    }
+
+    /// Sends what no read has sent.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        Ok(self.connection.write_all(&self.to_send.split())?)
     }
 
     /// Receives the next message. An error message becomes an error.
@@ -82,24 +95,45 @@ impl Wire {
     }
 
     fn message(&mut self) -> Result<Message> {
-        let head = self.connection.read_exact(HEADER_BYTES)?;
-        let header = Header::parse(&head).ok().flatten();
-        // The length includes itself, but not the type byte before it.
-        let length = header.and_then(|header| usize::try_from(header.len()).ok());
-        let rest = length
-            .filter(|length| *length <= MAX_MESSAGE)
-            .and_then(|length| (length + 1).checked_sub(HEADER_BYTES))
-            .ok_or_else(|| self.protocol_error())?;
-        let mut bytes = BytesMut::from(&head[..]);
-        bytes.extend_from_slice(&self.connection.read_exact(rest)?);
-        Message::parse(&mut bytes)
-            .ok()
-            .flatten()
-            .ok_or_else(|| self.protocol_error())
+        loop {
+            self.validate_length()?;
+            let message = Message::parse(&mut self.received);
+            if let Some(message) = message.map_err(|_| self.protocol_error())? {
+                return Ok(message);
+            }
+            let sent = self.to_send.split();
+            let more = self.connection.exchange_some(&sent, READ_BYTES)?;
+            if more.is_empty() {
+                let address = self.connection.address();
+                return Err(Error::new(format_args!(
+                    "cannot read from {address}: the peer closed the connection"
+                )));
+            }
+            self.received.extend_from_slice(&more);
+        }
+    }
+
+    /// Rejects a message whose length cannot be right, or that would exhaust the memory.
+    fn validate_length(&self) -> Result<()> {
+        let header = Header::parse(&self.received).map_err(|_| self.protocol_error())?;
+        let Some(header) = header else {
+            return Ok(());
+        };
+        match u64::try_from(header.len()) {
+            Ok(length) if length <= MAX_MESSAGE => Ok(()),
+            Ok(length) if header.tag() == DATA_ROW => Err(Error::new(format_args!(
+                "the first row has {}, more than {}: select less",
+                bytes_text(length),
+                bytes_text(MAX_MESSAGE)
+            ))),
+            _ => Err(self.protocol_error()),
+        }
     }
 }
 
-/// The length of a message's header: its type and its length.
-const HEADER_BYTES: usize = 5;
+/// The type of a message with a row.
+const DATA_ROW: u8 = b'D';
 /// The limit on a message, so that a server cannot exhaust the memory.
-const MAX_MESSAGE: usize = 256 << 10;
+const MAX_MESSAGE: u64 = 256 << 10;
+/// The number of bytes per read.
+const READ_BYTES: usize = 64 << 10;

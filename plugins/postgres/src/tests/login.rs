@@ -3,7 +3,7 @@
 use super::*;
 
 const CLEARTEXT: &str = "unhealthy: cannot log in as vitals: the server requests a cleartext password, which is sent \
-                         only with `tls = \"verify-full\"`";
+                         only with `tls = \"verify-full\"` or `pins`";
 
 /// A server that requests a cleartext password.
 fn requests_cleartext() -> Peer {
@@ -109,4 +109,12 @@ fn tls_starts_if_the_server_supports_it() {
     );
     let beginning = "unhealthy: cannot begin a transaction";
     assert!(check("verify-full").starts_with(beginning));
+    // A certificate for any name may be an attacker's.
+    assert_eq!(check("verify-ca"), CLEARTEXT);
+    let pinned = json!({ "tls": "require", "pins": ["1".repeat(64)], "client_certificate": "me" });
+    let outcome = outcome_in(&world, pinned);
+    assert!(shown(&outcome).starts_with(beginning), "{outcome:?}");
+    let options = world.tls_options("db:5432");
+    let last = options.last().unwrap();
+    assert_eq!(last.client_certificate.as_deref(), Some("me"));
 }
