@@ -81,6 +81,7 @@ pub(crate) async fn of(code: &str, server: &TargetServer) -> Result<Target, Stri
         "tcp" => Target::new(json!({ "address": at.to_string() }), ()),
         "file" => Target::new(json!({ "path": format!("{here}/Cargo.toml") }), ()),
         "disk" => Target::local(json!({ "paths": ["/"] }), None),
+        "icmp" => Target::local(json!({ "host": "127.0.0.1" }), None),
         "load" => Target::local(json!({}), Some(("system", "load"))),
         "memory" => Target::local(json!({}), Some(("system", "memory"))),
         "celery" => start(celery()).await?,

@@ -70,7 +70,7 @@ impl ConnectSettings {
 /// [`ConnectSettings`].
 #[derive(Config, Clone, Copy, Debug)]
 pub struct FamilySettings {
-    /// The family of the addresses to connect to. The default is both.
+    /// The family of the addresses to use. The default is both.
     family: Option<FamilySetting>,
 }
 

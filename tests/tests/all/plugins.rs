@@ -7,6 +7,7 @@ mod dns;
 mod documents;
 mod file;
 mod http;
+mod icmp;
 mod load;
 mod memory;
 mod postgres;
