@@ -3,7 +3,7 @@
 #![cfg(target_family = "wasm")]
 
 use vitals_test_guests::instructions::{Instructions, any_settings, debug_text, outcome_of};
-use vitals_test_guests::raw::{Guest, export, http as contract, tls, types};
+use vitals_test_guests::raw::{Guest, export, http as contract, net, types};
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{
     Fields, FutureIncomingResponse, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
@@ -298,17 +298,30 @@ fn look_up_many(args: &Instructions) -> Result<String, String> {
     last
 }
 
-fn open(args: &Instructions) -> Result<tls::Connection, String> {
+fn open(args: &Instructions) -> Result<net::Connection, String> {
     let port = u16::try_from(args.size("port")).map_err(debug_text)?;
-    tls::Connection::connect(args.text("host"), port, u32::MAX).map_err(debug_text)
+    let options = net::ConnectOptions {
+        family: net::Family::Any,
+        proxy: args.maybe("proxy").map(str::to_owned),
+    };
+    net::Connection::connect(args.text("host"), port, &options, u32::MAX).map_err(debug_text)
 }
 
 /// Connects and does a handshake without a timeout, repeatedly. Returns why the last certificate is
 /// not trusted.
 fn handshake(args: &Instructions) -> Result<String, String> {
     let mut verification_error = None;
+    let options = net::TlsOptions {
+        server_name: "web.test".to_owned(),
+        verification: match args.size("pins") {
+            0 => net::Verification::None,
+            count => net::Verification::Pins(vec!["0".repeat(64); count]),
+        },
+        alpn: vec!["h2".to_owned(); args.size("alpn")],
+        client_certificate: args.maybe("identity").map(str::to_owned),
+    };
     for _ in args.rounds() {
-        let handshake = open(args)?.start_tls("web.test", false, u32::MAX);
+        let handshake = open(args)?.start_tls(&options, u32::MAX);
         verification_error = handshake.map_err(debug_text)?.verification_error;
     }
     Ok(verification_error.unwrap_or_else(|| "trusted".to_owned()))
@@ -318,7 +331,8 @@ fn tls_read(args: &Instructions) -> Result<String, String> {
     let connection = open(args)?;
     let mut read = 0;
     loop {
-        let bytes = connection.read(u32::MAX, u32::MAX).map_err(debug_text)?;
+        let bytes = connection.exchange(&[], &net::Until::Some, 1 << 20, u32::MAX);
+        let bytes = bytes.map_err(debug_text)?;
         if bytes.is_empty() {
             return Ok(format!("{read} bytes"));
         }

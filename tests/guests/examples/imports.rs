@@ -9,7 +9,7 @@
 use std::net::{TcpListener, TcpStream, ToSocketAddrs as _, UdpSocket};
 
 use vitals_test_guests::raw::{
-    Guest, description, export, files, healthy, system, text, tls, types,
+    Guest, description, export, files, healthy, net, system, text, types,
 };
 
 struct Component;
@@ -20,7 +20,22 @@ impl Guest for Component {
     }
 
     fn check(_: types::Request) -> Result<types::Outcome, String> {
-        let connect = || tls::Connection::connect("example.com", 443, 100);
+        let options = net::ConnectOptions {
+            family: net::Family::Any,
+            proxy: None,
+        };
+        let connect = || net::Connection::connect("example.com", 443, &options, 100);
+        let datagram = net::DatagramOptions {
+            family: net::Family::Any,
+            attempts: 1,
+            replies: 1,
+        };
+        let ping = net::PingOptions {
+            family: net::Family::Any,
+            count: 1,
+            interval_ms: 10,
+            size: 0,
+        };
         let details = vec![
             detail("files.stat", &files::stat("/etc/hostname")),
             detail("files.read", &files::read("/etc/hostname", 0, 16)),
@@ -28,7 +43,16 @@ impl Guest for Component {
             detail("system.disk", &system::disk_usage("/")),
             detail("system.memory", &system::memory_usage()),
             detail("system.load", &system::load_average()),
-            detail("tls.connect", &connect().map(|_| "connected")),
+            detail("net.connect", &connect().map(|_| "connected")),
+            detail(
+                "net.datagram",
+                &net::datagram("example.com", 53, b"ping", datagram, 100),
+            ),
+            detail(
+                "net.resolve",
+                &net::resolve("example.com", net::Family::Any, 100),
+            ),
+            detail("net.ping", &net::ping("example.com", ping, 100)),
             detail("std.file", &std::fs::read("/etc/hostname")),
             detail(
                 "std.write",

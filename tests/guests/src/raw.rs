@@ -16,7 +16,7 @@ pub mod bindings {
 
 pub use bindings::export_plugin as export;
 pub use bindings::exports::vitals::health::health_check::Guest;
-pub use bindings::vitals::health::{files, http, metrics, reporting, system, tls, types};
+pub use bindings::vitals::health::{files, http, metrics, net, reporting, system, types};
 
 use types::{Description, Detail, Outcome, Status, Value};
 
