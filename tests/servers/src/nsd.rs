@@ -45,6 +45,13 @@ shop A 192.0.2.2
 shop 60 AAAA 2001:db8::1
 www CNAME shop
 _sip._tcp SRV 10 5 5060 sip
+_443._tcp.shop TLSA 3 1 1 8bd1da958bd1da958bd1da958bd1da958bd1da958bd1da958bd1da958bd1da95
+child NS ns1.child
+child DS 2371 13 2 1f987cc61f987cc61f987cc61f987cc61f987cc61f987cc61f987cc61f987cc6
+@ DNSKEY 257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0d
+shop HTTPS 1 . alpn=h2
+_dns SVCB 1 shop alpn=dot
+@ NAPTR 100 10 \"S\" \"SIP+D2U\" \"\" _sip._udp
 ";
 const REVERSE: &str = "\
 $ORIGIN 2.0.192.in-addr.arpa.

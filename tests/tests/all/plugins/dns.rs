@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use vitals_tests::guests;
 use vitals_tests::servers::{self, Server};
+use vitals_tests::{EnclosedNetwork, Vitals, guests};
 
 use super::{number, told, watch, watching};
 
@@ -35,6 +35,24 @@ async fn every_type_of_record_is_shown_and_compared() {
         ("CAA example.test", "0 issue ca.test"),
         ("SRV _sip._tcp.example.test", "10 5 5060 sip.example.test"),
         ("PTR 25.2.0.192.in-addr.arpa", "mail.example.test"),
+        (
+            "TLSA _443._tcp.shop.example.test",
+            &format!("3 1 1 {}", "8bd1da95".repeat(8)),
+        ),
+        (
+            "DS child.example.test",
+            &format!("2371 13 2 {}", "1f987cc6".repeat(8)),
+        ),
+        (
+            "DNSKEY example.test",
+            "257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0d",
+        ),
+        ("HTTPS shop.example.test", "1 . alpn=h2"),
+        ("SVCB _dns.example.test", "1 shop.example.test alpn=dot"),
+        (
+            "NAPTR example.test",
+            r#"100 10 "S" "SIP+D2U" "" _sip._udp.example.test"#,
+        ),
     ] {
         let (kind, name) = query.split_once(' ').expect("type and name");
         let expect: Vec<_> = records.split(", ").collect();
@@ -128,4 +146,22 @@ async fn without_a_server_the_machines_resolver_is_queried() {
         let (status, message) = told(&check);
         assert_eq!(format!("{status}: {message}"), expected, "{check:#}");
     }
+}
+
+#[tokio::test]
+async fn a_resolver_that_does_not_answer_does_not_prove_that_a_name_does_not_exist() {
+    let config = "[server]\nlisten = '127.0.0.1:8080'\n[checks.staging]\nplugin = 'dns'\n\
+                  config = { name = 'staging.example.com', rcode = 'NXDOMAIN' }\n";
+    let host = Vitals::new(["serve"])
+        .config(config)
+        .guests([guests::DNS])
+        .enclosed(EnclosedNetwork::new())
+        .serve()
+        .await;
+    let line = host.eventually_logs("check=staging ").await;
+    let problem = "cannot look up staging.example.com: no resolver answered";
+    assert!(
+        line.contains("unhealthy") && line.contains(problem),
+        "{line}"
+    );
 }

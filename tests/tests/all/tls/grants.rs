@@ -27,11 +27,9 @@ async fn what_is_not_granted_is_denied_and_says_what_to_write() {
         said[2],
         "denied: tls db.internal:5432 (add it to `allow.tls` of check `orders`)"
     );
-    // Granted, but there is no such name.
-    assert!(
-        said[3].starts_with("failed: cannot look up the host: "),
-        "{said:?}"
-    );
+    // Granted, but there is no such name, or nobody who would know it.
+    let unknown = ["not found", "no data", "try again"];
+    assert!(unknown.contains(&said[3].as_str()), "{said:?}");
     assert_snapshot!(denials(&check), @r"
     denied: tls 127.0.0.1:<port> (add it to `allow.tls` of check `orders`)
     denied: tls db.internal:5432 (add it to `allow.tls` of check `orders`)
@@ -116,5 +114,5 @@ async fn connections_count_and_names_that_are_none_are_refused() {
 
     let closed = Target::start(Reply::Silence).stop();
     let said = Orders::steps(&closed, &["connect 9000"]).said().await;
-    assert_eq!(said, ["failed: connection refused"]);
+    assert_eq!(said, ["refused"]);
 }

@@ -16,20 +16,20 @@ async fn what_is_no_tls_is_said_in_words() {
     let cases = [
         (
             Reply::Bytes(http),
-            "failed: the server does not speak TLS here: it began with `HTTP/1.1 400 Bad Request`",
+            "tls: the server does not speak TLS here: it began with `HTTP/1.1 400 Bad Request`",
         ),
         (
             Reply::Bytes(garbage),
-            "failed: the server does not speak TLS here",
+            "tls: the server does not speak TLS here",
         ),
         (
             Reply::Bytes(alert),
-            "failed: the server refused with the alert 40 (handshake failure); it may have no cipher \
+            "tls: the server refused with the alert 40 (handshake failure); it may have no cipher \
              in common with the host, or require a client certificate",
         ),
         (
             Reply::Bytes(record),
-            "failed: the server sent an unexpected message",
+            "tls: the server sent an unexpected message",
         ),
         (Reply::Bytes(Vec::new()), "closed"),
     ];

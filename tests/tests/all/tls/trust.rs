@@ -63,7 +63,7 @@ async fn a_chain_that_is_not_trusted_is_an_error_or_shown_with_its_reason() {
             said(&check),
             [
                 "connected",
-                &format!("failed: the certificate of {name} is not trusted: {reason}"),
+                &format!("tls: the certificate of {name} is not trusted: {reason}"),
                 "closed",
                 "connected",
                 &format!("TLSv1.3: {reason}"),
@@ -119,7 +119,7 @@ async fn roots_are_the_hosts_or_the_checks_own() {
     own_instead.host_roots = Some(authority.pem());
     assert_eq!(
         own_instead.said().await[1],
-        "failed: the certificate of web.test is not trusted: its issuer is not among the trusted roots"
+        "tls: the certificate of web.test is not trusted: its issuer is not among the trusted roots"
     );
 }
 
@@ -176,7 +176,7 @@ async fn a_server_without_the_key_of_its_certificate_is_never_believed() {
             assert_eq!(
                 said[1..],
                 [
-                    "failed: the server does not hold the key of its certificate",
+                    "tls: the server does not hold the key of its certificate",
                     "closed"
                 ]
             );
@@ -219,6 +219,6 @@ async fn a_chain_is_shown_and_held_within_bounds() {
             .trusting(&authority)
             .said()
             .await;
-        assert_eq!(said[1], format!("failed: {words}"));
+        assert_eq!(said[1], format!("tls: {words}"));
     }
 }
