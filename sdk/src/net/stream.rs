@@ -120,7 +120,7 @@ impl Stream {
     }
 
     /// Writes, and reads to the end of the stream.
-    pub(crate) fn to_end(&mut self, bytes: &[u8], most: usize) -> Result<Vec<u8>, Failed> {
+    pub(crate) fn rest(&mut self, bytes: &[u8], most: usize) -> Result<Vec<u8>, Failed> {
         self.exchange(bytes, Until::End, most, Limit::new(self.timeout))
     }
 
@@ -279,7 +279,7 @@ macro_rules! stream_methods {
         /// Writes all bytes, and reads to the end of the stream, in one call of the host. More than
         /// `most` bytes, or than 1 MiB, are an error.
         pub fn exchange_to_end(&mut self, bytes: &[u8], most: usize) -> Result<Vec<u8>, Error> {
-            let read = self.stream.to_end(bytes, most);
+            let read = self.stream.rest(bytes, most);
             read.map_err(|failed| self.error(failed))
         }
 

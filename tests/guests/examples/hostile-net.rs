@@ -41,6 +41,10 @@ impl Guest for Component {
             "tls-read" => tls_read(&settings),
             "tls-write" => tls_write(&settings),
             "tls-leak" => settings.keep(|| open(&settings)),
+            "exchange" => exchange(&settings),
+            "datagram" => datagram(&settings),
+            "resolve" => resolve(&settings),
+            "ping" => ping(&settings),
             other => Err(format!("I can't {other}")),
         }))
     }
@@ -338,6 +342,68 @@ fn tls_read(args: &Instructions) -> Result<String, String> {
         }
         read += bytes.len();
     }
+}
+
+/// Connects, and waits without a timeout for what `until` says, repeatedly: `length` or `end` of at
+/// most `max` bytes, or a delimiter of `size` bytes.
+fn exchange(args: &Instructions) -> Result<String, String> {
+    let connection = open(args)?;
+    let max = args.number("max").unwrap_or(u64::from(u32::MAX));
+    let max = u32::try_from(max).unwrap_or(u32::MAX);
+    let until = match args.text("until") {
+        "length" => net::Until::Length(max),
+        "end" => net::Until::End,
+        _ => net::Until::Delimiter(vec![b'y'; args.size("size")]),
+    };
+    let mut read = 0;
+    for _ in args.rounds() {
+        let bytes = connection.exchange(b"x", &until, max, u32::MAX);
+        read += bytes.map_err(debug_text)?.len();
+    }
+    Ok(format!("{read} bytes"))
+}
+
+/// Sends datagrams of `size` bytes and waits for replies without a timeout, repeatedly.
+fn datagram(args: &Instructions) -> Result<String, String> {
+    let port = u16::try_from(args.size("port")).map_err(debug_text)?;
+    let small = |name: &str| u8::try_from(args.size(name)).unwrap_or(u8::MAX);
+    let options = net::DatagramOptions {
+        family: net::Family::Any,
+        attempts: small("attempts"),
+        replies: small("replies"),
+    };
+    let bytes = vec![b'x'; args.size("size")];
+    let mut replies = 0;
+    for _ in args.rounds() {
+        let received = net::datagram(args.text("host"), port, &bytes, options, u32::MAX);
+        replies += received.map_err(debug_text)?.len();
+    }
+    Ok(format!("{replies} replies"))
+}
+
+/// Looks up a name by the contract, repeatedly.
+fn resolve(args: &Instructions) -> Result<String, String> {
+    let mut found = Vec::new();
+    for _ in args.rounds() {
+        found = net::resolve(args.text("at"), net::Family::Any, u32::MAX).map_err(debug_text)?;
+    }
+    Ok(found.join(" "))
+}
+
+/// Pings a host, with as many and as large requests as the settings say, repeatedly.
+fn ping(args: &Instructions) -> Result<String, String> {
+    let options = net::PingOptions {
+        family: net::Family::Any,
+        count: u8::try_from(args.size("requests")).unwrap_or(u8::MAX),
+        interval_ms: u32::try_from(args.size("interval")).unwrap_or(u32::MAX),
+        size: u16::try_from(args.size("size")).unwrap_or(u16::MAX),
+    };
+    let mut replies = 0;
+    for _ in args.rounds() {
+        let result = net::ping(args.text("host"), options, u32::MAX).map_err(debug_text)?;
+        replies += result.times.iter().flatten().count();
+    }
+    Ok(format!("{replies} replies"))
 }
 
 fn tls_write(args: &Instructions) -> Result<String, String> {

@@ -240,3 +240,12 @@ async fn a_standby_that_does_not_replay_is_degraded_until_it_has_caught_up() {
     resume();
     becomes(caught_up).await;
 }
+
+#[tokio::test]
+async fn a_large_value_is_named_as_one() {
+    let postgres = Postgres::start().await;
+    let check = ask(&postgres, "query = \"SELECT repeat('x', 300000)\"").await;
+    let expected =
+        "unhealthy: the query failed: the first row has 293 KiB, more than 256 KiB: select less";
+    assert_eq!(shown(&check, postgres.address()), expected, "{check:#}");
+}

@@ -196,3 +196,18 @@ async fn tls_verifies_the_server_if_configured() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_cluster_without_slots_has_failed() {
+    let redis = Redis::start(&["--cluster-enabled", "yes"]).await;
+    let check = ask(&redis, "cluster = true").await;
+    let expected = "unhealthy: the state of the cluster is fail";
+    assert_eq!(shown(&check, redis.address()), expected, "{check:#}");
+    let alone = Redis::start(&[]).await;
+    let check = ask(&alone, "cluster = true").await;
+    let shown = shown(&check, alone.address());
+    assert!(
+        shown.starts_with("unhealthy: CLUSTER INFO failed: "),
+        "{check:#}"
+    );
+}

@@ -127,3 +127,25 @@ async fn nginx_is_watched_through_a_stop_and_a_freeze() {
     server.thaw();
     becomes(up).await;
 }
+
+#[tokio::test]
+async fn a_pinned_certificate_needs_no_root() {
+    let identity = Identity::self_signed(&["shop.test"]);
+    let target = TlsTarget::start(&identity, Opening::Tls);
+    let address = target.address();
+    let ask = async |settings: &str| {
+        let config =
+            format!("config = {{ address = '{address}', name = 'shop.test', {settings} }}");
+        watch(guests::TLS, &config).await
+    };
+    let check = ask("verify = false").await;
+    for digest in ["sha256", "public_key_sha256"] {
+        let digest = check["details"][digest].as_str().expect("a digest");
+        let check = ask(&format!("pins = ['{digest}']")).await;
+        assert_eq!(told(&check).0, "healthy", "{check:#}");
+        assert_eq!(check["details"]["trusted"], false, "{check:#}");
+    }
+    let check = ask(&format!("pins = ['{}']", "0a".repeat(32))).await;
+    let beginning = "unhealthy: certificate of shop.test has none of the digests in `pins`";
+    assert!(shown(&check, address).starts_with(beginning), "{check:#}");
+}
