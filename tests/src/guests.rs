@@ -126,6 +126,8 @@ pub const SMTP: Guest = plugin("smtp");
 pub const TCP: Guest = plugin("tcp");
 /// The first-party plugin `tls`.
 pub const TLS: Guest = plugin("tls");
+/// The first-party plugin `websocket`.
+pub const WEBSOCKET: Guest = plugin("websocket");
 
 const fn test(name: &'static str) -> Guest {
     Guest {

@@ -173,6 +173,10 @@ const PACKAGES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "python3-websockets",
+        &["/usr/lib/python3/dist-packages/websockets"],
+    ),
+    (
         "redis-server",
         &["/usr/bin/redis-server", "/usr/local/bin/redis-server"],
     ),

@@ -17,6 +17,7 @@ mod postgres;
 mod process;
 mod prometheus;
 mod redis;
+mod websocket;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -44,6 +45,7 @@ pub use postgres::Postgres;
 pub use process::Process;
 pub use prometheus::{Prometheus, Series, check_metrics};
 pub use redis::Redis;
+pub use websocket::websocket;
 
 /// A server in a directory and on a port of its own, stopped on drop.
 #[derive(Debug)]

@@ -16,6 +16,7 @@ mod readme;
 mod redis;
 mod smtp;
 mod tls;
+mod websocket;
 
 use serde_json::Value;
 use vitals_tests::TestHost;
