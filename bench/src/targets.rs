@@ -91,6 +91,7 @@ pub(crate) async fn of(code: &str, server: &TargetServer) -> Result<Target, Stri
         "redis" => start(redis()).await?,
         "smtp" => start(smtp()).await?,
         "tls" => start(tls()).await?,
+        "websocket" => start(websocket()).await?,
         _ => {
             return Err("it has no target: add one to bench/src/targets.rs".into());
         }
@@ -164,6 +165,12 @@ async fn tls() -> Target {
     let nginx = Server::start("nginx", servers::nginx).await;
     let address = nginx.address().to_string();
     Target::with_own_root(json!({ "address": address, "name": "shop.test" }), nginx)
+}
+
+async fn websocket() -> Target {
+    let server = Server::start("websocket", servers::websocket).await;
+    let address = server.address().to_string();
+    Target::new(json!({ "address": address }), server)
 }
 
 /// Starts a server. The test harness panics if it cannot; here its text becomes an error.
