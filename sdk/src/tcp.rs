@@ -44,8 +44,8 @@ pub fn connect_with(address: &Address, options: &ConnectOptions) -> Result<TcpSt
 }
 
 /// A connection. Each operation is limited by the timeout given when connecting, and by the run's
-/// deadline. An error closes it, except a timeout of a read, which can be repeated without losing
-/// data.
+/// deadline. An error closes it, except one of a read: [`TcpStream::read_received`] returns what was
+/// received before it.
 ///
 /// The methods that begin with `exchange_` write and read in one call of the host, which takes less
 /// time than two. The stream also implements [`std::io::Read`] and [`std::io::Write`], for protocol

@@ -9,8 +9,9 @@ mod upgrade;
 
 use std::collections::BTreeMap;
 
+use vitals_sdk::net::ConnectSettings;
 use vitals_sdk::prelude::*;
-use vitals_sdk::tls::{Certificate, Handshake};
+use vitals_sdk::tls::{Certificate, Handshake, TlsSettings};
 
 use exchange::Exchange;
 use stream::Stream;
@@ -20,7 +21,7 @@ use upgrade::{Target, Upgrade};
 #[derive(Config)]
 struct Settings {
     /// The address to connect to.
-    #[config(grant = ["tcp", "tls"])]
+    #[config(grant = "tcp")]
     address: Address,
     /// Whether the connection uses TLS, as in a URL with `wss://`.
     #[config(default = false)]
@@ -31,9 +32,10 @@ struct Settings {
     /// The name that the server is asked for, in the header `host` and in TLS. The default is the
     /// host of `address`. Use it to check one server of several by its address.
     host: Option<String>,
-    /// Whether the server's certificate must be trusted for the name.
-    #[config(default = true)]
-    verify: bool,
+    #[config(flatten)]
+    certificate: TlsSettings,
+    #[config(flatten)]
+    connection: ConnectSettings,
     /// More headers of the request. They are never shown.
     #[config(default, secret)]
     headers: BTreeMap<String, String>,
@@ -124,7 +126,7 @@ fn run(
     };
     let mut stream = Stream::connect(settings)?;
     record(observed, "connect_time");
-    observed.handshake = stream.start_tls(target.name(), settings.verify)?;
+    observed.handshake = stream.start_tls(&settings.certificate.options(target.name()))?;
     if observed.handshake.is_some() {
         record(observed, "tls_time");
     }

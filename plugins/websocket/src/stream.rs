@@ -4,7 +4,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 
 use vitals_sdk::prelude::*;
-use vitals_sdk::tls::Handshake;
+use vitals_sdk::tls::{Handshake, TlsOptions};
 
 use crate::Settings;
 
@@ -34,11 +34,11 @@ impl Stream {
     /// Connects. The timeout of the settings limits this and each step up to the first
     /// [`Stream::begin_step`].
     pub(crate) fn connect(settings: &Settings) -> Result<Self> {
-        let timeout = settings.timeout();
+        let options = settings.connection.options(settings.timeout);
         let wire = if settings.tls {
-            Wire::Tls(tls::connect(&settings.address, timeout)?)
+            Wire::Tls(tls::connect_with(&settings.address, &options)?)
         } else {
-            Wire::Plain(tcp::connect(&settings.address, timeout)?)
+            Wire::Plain(tcp::connect_with(&settings.address, &options)?)
         };
         Ok(Self {
             wire,
@@ -48,11 +48,10 @@ impl Stream {
     }
 
     /// Does a TLS handshake, unless the connection is a plain one.
-    pub(crate) fn start_tls(&mut self, name: &str, verify: bool) -> Result<Option<Handshake>> {
+    pub(crate) fn start_tls(&mut self, options: &TlsOptions) -> Result<Option<Handshake>> {
         Ok(match &mut self.wire {
             Wire::Plain(_) => None,
-            Wire::Tls(connection) if verify => Some(connection.start_tls(name)?),
-            Wire::Tls(connection) => Some(connection.start_tls_unverified(name)?),
+            Wire::Tls(connection) => Some(connection.start_tls_with(options)?),
         })
     }
 
@@ -65,9 +64,9 @@ impl Stream {
         on!(&mut self.wire, connection => connection.read_until(end, limit).map_err(Error::from))
     }
 
-    /// Returns the bytes that were read ahead.
-    pub(crate) fn buffered(&self) -> &[u8] {
-        on!(&self.wire, connection => connection.buffered())
+    /// Returns what was received before a read failed, at most `limit` bytes.
+    pub(crate) fn received(&mut self, limit: usize) -> Vec<u8> {
+        on!(&mut self.wire, connection => connection.read_received(limit).unwrap_or_default())
     }
 
     /// Begins a step of at most this time, in which at most `bytes` bytes are read.

@@ -120,7 +120,7 @@ impl Upgrade {
         let head = match stream.read_until(b"\r\n\r\n", HEAD_LIMIT) {
             Ok(head) => head,
             Err(error) => {
-                return Err(match other_protocol(stream.buffered()) {
+                return Err(match other_protocol(&stream.received(HEAD_LIMIT)) {
                     Some(problem) => target.error(&problem),
                     None => error.context("no response to the opening handshake received"),
                 });

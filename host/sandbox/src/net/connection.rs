@@ -18,7 +18,8 @@ use crate::egress::{
 };
 use crate::grants::Host;
 
-/// A connection of a guest. Any error except the timeout of a read closes it.
+/// A connection of a guest. An error closes it, except one of a read, which loses nothing of what was
+/// received.
 #[expect(
     unreachable_pub,
     reason = "the bindings of the contract name it where `pub(super)` can't follow"
@@ -54,7 +55,8 @@ impl Connection {
     }
 
     /// Writes `bytes`, if there are any, and then reads until `until`, at most `max` bytes and at
-    /// most [`MAX_READ`]. A read that timed out can be repeated without losing data.
+    /// most [`MAX_READ`]. After a read that failed, what was received can be read with
+    /// [`Until::Some`].
     ///
     /// If the peer closes the connection without `close_notify`, the stream may have been
     /// truncated: that is [`NetError::Closed`], not the end.
@@ -74,10 +76,7 @@ impl Connection {
                 let rest = self.read_ahead.split_off(end);
                 Ok(std::mem::replace(&mut self.read_ahead, rest))
             }
-            Ok(Err(error)) => {
-                self.close();
-                Err(error)
-            }
+            Ok(Err(error)) => Err(error),
             Err(_) => Err(NetError::Timeout),
         }
     }
@@ -114,7 +113,10 @@ impl Connection {
             match end {
                 Some(end) if end > max => return Err(NetError::TooLarge),
                 Some(end) => return Ok(end),
-                None if received > max => return Err(NetError::TooLarge),
+                // Not even one more byte can be what ends the read.
+                None if received > max || (received == max && *until != Until::End) => {
+                    return Err(NetError::TooLarge);
+                }
                 None => {}
             }
             if self.read_more().await? == 0 {
@@ -135,7 +137,10 @@ impl Connection {
             let mut stream = self.transport.stream()?;
             stream.read_buf(&mut self.read_ahead).await
         };
-        Ok(read.await.map_err(|error| connection_error(&error))?)
+        read.await.map_err(|error| {
+            self.transport = Transport::Closed;
+            connection_error(&error).into()
+        })
     }
 
     /// Writes all bytes. A timeout closes the connection, because it is unknown how much was sent.
