@@ -224,10 +224,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the server runs on a thread of its own"
-    )]
     fn an_exchange_sends_again_and_returns_replies() {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address: Address = server.local_addr().unwrap().to_string().parse().unwrap();
