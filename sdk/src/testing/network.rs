@@ -58,8 +58,8 @@ impl fmt::Display for Channel {
 }
 
 impl World {
-    /// Defines the peer at `host:port` for [`tcp::connect`]. In a world nothing uses the machine's
-    /// network.
+    /// Defines the peer at `host:port` for [`tcp::connect`](crate::tcp::connect). In a world nothing
+    /// uses the machine's network.
     ///
     /// ```
     /// use vitals_sdk::prelude::*;
