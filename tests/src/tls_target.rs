@@ -8,10 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use rustls::crypto::ring;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::TLS12;
-use rustls::{ALL_VERSIONS, ServerConfig, ServerConnection, StreamOwned};
+use rustls::{ALL_VERSIONS, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use vitals_servers::Identity;
 
 /// How a server begins a connection.
@@ -47,6 +49,32 @@ impl TlsTarget {
     ///
     /// Panics if there is no free port.
     pub fn start(identity: &Identity, opening: Opening) -> Self {
+        Self::start_with(identity, WebPkiClientVerifier::no_client_auth(), opening)
+    }
+
+    /// Starts one that requires a certificate of its clients, signed by this one.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no free port, or if the certificate cannot sign.
+    pub fn start_for_clients(
+        identity: &Identity,
+        root: &CertificateDer<'static>,
+        opening: Opening,
+    ) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add(root.clone()).expect("a root");
+        let provider = Arc::new(ring::default_provider());
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        Self::start_with(identity, verifier.expect("a root"), opening)
+    }
+
+    fn start_with(
+        identity: &Identity,
+        clients: Arc<dyn ClientCertVerifier>,
+        opening: Opening,
+    ) -> Self {
         let key = PrivateKeyDer::Pkcs8(identity.key_der().into());
         let key = ring::sign::any_supported_type(&key).expect("a key that can sign");
         // Without a check that they match: a test may use another key than that of the certificate.
@@ -59,7 +87,7 @@ impl TlsTarget {
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .expect("ring has all versions")
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
         let config = Arc::new(config);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -106,6 +106,42 @@ async fn a_certificate_is_judged_by_name_expiry_and_trust() {
 }
 
 #[tokio::test]
+async fn a_server_that_requires_a_client_certificate_gets_the_one_that_is_set() {
+    let authority = Authority::new("Test Root");
+    let client = authority.identity(&["monitoring.test"], |_| {});
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).expect("the directory is there");
+        path
+    };
+    let roots = file("roots.pem", &authority.pem());
+    let (certificate, key) = (
+        file("client.pem", client.pem()),
+        file("key.pem", &client.key_pem()),
+    );
+    for opening in [Opening::Tls12, Opening::Tls] {
+        let server = expiring(&authority, 80);
+        let target = TlsTarget::start_for_clients(&server, &client.chain[1], opening);
+        let address = target.address();
+        let ask = async |settings: &str| {
+            let lines = format!(
+                "tls.roots = [{roots:?}]\n\
+                 config = {{ address = '{address}', name = 'shop.test', {settings} }}\n\
+                 [tls.identities.monitoring]\ncertificate = {certificate:?}\nkey = {key:?}\n"
+            );
+            shown(&watch(guests::TLS, &lines).await, address)
+        };
+        let healthy = "healthy: certificate of shop.test expires in 80 d";
+        assert_eq!(ask("client_certificate = 'monitoring'").await, healthy);
+        let without = ask("").await;
+        // With TLS 1.3 the server looks for it only after the handshake.
+        let is_refused = without.starts_with("unhealthy: cannot start TLS with <web>: ");
+        assert_eq!(is_refused, matches!(opening, Opening::Tls12), "{without}");
+    }
+}
+
+#[tokio::test]
 async fn nginx_is_watched_through_a_stop_and_a_freeze() {
     let mut server = Server::start("nginx", servers::nginx).await;
     let address = server.address();
