@@ -86,6 +86,7 @@ pub(crate) async fn of(code: &str, server: &TargetServer) -> Result<Target, Stri
         "memory" => Target::local(json!({}), Some(("system", "memory"))),
         "celery" => start(celery()).await?,
         "dns" => start(dns()).await?,
+        "grpc" => start(grpc()).await?,
         "postgres" => start(postgres()).await?,
         "prometheus" => start(prometheus(server.address)).await?,
         "redis" => start(redis()).await?,
@@ -124,6 +125,12 @@ async fn dns() -> Target {
         json!({ "server": server, "name": name, "expect": ["192.0.2.1"] }),
         nsd,
     )
+}
+
+async fn grpc() -> Target {
+    let etcd = Server::start("etcd", servers::etcd).await;
+    let url = format!("http://{}", etcd.address());
+    Target::new(json!({ "url": url }), etcd)
 }
 
 async fn postgres() -> Target {

@@ -106,6 +106,8 @@ pub const DISK: Guest = plugin("disk");
 pub const DNS: Guest = plugin("dns");
 /// The first-party plugin `file`.
 pub const FILE: Guest = plugin("file");
+/// The first-party plugin `grpc`.
+pub const GRPC: Guest = plugin("grpc");
 /// The first-party plugin `icmp`.
 pub const ICMP: Guest = plugin("icmp");
 /// The first-party plugin `load`.

@@ -62,6 +62,7 @@ const NEEDS: [(&str, &[&str]); 3] = [
             "prometheus",
             "redis-server",
             "celery",
+            "etcd-server",
             "python3-websockets",
         ],
     ),

@@ -120,6 +120,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
         "docker-compose",
         &["/usr/bin/docker-compose", "/usr/local/bin/docker-compose"],
     ),
+    ("etcd-server", &["/usr/bin/etcd", "/usr/local/bin/etcd"]),
     // Tests set up their own networks with it.
     (
         "iproute2",
@@ -171,6 +172,11 @@ const PACKAGES: &[(&str, &[&str])] = &[
             "/usr/bin/prometheus-node-exporter",
             "/usr/local/bin/prometheus-node-exporter",
         ],
+    ),
+    // Debian's, because the tests run Debian's Python.
+    (
+        "python3-grpcio",
+        &["/usr/lib/python3/dist-packages/grpc/__init__.py"],
     ),
     (
         "python3-websockets",

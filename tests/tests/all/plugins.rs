@@ -6,6 +6,7 @@ mod disk;
 mod dns;
 mod documents;
 mod file;
+mod grpc;
 mod http;
 mod icmp;
 mod load;

@@ -155,20 +155,18 @@ fn http2(then: Then) -> Behaviour {
 
 /// The head of a response whose header block never ends: `:status: 200`, and then fields.
 fn continuations() -> Vec<u8> {
-    [&b"\0\0\x01\x01\0\0\0\0\x01\x88"[..], &continuation()].concat()
+    [&b"\0\0\x01\x01\0\0\0\0\x01\x88"[..], &continuation()[..]].concat()
 }
 
 /// A response in HTTP/2 with empty settings, a body, and the beginning of trailers.
 fn h2_response() -> Vec<u8> {
     let head = b"\0\0\x01\x01\x04\0\0\0\x01\x88";
     let trailers = b"\0\0\x06\x01\x01\0\0\0\x01\x00\x01b\x02ok";
-    let frames = [
-        &b"\0\0\0\x04\0\0\0\0\0"[..],
-        head,
-        b"\0\0\x02\0\0\0\0\0\x01ok",
-        trailers,
-    ];
-    frames.concat()
+    let mut frames = b"\0\0\0\x04\0\0\0\0\0".to_vec();
+    frames.extend(head);
+    frames.extend(b"\0\0\x02\0\0\0\0\0\x01ok");
+    frames.extend(trailers);
+    frames
 }
 
 /// A frame that continues a header block, with literals without indexing (RFC 7541, section 6.2.2).
