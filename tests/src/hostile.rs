@@ -23,6 +23,7 @@ mod library;
 mod lifting;
 mod load;
 mod memory;
+mod net;
 mod output;
 mod patience;
 mod receivers;
@@ -59,6 +60,7 @@ pub fn catalogue() -> Vec<(Group, Vec<HostileCase>)> {
         (fetch::GROUP, fetch::cases()),
         (sockets::GROUP, sockets::cases()),
         (tls::GROUP, tls::cases()),
+        (net::GROUP, net::cases()),
         (files::GROUP, files::cases()),
         (load::GROUP, load::cases()),
         (compilation::GROUP, compilation::cases()),

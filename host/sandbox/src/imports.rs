@@ -147,7 +147,7 @@ mod tests {
     fn offered_and_unknown_interfaces_are_told_apart() {
         assert!(is_offered("wasi:http/types@0.2.9", ContractVersion::ALL[0]));
         assert!(is_offered(
-            "vitals:health/tls@0.1.0",
+            "vitals:health/net@0.1.0",
             ContractVersion::ALL[0]
         ));
         for foreign in [

@@ -26,9 +26,9 @@ fn to(name: &'static str, does: &'static str, at: &str, settings: &str) -> Hosti
 pub(super) fn cases() -> Vec<HostileCase> {
     vec![
         denied("tls-denied", "connects to a peer that is not granted", "ok", "does = 'tls'")
-            .denied("tls", "allow.tls"),
-        denied("tls-by-tcp", "connects to a peer that is granted for TCP only", "ok", "does = 'tls'")
-            .allow("tcp = ['{ok}']").denied("tls", "allow.tls"),
+            .denied("tcp", "allow.tcp"),
+        denied("tls-by-http", "connects to a peer that is granted for HTTP only", "ok", "does = 'tls'")
+            .allow("http = ['https://{ok}']").denied("tcp", "allow.tcp"),
         to("tls-tarpit", "connects to a server that sends nothing", "silent", "does = 'tls'")
             .timeout(200).times_out_or_sees_it(),
         to("tls-drip", "connects to a server that answers byte by byte", "tls-drip", "does = 'tls'")

@@ -14,7 +14,7 @@ pub(super) fn cases() -> Vec<HostileCase> {
             .denied("tcp", "this machine itself"),
         net("own-tls", "has the host connect to the machine itself by a granted name",
             "does = 'tls', host = 'own.test', port = {own:port}")
-            .allow("tls = ['own.test:{own:port}']").denied("tls", "this machine itself"),
+            .allow("tls = ['own.test:{own:port}']").denied("tcp", "this machine itself"),
         net("own-granted", "asks the machine itself by a name, where its address is granted too",
             "does = 'http', authority = 'own.test:{own:port}'")
             .allow("http = ['http://own.test:{own:port}', 'http://{own}']").healthy(),

@@ -25,16 +25,16 @@ async fn what_is_not_granted_is_denied_and_says_what_to_write() {
     assert_eq!(said[0], "connected");
     assert_eq!(
         said[2],
-        "denied: tls db.internal:5432 (add it to `allow.tls` of check `orders`)"
+        "denied: tcp db.internal:5432 (add it to `allow.tcp` of check `orders`)"
     );
     // Granted, but there is no such name, or nobody who would know it.
     let unknown = ["not found", "no data", "try again"];
     assert!(unknown.contains(&said[3].as_str()), "{said:?}");
     assert_snapshot!(denials(&check), @r"
-    denied: tls 127.0.0.1:<port> (add it to `allow.tls` of check `orders`)
-    denied: tls db.internal:5432 (add it to `allow.tls` of check `orders`)
+    denied: tcp 127.0.0.1:<port> (add it to `allow.tcp` of check `orders`)
+    denied: tcp db.internal:5432 (add it to `allow.tcp` of check `orders`)
     ");
-    assert_eq!(check["result"]["denials"][0]["kind"], "tls");
+    assert_eq!(check["result"]["denials"][0]["kind"], "tcp");
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_name_that_leads_to_this_machine_is_denied_unless_it_is_localhost() {
     assert_eq!(
         said(&check)[0],
         format!(
-            "denied: tls {name}:{port}, which leads outside the check's grants (its denials say \
+            "denied: tcp {name}:{port}, which leads outside the check's grants (its denials say \
              where to)"
         )
     );

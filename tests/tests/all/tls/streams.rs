@@ -162,7 +162,7 @@ async fn an_exchange_ends_where_it_is_asked_to_and_keeps_what_follows() {
             "connected",
             "TLSv1.3: trusted",
             "too large",
-            "closed",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
             "connected",
             "TLSv1.3: trusted",
             "written",
