@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from componentize_py_types import Err
 from wit_world import exports
-from wit_world.imports import files, http, reporting
+from wit_world.imports import files, http, net, reporting
 from wit_world.imports.types import (
     Bound_Below,
     Description,
@@ -162,9 +162,9 @@ OPTIONS = http.Options(
     decode=True,
     body_max=4096,
     version=http.VersionOption.HTTP1,
-    family=http.Family.IPV4,
+    family=net.Family.IPV4,
     server_name=None,
-    verification=http.Verification_ChainAndName(),
+    verification=net.Verification_ChainAndName(),
     client_certificate=None,
     proxy=None,
 )
