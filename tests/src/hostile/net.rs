@@ -37,7 +37,8 @@ pub(super) fn cases() -> Vec<HostileCase> {
     const UDP: &str = "host = '127.0.0.1', port = {udp:port}";
     const PINGS: &str = "requests = 1, interval = 10, size = 56";
     vec![
-        exchange("exchange-denied", "connects to a peer that is granted for datagrams only", "ok", "until = 'end'")
+        net("exchange-denied", "connects to a peer that is granted for datagrams only",
+            "does = 'exchange', host = '127.0.0.1', port = {ok:port}, until = 'end'")
             .allow("udp = ['{ok}']").denied("tcp", "allow.tcp"),
         exchange("exchange-flood", "waits for a delimiter that a flood never has", "flood",
             "until = 'delimiter', size = 64").unhealthy().message("TooLarge"),
