@@ -1,6 +1,7 @@
 //! Unary calls of gRPC over HTTP/2
 //! (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>). This file knows no method.
 
+use percent_encoding::percent_decode_str;
 use vitals_sdk::http::Response;
 use vitals_sdk::prelude::*;
 
@@ -39,7 +40,9 @@ pub(crate) fn read(response: &Response) -> Result<&[u8], CallError> {
         Some(status) if status != "0" => Err(match status.parse() {
             Ok(code) => CallError::Status {
                 code,
-                message: percent_decoded(either("grpc-message").unwrap_or_default()),
+                message: percent_decode_str(either("grpc-message").unwrap_or_default())
+                    .decode_utf8_lossy()
+                    .into_owned(),
             },
             Err(_) => CallError::Invalid(format!(
                 "the gRPC status `{}` is not a number",
@@ -103,28 +106,6 @@ fn message(body: &[u8]) -> Result<&[u8], String> {
     Ok(message)
 }
 
-/// Decodes what `grpc-message` encodes. What is not valid stays as it is.
-fn percent_decoded(text: &str) -> String {
-    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
-    while let [first, after @ ..] = rest {
-        let digits = after.first_chunk::<2>().filter(|_| *first == b'%');
-        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-        let is_hex = |text: &&str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let decoded = digits.filter(is_hex);
-        match decoded.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 pub(crate) const CONTENT_TYPE: &str = "application/grpc";
 /// The number of bytes that are read of a response. One of the health protocol has seven.
 pub(crate) const BODY_LIMIT: usize = 64 << 10;
@@ -179,21 +160,6 @@ mod tests {
             (b"\x80\0\0\0\0", Err("the message has the invalid flag 128")),
         ] {
             assert_eq!(message(body), expected.map_err(str::to_owned), "{body:?}");
-        }
-    }
-
-    #[test]
-    fn a_message_of_a_status_is_decoded() {
-        for (text, decoded) in [
-            ("", ""),
-            ("no such service: x%2Fy", "no such service: x/y"),
-            ("%E4%BD%a0%25", "你%"),
-            ("100%", "100%"),
-            ("%2", "%2"),
-            ("%+1%zz%é", "%+1%zz%é"),
-            ("%ff", "\u{fffd}"),
-        ] {
-            assert_eq!(percent_decoded(text), decoded);
         }
     }
 }

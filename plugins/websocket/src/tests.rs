@@ -300,7 +300,7 @@ fn a_response_that_opens_no_websocket_is_explained() {
             "the server's response has no header `connection: upgrade`",
         ),
         (
-            format!("{right}").replace("ACCEPT", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+            right.replace("ACCEPT", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
             json!({}),
             "the header `sec-websocket-accept` of the server's response does not belong to the request",
         ),

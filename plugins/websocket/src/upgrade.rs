@@ -227,13 +227,11 @@ fn refusal(target: &Target, status: StatusCode, headers: &HeaderMap) -> String {
 
 /// Returns where a redirect leads, without what may be a secret.
 fn redirect_target(url: &Url, location: &str) -> String {
-    match url.join(location) {
-        Ok(url) => url.to_string(),
-        Err(_) => {
-            let path = location.split(['?', '#']).next().unwrap_or_default();
-            format!("`{}`", shortened(path, CHARS_SHOWN))
-        }
+    if let Ok(url) = url.join(location) {
+        return url.to_string();
     }
+    let path = location.split(['?', '#']).next().unwrap_or_default();
+    format!("`{}`", shortened(path, CHARS_SHOWN))
 }
 
 /// Returns how the headers of a response with the status 101 violate the protocol.

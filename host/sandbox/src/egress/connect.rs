@@ -127,7 +127,7 @@ impl From<io::Error> for ReachError {
 impl fmt::Display for ReachError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Denied(why) => f.write_str(why),
+            Self::Denied(why) | Self::Proxy(why) => f.write_str(why),
             Self::LimitReached => f.write_str(
                 "the run has opened as many connections as its `limits.connections` allow",
             ),
@@ -140,7 +140,6 @@ impl fmt::Display for ReachError {
             Self::Closed => f.write_str("the peer closed the connection"),
             Self::Host(error) => write!(f, "the host cannot connect: {error}"),
             Self::NoTable(table) => write!(f, "the configuration has no `{table}` any more"),
-            Self::Proxy(why) => f.write_str(why),
         }
     }
 }

@@ -96,10 +96,10 @@ impl Pinger {
             if !is_waiting || Instant::now() >= until {
                 break;
             }
-            match timeout_at(until.into(), self.socket.recv(&mut buffer)).await {
-                Ok(Ok(length)) => self.receive(&buffer[..length]),
-                // A router reports that it cannot deliver a request: that one is lost.
-                Ok(Err(_)) | Err(_) => {}
+            let received = timeout_at(until.into(), self.socket.recv(&mut buffer)).await;
+            // An error is a router's report that it cannot deliver a request: that one is lost.
+            if let Ok(Ok(length)) = received {
+                self.receive(&buffer[..length]);
             }
         }
         Ok(())

@@ -49,8 +49,8 @@ pub enum Origin {
     Allow,
 }
 
-/// The protocol of a connection. Only [`Channel::is_opened_by`] lets a grant for one channel apply to
-/// another.
+/// The protocol of a connection. A grant for one channel does not apply to another, except that
+/// `HostTcp` is opened by grants for `Tcp` and `Tls`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
     /// HTTP without encryption, by the host's own client.

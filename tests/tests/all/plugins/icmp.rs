@@ -17,7 +17,7 @@ async fn ping(settings: &str) -> Value {
 /// Whether the kernel lets this process ping without privileges.
 fn may_ping() -> bool {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ping_group_range").expect("it is Linux");
-    let mut ends = range.split_whitespace().map(|end| end.parse::<u32>());
+    let mut ends = range.split_whitespace().map(str::parse::<u32>);
     let (Some(Ok(first)), Some(Ok(last))) = (ends.next(), ends.next()) else {
         panic!("`{range}` is not a range of groups");
     };

@@ -289,11 +289,13 @@ async fn send(
         let sending = async move { sender.send_request(request).await };
         (Driver::new(connection, None), Box::pin(sending))
     };
-    // Without a response so far, all bytes belong to its head or to informational responses.
+    // Without a response so far, all bytes belong to its head or to informational responses. Not so in
+    // HTTP/2, whose library may pass on the head after it has read some of the body.
+    let is_head_only = version != Version::HTTP_2;
     let mut sending = driver.drive(sending);
     let response = poll_fn(|context| match sending.as_mut().poll(context) {
         Poll::Ready(response) => Poll::Ready(response.map_err(broken)),
-        Poll::Pending if traffic.received() > MAX_HEAD_BYTES as u64 => {
+        Poll::Pending if is_head_only && traffic.received() > MAX_HEAD_BYTES as u64 => {
             Poll::Ready(Err(too_large_head()))
         }
         Poll::Pending => Poll::Pending,
