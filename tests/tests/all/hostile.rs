@@ -88,6 +88,7 @@ groups! {
     fetch: "fetch",
     sockets: "sockets",
     tls: "tls",
+    net: "net",
     files_and_system: "files and system",
     files_of_plugins: "files of plugins",
     compilation: "compilation",
