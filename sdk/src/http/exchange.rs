@@ -58,7 +58,7 @@ impl Outcome {
     /// # let url = "http://web/".parse()?;
     /// # let outcome = world.outcome(|| Ok(check(&url)));
     /// # assert_eq!(outcome.measurements()[0].name(), "first_byte_time");
-    /// # Ok::<(), UrlError>(())
+    /// # Ok::<(), Error>(())
     /// ```
     #[must_use]
     pub fn exchange(mut self, exchange: &Exchange) -> Self {
