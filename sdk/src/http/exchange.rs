@@ -56,7 +56,7 @@ impl Outcome {
     /// # let response = Response::ok("up").after(Duration::from_millis(5));
     /// # world.http("GET", "http://web/").responds(response);
     /// # let url = "http://web/".parse()?;
-    /// # let outcome = world.outcome(|| Ok(check(&url)));
+    /// # let outcome = world.outcome(|| Ok::<_, Error>(check(&url)));
     /// # assert_eq!(outcome.measurements()[0].name(), "first_byte_time");
     /// # Ok::<(), Error>(())
     /// ```
