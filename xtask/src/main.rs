@@ -17,6 +17,7 @@ mod lint;
 mod mutants;
 mod needs;
 mod scripts;
+mod semver;
 mod step;
 mod tests;
 mod workspace;
@@ -66,6 +67,8 @@ enum Task {
     Fuzz(fuzz::Fuzz),
     /// Make one change at a time in the sandbox, and list the changes that no test notices.
     Mutants(mutants::Mutants),
+    /// Compare the public API of the SDK with the last release.
+    Semver(semver::Semver),
     /// Run the hostile-guest suite, and write its results to `docs/hostile-guests.md`.
     Hostile(hostile::Hostile),
     /// Wait for the first response of a host and print what to try; started by `demo`.
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         Task::Chaos(chaos) => chaos.run(),
         Task::Fuzz(fuzz) => fuzz.run(),
         Task::Mutants(mutants) => mutants.run(),
+        Task::Semver(semver) => semver.run(),
         Task::Hostile(hostile) => hostile.run(),
         Task::Announce(announce) => announce.run(),
     };
